@@ -31,6 +31,8 @@ from realism.errors import Unusable
 from realism.faces.face import Engine, Face, Pose
 from realism.marks.mark import Mark, mark_from_json, mark_to_json
 from realism.photos import Photo, open_photo, save_png
+from realism.portraits import recipe_of
+from realism.rank import Ranked, rank, rank_to_json
 from realism.settings import PERSON, home
 
 SCHEMA = 1
@@ -76,6 +78,11 @@ class Person:
     name: str
     noun: str
     consent: str
+
+    @property
+    def subject(self) -> str:
+        """The person in captions and prompts: the trigger word and the class word."""
+        return f"{PERSON.trigger} {self.noun}"
 
     # Photos ------------------------------------------------------------------------------
 
@@ -186,6 +193,25 @@ class Person:
         """Where the LoRA of this person for that base is kept; it may not exist yet."""
         return self.folder / "adapters" / slug_of(base_name.replace("/", " ").replace("\\", " "))
 
+    def adapter(self, base_name: str, which: str = "best") -> Path | None:
+        """The person's LoRA for a base.
+
+        which    "best" (by the held-out photo, else the last) | "last" | "none" | a LoRA's file
+        ->       a folder or file that `realism.lora` loads; None for "none"
+        """
+        if which == "none":
+            return None
+        if which not in ("best", "last"):
+            return Path(which)
+        folder = self.adapter_folder(base_name)
+        for name in dict.fromkeys((which, "last")):
+            if (folder / name).is_dir():
+                return folder / name
+        raise Unusable(
+            f"{self.name} has no LoRA for {base_name} yet: fine-tune first (step 2), "
+            "or bring in a LoRA file."
+        )
+
     def new_run(self) -> Path:
         """A folder for a run of portraits, named by the time; made when first written to."""
         now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -196,9 +222,31 @@ class Person:
             folder = self.folder / "portraits" / f"{now}-{number}"
         return folder
 
+    @staticmethod
+    def portrait_file(run: Path, number: int, seed: int) -> Path:
+        """Where the portrait of that number (from 1) and seed is kept in its run."""
+        return run / f"{number:02d}-seed{seed}.png"
+
     def runs(self) -> list[Path]:
         """Runs of portraits, newest first."""
         return sorted((self.folder / "portraits").glob("*/"), reverse=True)
+
+    def rank_run(self, run: Path, engine: Engine) -> list[Ranked]:
+        """Rank all portraits of a run against the accepted photos, and keep the order beside them.
+
+        Raises Unusable without accepted photos or without portraits.
+        """
+        files = sorted(run.glob("*.png"))
+        found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
+        recipes = {file.name: recipe_of(file) for file in files}
+        ranked = rank(
+            found,
+            [(entry.name, entry.verdict.face.embedding) for entry in self.accepted()],
+            {name: recipe.seed for name, recipe in recipes.items() if recipe},
+            list(self.photo_to_photo().values()),
+        )
+        write_json(run / "ranking.json", rank_to_json(ranked))
+        return ranked
 
     def marks(self) -> dict[str, list[Mark]]:
         """Marks by photo, as found and as corrected by the owner; {} before the first search."""

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+VERSION = "0.1.0"                      # as in pyproject.toml; written into every portrait
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
 
@@ -26,6 +27,56 @@ class Intake:
 
 
 @dataclass(frozen=True)
+class Faces:
+    """When a place in a picture counts as a face, and two faces as one person.
+
+    Set with `python -m benchmarks.faces` on ../shared/data.
+    """
+
+    candidate: float = 0.6             # detector score 0..1; true faces there 0.8-1.0
+    presence: float = 0.5              # of the mesh, 0..1; true faces there above 0.99
+    agreement: float = 0.3             # intersection over union of detector's and mesh's box
+    work_side: int = 1024              # px; larger pictures are searched in this size
+    insightface_score: float = 0.5     # detector score 0..1, insightface's own default
+    connect_seconds: float = 3.0       # until the model server must answer
+    read_seconds: float = 20.0         # without a byte, before a download counts as dead
+    dlib_same_person: float = 0.45     # calibrated cosine; strangers above it: 2 % of pairs of
+                                       # renders, 8 % of photos (`benchmarks.faces`)
+    insightface_same_person: float = 0.3  # cosine of ArcFace embeddings, the usual choice
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Skin and head masks. Lengths are shares of the face's height where no unit is given.
+
+    Set by eye on ../shared/data/faces, example-people and the astronaut.
+    """
+
+    work_side: int = 320               # px of the face's larger side: all is found in this size
+    rim: float = 0.015                 # kept off the mesh's outline, where cheek turns to backdrop
+    forehead: float = 0.30             # how far above the mesh skin may go
+    eye_margin: float = 0.035          # lashes and lids
+    brow_margin: float = 0.025
+    lip_margin: float = 0.02
+    nostril_margin: float = 0.012
+    black: float = 4.0                 # grey levels added before the logarithm: noise of shadows
+    stiffness: float = 0.02            # ridge on the bending of the surface of light
+    least_spread: float = 0.04         # log units; a very even face still has this much
+    unlike: float = 3.6                # standard deviations from the face's own skin
+    unlike_forehead: float = 3.0       # the same above the mesh, where hair is likelier
+    spot: float = 0.06                 # longest side of what may be a mole
+    compact: float = 0.35              # least share of its square that a mole fills
+    clearance: float = 0.008           # kept off what is not skin
+    least_part: float = 0.01           # of the face; smaller islands are dropped
+    edge: float = 1.0                  # px at the working size; softness of the border
+    head_view: float = 3.0             # face sizes that the segmentation is shown
+    head_aside: float = 0.85           # face sizes from the face's middle to the side of the hair
+    head_up: float = 1.15              # to the top of the hair
+    head_down: float = 0.62            # to below the chin
+    head_fade: float = 0.12            # share of that over which the outline fades
+
+
+@dataclass(frozen=True)
 class Check:
     """Step 1: when a photo is good enough to learn a person from.
 
@@ -36,6 +87,50 @@ class Check:
     min_face_width: int = 160          # px; a 3 mm mole is then about 3 px
     clearly_largest: float = 2.0       # area of the largest face over the second's
     max_turn: float = 45.0             # degrees of yaw; beyond it half the face is hidden
+    min_sharpness: float = 1.5         # ratio, see `sharpness`; good photos 1.76-3.1, out of
+                                       # focus by 2 % of the face's width 1.2-1.46
+    good_sharpness: float = 1.75       # below it, advice: small marks may not show
+    good_light: float = 42.0           # L*, below it, advice
+    strong_turn: float = 35.0          # degrees of yaw, from which advice is given
+    min_light: float = 30.0            # L* of the face's brighter parts; good photos 45-95 for
+                                       # every skin, far too dark ones 12-15
+    max_blown: float = 0.10            # share of the face without colour; good photos to 0.009
+    same_shape: float = 0.008          # mesh difference over the face's width; copies to 0.006
+    same_face: float = 0.995           # correlation of face crops; copies from 0.997
+    same_picture: float = 0.92         # correlation round the face; copies from 0.93
+    own_share: float = 0.5             # of the person's own median cosine to their centre; own
+                                       # photos from 0.54, strangers' to 0.1 (renders), 0.59
+    two_people: float = 0.4            # share of others from which the set counts as mixed
+
+
+@dataclass(frozen=True)
+class Crops:
+    """How photos are cut and described for the fine-tune.
+
+    The limits on light and expression were set on examples/people against the renderer's truth.
+    """
+
+    # name in captions; height of the face over the frame's side; how far the frame's centre lies
+    # below the face's, over the side. As `training/pocket/crops.py` frames.
+    framings: tuple[tuple[str, float, float], ...] = (
+        ("head and shoulders", 0.50, 0.06),
+        ("close-up", 0.70, -0.03),
+    )
+    skin_name: str = "close-up"        # of skin at the photo's own resolution
+    distinct: float = 0.9              # a crop whose side is nearer to the last one's is left out
+    backdrop: float = 0.15             # loss weight off the head; 0 leaves seams round the hair
+    face: float = 1.3                  # loss weight on the face; hair and neck have 1
+    front: float = 8.5                 # degrees of yaw below which a face is called front
+    open_mouth: float = 0.1            # opening over width of the mouth
+    smile: float = 0.565               # width and lift of the mouth over the eyes' distance
+    cheek: float = 0.05                # of the face's width: reach of the patch measured there
+    soft_light: float = 0.6            # stops between the cheeks
+    hard_light: float = 1.35           # stops
+    dim: float = 104                   # mean grey level, 0-255: the darkest 15 % of the renders
+    bright: float = 168                # the brightest 15 %
+    least_backdrop: float = 0.03       # of the crop: less tells nothing
+    plain: float = 6.0                 # deviation of 8-bit L, a, b, summed
+    shapes: float = 0.35               # 8-bit L per px, 90th percentile of the slope
 
 
 @dataclass(frozen=True)
@@ -44,8 +139,21 @@ class Stage:
 
     steps: int                         # optimiser steps
     learning_rate: float               # AdamW, on the LoRA matrices only
-    batch: int = 4                     # crops a step
+    batch: int = 4                     # crops a step and process
     rank: int = 16                     # of the LoRA matrices; alpha is the same
+    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # layers of the UNet
+    warm_up: int = 20                  # steps to the full learning rate
+    last_rate: float = 0.1             # of the learning rate, reached along a cosine
+    min_snr: float = 5.0               # gamma of Hang et al., ICCV 2023
+    max_grad_norm: float = 1.0
+    weight_decay: float = 1e-2
+    gradient_checkpointing: bool = False  # a third slower, a third of the memory
+    seed: int = 42                     # of the order, the noise and the first LoRA matrices
+    save_every: int = 50               # steps; a killed process repeats fewer than these
+    preview_every: int = 100           # steps
+    preview_seeds: tuple[int, ...] = (1, 2, 3, 4)
+    preview_steps: int = 12            # of the sampler: enough to tell who it is
+    held_out_from: int = 6             # accepted photos; with fewer, none can be spared
 
 
 @dataclass(frozen=True)
@@ -59,13 +167,92 @@ class Portraits:
 
 
 @dataclass(frozen=True)
+class Label:
+    """The visible notice on a portrait, where it is asked for."""
+
+    height: float = 0.05               # of the shorter side; the least that GB 45438-2025 allows
+    plate: float = 0.55                # darkness behind the letters: readable on white and black
+
+
+@dataclass(frozen=True)
 class Folder:
     """A person's folder."""
 
     max_name: int = 60                 # characters of a person's name; a slug stays a file name
+    trigger: str = "ohwx"              # rare word that comes to mean the person; one SD token pair
+
+
+@dataclass(frozen=True)
+class Finder:
+    """The embedded finder of marks; set on ../shared/data/marked-people (`benchmarks.marks`)."""
+
+    span: int = 600                    # px from ear to ear: a mole of 1 mm is then 8 px wide
+    sigmas: tuple[float, ...] = (1.5, 2.1, 3.0, 4.2, 6.0, 8.5)   # px there: radii of 0.5-3 mm
+    margin: int = 8                    # px there, about 2 mm: no mark so close to the skin's edge
+    around: float = 25.0               # px there: how far the usual strength of skin is averaged
+    noise: float = 0.004               # log units; keeps flat renders from making noise a mark
+    candidates: int = 80               # strongest dips looked at closely
+    even_odds: float = 25.0            # strength of a dip that is as likely a mark as not
+    brown: float = 0.6                 # red and blue dip over green's; below it blood, not melanin
+    deep: float = 0.145                # log units; a mole darkens red by more, a spot by less
+    threshold: float = 0.5             # least score of a mark
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The embedded finder of wrinkles, in px of the finder's view (`Finder.span`)."""
+
+    sigmas: tuple[float, ...] = (1.8, 2.6, 3.6)   # px; half widths of folds
+    around: float = 25.0               # px: how far the usual strength of skin is averaged
+    noise: float = 0.003               # log units
+    low: float = 1.5                   # times the usual: a fold goes on above it
+    high: float = 3.0                  # times the usual: a fold starts above it
+    gap: float = 12.0                  # px; ends so near may be one line
+    shortest: int = 28                 # px, about 6 mm
+    usual_length: float = 60.0         # px; longer lines count for more, shorter for less
+    even_odds: float = 2.6             # strength of a line that is as likely a wrinkle as not
+    keep_every: int = 4                # px between the points of a line
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Where marks go."""
+
+    least_facing: float = 0.12         # cosine; skin turned away further shows no mark
+    least_skin: float = 0.5            # of the portrait's skin mask
+    same_mark: float = 4.0             # mm; sightings of several photos that near are one mark
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How marks are measured and laid on by `method="ratio"`."""
+
+    reach: float = 1.5                 # of a mark's radius: where it has faded to nothing
+    search: float = 2.0                # of its radius: how far off the portrait's own mark may lie
+    same_mark: float = 0.6             # correlation with the mark from which it is the same one
+    fold_reach: float = 2.5            # mm to each side of a wrinkle's line
+    fold_smoothing: float = 2.0        # px along the line
 
 
 INTAKE = Intake()
+FACES = Faces()
+SKIN = Skin()
 CHECK = Check()
+CROPS = Crops()
 PORTRAITS = Portraits()
+LABEL = Label()
 PERSON = Folder()
+FINDER = Finder()
+LINES = Lines()
+PLACING = Placing()
+
+# By the base: its name where that is one of ours, else its family. Stage 1, stage 2.
+STAGES = {
+    "pocket": (Stage(300, 5e-4), Stage(300, 5e-4)),
+    "sd15": (Stage(2000, 1e-4, preview_every=500), Stage(800, 1e-4)),
+    "sdxl": (
+        Stage(2000, 1e-4, batch=2, gradient_checkpointing=True, preview_every=500),
+        Stage(800, 1e-4, batch=2, gradient_checkpointing=True),
+    ),
+}
+RATIO = Ratio()

@@ -1,0 +1,99 @@
+"""The page: Photos, Fine-tune, Portraits, Marks. `python app.py` is also what a Space runs.
+
+Local by default: 127.0.0.1, no share link, no telemetry, nothing from the internet.
+"""
+
+import argparse
+import os
+
+# Before gradio is imported: it reads this once.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from pathlib import Path
+
+import gradio as gr
+
+from realism.page import finetune, header, marks, photos, portraits
+from realism.page.told import QUIET, Shared, forget, hosted
+from realism.page.words import Spoken
+from realism.settings import INTAKE, home
+
+STYLE = Path(__file__).parent / "realism" / "page" / "style.css"
+FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
+HOUR = 3600
+
+
+def page() -> gr.Blocks:
+    """The whole page: layout first, then wiring."""
+    say = Spoken()
+    # What passed through the page's own temporary folder goes after a day, and at each stop.
+    with gr.Blocks(title="Realism", delete_cache=(HOUR, 24 * HOUR)) as blocks:
+        root = gr.State(None, delete_callback=forget)
+        top = header.layout(say)
+        with gr.Tabs() as tabs:
+            with say(gr.Tab, "photos.tab", id="photos"):
+                photo = photos.layout(say)
+            with say(gr.Tab, "finetune.tab", id="finetune"):
+                tune = finetune.layout(say)
+            with say(gr.Tab, "portraits.tab", id="portraits"):
+                portrait = portraits.layout(say)
+            with say(gr.Tab, "marks.tab", id="marks"):
+                mark = marks.layout(say)
+
+        shared = Shared(top.language, root, top.person, tune.base, top.standing, tabs)
+        refresh = {
+            "fn": header.on_show,
+            "inputs": [shared.person, shared.root, shared.base, shared.language],
+            "outputs": shared.standing,
+            **QUIET,
+        }
+        header.wire(top, say, shared, blocks, refresh)
+        photos.wire(photo, shared, refresh)
+        finetune.wire(tune, shared, refresh)
+        portraits.wire(portrait, shared, refresh, mark)
+        marks.wire(mark, shared, refresh)
+    return blocks
+
+
+def serve(blocks: gr.Blocks, host: str, port: int, block: bool = True) -> None:
+    """Serve the page at host:port; with `block`, until it is stopped."""
+    theme = gr.themes.Default(
+        primary_hue="teal", neutral_hue="stone", radius_size="lg",
+        font=FONTS, font_mono=["ui-monospace", "monospace"],
+    )  # fmt: skip
+    blocks.queue(default_concurrency_limit=4).launch(
+        server_name=host,
+        server_port=port,
+        share=False,
+        ssr_mode=False,
+        theme=theme,
+        css_paths=[STYLE],
+        footer_links=["settings"],
+        max_file_size=INTAKE.max_bytes,
+        # Pictures of a person are shown from their folder, not copied about.
+        allowed_paths=[str(home().resolve())],
+        # Words of a fault may name folders of this machine: not for strangers.
+        show_error=not hosted(),
+        prevent_thread_lock=not block,
+        quiet=not block,
+    )
+
+
+def main() -> None:
+    """Read the shell's options and serve."""
+    parser = argparse.ArgumentParser(description="The page of Realism.")
+    everywhere = "0.0.0.0" if hosted() else "127.0.0.1"
+    parser.add_argument(
+        "--host", default=os.environ.get("GRADIO_SERVER_NAME", everywhere),
+        help="address to listen at (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        help="port to listen at (default %(default)s)",
+    )  # fmt: skip
+    given = parser.parse_args()
+    serve(page(), given.host, given.port)
+
+
+if __name__ == "__main__":
+    main()

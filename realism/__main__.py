@@ -1,0 +1,304 @@
+"""`python -m realism`: the same verbs as the page's tabs, for the shell and for scripts.
+
+Results go to standard output or to the file that was asked for, progress to standard error.
+Bad input ends with one line on standard error and exit code 2.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from realism.errors import Unusable
+from realism.settings import PORTRAITS
+
+app = typer.Typer(
+    name="realism",
+    help="Portraits of a person that still look like that person up close.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+photos_app = typer.Typer(help="Step 1: add photos of a person and see which are good, and why.")
+marks_app = typer.Typer(help="Step 4: find the marks of the skin and put them back.")
+app.add_typer(photos_app, name="photos", no_args_is_help=True)
+app.add_typer(marks_app, name="marks", no_args_is_help=True)
+
+PersonName = Annotated[str, typer.Argument(help="The person's name.", metavar="PERSON")]
+BaseName = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        help="`pocket`, a diffusers folder, a .safetensors file, a ModelScope or Hugging Face id.",
+    ),
+]
+
+
+def say(text: str) -> None:
+    """One line of progress, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def engine():
+    """The face engine, named with its licence."""
+    from realism.faces.find import load_engine
+
+    chosen = load_engine()
+    say(f"Faces: {chosen.name} ({chosen.licence}){' - ' + chosen.note if chosen.note else ''}")
+    return chosen
+
+
+# Step 1 -----------------------------------------------------------------------------------
+
+
+@photos_app.command("add")
+def photos_add(
+    person: PersonName,
+    files: Annotated[list[Path], typer.Argument(help="JPEG, PNG, WebP or HEIC.")],
+    consent: Annotated[
+        bool, typer.Option("--consent", help="The person shown is me or has agreed.")
+    ] = False,
+    noun: Annotated[str, typer.Option(help="person, woman or man, for captions.")] = "person",
+) -> None:
+    """Add photos; the person is made when new (that needs --consent)."""
+    from realism.person import create_person, open_person, people, slug_of
+
+    known = {one.folder.name for one in people()}
+    one = open_person(person) if slug_of(person) in known else create_person(person, consent, noun)
+    for entry in one.add_photos(files, engine()):
+        say(f"  {entry.name}")
+    _print_photos(one)
+
+
+@photos_app.command("list")
+def photos_list(
+    person: Annotated[str | None, typer.Argument(help="A person; without, all people.")] = None,
+) -> None:
+    """List the people, or the photos of one with their verdicts."""
+    from realism.person import open_person, people
+
+    if person:
+        _print_photos(open_person(person))
+        return
+    for one in people():
+        entries = one.entries()
+        good = sum(entry.accepted for entry in entries)
+        print(f"{one.name}: {good} of {len(entries)} photos accepted")
+
+
+@photos_app.command("check")
+def photos_check(person: PersonName) -> None:
+    """Judge all photos of a person again."""
+    from realism.person import open_person
+
+    one = open_person(person)
+    one.judge_set(engine())
+    _print_photos(one)
+    one.accepted()
+
+
+@photos_app.command("choose")
+def photos_choose(
+    person: PersonName,
+    photo: Annotated[str, typer.Argument(help="The photo's name as listed.")],
+    decision: Annotated[str, typer.Argument(help="accept, refuse, or check to let it decide.")],
+) -> None:
+    """Accept or refuse one photo by hand."""
+    from realism.person import open_person
+
+    decisions = {"accept": True, "refuse": False, "check": None}
+    if decision not in decisions:
+        raise Unusable(f"{decision!r} is no decision: use accept, refuse or check.")
+    one = open_person(person)
+    one.choose(photo, decisions[decision], engine())
+    _print_photos(one)
+
+
+@app.command("delete")
+def delete(
+    person: PersonName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+) -> None:
+    """Delete a person with photos, LoRA, portraits and marks; nothing is kept."""
+    from realism.person import open_person
+
+    one = open_person(person)
+    if not yes:
+        typer.confirm(f"Delete {one.name} with everything derived?", abort=True, err=True)
+    print(f"Deleted {one.name}: {', '.join(one.delete())}.")
+
+
+def _print_photos(person) -> None:
+    scale = person.photo_to_photo()
+    for entry in person.entries():
+        state = "accepted" if entry.accepted else "refused"
+        by_hand = " by hand" if entry.choice is not None else ""
+        near = f", photo-to-photo {scale[entry.name]:.2f}" if entry.name in scale else ""
+        print(f"{entry.name}: {state}{by_hand}{near}")
+        for reason in (*entry.verdict.reasons, *entry.verdict.notes):
+            print(f"    {reason.text}")
+    good = sum(entry.accepted for entry in person.entries())
+    print(f"{good} of {len(person.entries())} photos of {person.name} are accepted.")
+
+
+# Step 3 -----------------------------------------------------------------------------------
+
+
+@app.command("portraits")
+def portraits(
+    person: PersonName,
+    base: BaseName = "pocket",
+    style: Annotated[str, typer.Option(help="A preset; `--style list` names them.")] = "studio",
+    prompt: Annotated[str, typer.Option(help="Own words; {person} is the person.")] = "",
+    negative_prompt: Annotated[str, typer.Option(help="What to keep away from.")] = "",
+    count: Annotated[int, typer.Option(help="1 to 64.")] = PORTRAITS.count,
+    seed: Annotated[int | None, typer.Option(help="Of the first; the next ones count up.")] = None,
+    steps: Annotated[int, typer.Option(help="Of the sampler.")] = PORTRAITS.steps,
+    guidance_scale: Annotated[float, typer.Option()] = PORTRAITS.guidance_scale,
+    adapter: Annotated[str, typer.Option(help="best, last, none, or a LoRA file.")] = "best",
+    weight: Annotated[float, typer.Option(help="Of the person's LoRA.")] = 1.0,
+    style_lora: Annotated[Path | None, typer.Option(help="A style's .safetensors.")] = None,
+    style_weight: Annotated[float, typer.Option(help="Of the style's LoRA.")] = 0.25,
+    label: Annotated[str, typer.Option(help="en or zh: a visible notice in a corner.")] = "",
+) -> None:
+    """Make portraits of a person and rank them; a folder with PNGs and ranking.json."""
+    from realism.base import load_base
+    from realism.lora import Adapter
+    from realism.person import open_person
+    from realism.portraits import (
+        new_seeds,
+        prompt_for,
+        save_portrait,
+        styles,
+    )
+    from realism.portraits import portraits as make_portraits
+    from realism.portraits import style as style_of
+
+    if style == "list":
+        for one in styles():
+            print(f"{one.slug:14} {one.name} / {one.name_zh}: {one.note}")
+        return
+    if label not in ("", "en", "zh"):
+        raise Unusable(f"There is no label in {label!r}: use en or zh.")
+    one = open_person(person)
+    one.accepted()
+    preset = style_of(style)
+    loaded = load_base(base, progress=say_download)
+    say(f"Base: {loaded.name}. {loaded.provenance}")
+    lora = one.adapter(loaded.name, adapter)
+    words = prompt_for(prompt or preset.prompt, one.subject if lora else one.noun)
+    seeds, run = new_seeds(count, seed), one.new_run()
+    made = make_portraits(
+        loaded, words, negative_prompt or preset.negative_prompt, seeds, steps, guidance_scale,
+        Adapter(lora, weight) if lora else None,
+        [Adapter(style_lora, style_weight)] if style_lora else [],
+    )  # fmt: skip
+    for number, portrait in enumerate(made, 1):
+        save_portrait(portrait, one.portrait_file(run, number, portrait.seed), label)
+        say(f"  {number} of {count}, seed {portrait.seed}")
+    _print_ranked(one.rank_run(run, engine()), one.photo_to_photo())
+    print(f"In {run}")
+
+
+@app.command("rank")
+def rank_portraits(
+    photos: Annotated[Path, typer.Option(help="Folder with photos of the person.")],
+    portraits: Annotated[Path, typer.Option(help="Folder with portraits.")],
+    json: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
+) -> None:
+    """Order portraits by their likeness to the photos, the closest first."""
+    from realism.check import photo_to_photo
+    from realism.disk import write_json
+    from realism.faces.find import the_face
+    from realism.rank import rank, rank_to_json
+
+    chosen, known = engine(), []
+    for photo in _pictures(photos):
+        try:
+            known.append((photo.name, the_face(chosen.find(photo.pixels)).embedding))
+        except Unusable as reason:
+            say(f"  {photo.name} is left out: {reason}")
+    if not known:
+        raise Unusable(f"No photo in {photos} shows one face: add a photo of the person alone.")
+    shown = [(picture.name, chosen.find(picture.pixels)) for picture in _pictures(portraits)]
+    names, embeddings = zip(*known, strict=True)
+    scale = dict(zip(names, photo_to_photo(list(embeddings)), strict=True))
+    ranked = rank(shown, known, photo_to_photo=list(scale.values()))
+    if json:
+        write_json(json, rank_to_json(ranked))
+    _print_ranked(ranked, scale)
+
+
+@app.command("bases")
+def bases(
+    where: Annotated[str | None, typer.Argument(help="A base to fetch and read.")] = None,
+) -> None:
+    """List recommended bases; or fetch one and say what it is."""
+    from realism.base import load_base, recommended
+
+    if where:
+        loaded = load_base(where, progress=say_download)
+        print(f"{loaded.name}: {loaded.family}, {loaded.resolution} px, licence: {loaded.licence}")
+        print(f"{loaded.provenance or 'provenance not known'} ({loaded.path})")
+        return
+    for one in recommended():
+        size = f"{one.size_gb} GB" if one.size_gb else "ships with the program"
+        print(f"{one.name} ({one.family}, {one.resolution} px, {size}, GPU {one.gpu_memory_gb} GB)")
+        print(f"    {' or '.join(one.where)}; licence: {one.licence}. {one.note}")
+
+
+def say_download(share: float, what: str) -> None:
+    """Progress of a download on one line."""
+    say(f"  {share:4.0%} {what}")
+
+
+def _pictures(folder: Path) -> list:
+    """All pictures of a folder, by name; what cannot be opened is said and left out."""
+    from realism.photos import SUFFIXES, open_photo
+
+    if not folder.is_dir():
+        raise Unusable(f"There is no folder {folder}.")
+    opened = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in SUFFIXES:
+            try:
+                opened.append(open_photo(file))
+            except Unusable as reason:
+                say(f"  left out: {reason}")
+    if not opened:
+        raise Unusable(f"There are no pictures in {folder}: add JPEG, PNG, WebP or HEIC files.")
+    return opened
+
+
+def _print_ranked(ranked: list, scale: dict[str, float]) -> None:
+    for one in ranked:
+        if one.similarity is None:
+            print(f"{one.rank:3}. {one.name}: {one.reason}")
+        else:
+            copied = "; closer than the photos are to each other: a copy?" if one.copied else ""
+            print(f"{one.rank:3}. {one.name}: {one.similarity:.3f} to {one.closest_photo}{copied}")
+    if scale:
+        low, high = min(scale.values()), max(scale.values())
+        print(f"The person's own photos are {low:.2f} to {high:.2f} to each other.")
+
+
+# Entry ------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run a verb; a person's mistake ends with one line and exit code 2."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    try:
+        app()
+    except Unusable as error:
+        say(f"realism: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("realism: stopped; what was finished is kept.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,483 @@
+"""A Stable Diffusion base: find it, tell what it is by reading it, load it, encode and predict.
+
+What counts is in the files, not in a name: the UNet's configuration says whether a folder is
+SD 1.x or SDXL, how large its pictures are and whether it can make pictures from text at all. The
+weights are read as safetensors only. The VAE stays in float32 on every device: in half precision
+it rounds away the finest detail of skin.
+
+Latent diffusion: Rombach et al., CVPR 2022. v-prediction: Salimans and Ho, ICLR 2022.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from realism.device import Device, choose_device, memory_free
+from realism.disk import read_json
+from realism.errors import Unusable
+from realism.hub import fetch, is_hub_id
+from realism.settings import EXAMPLES
+from realism.weights import Tensor, fingerprint, refuse_pickle, tensors_of
+
+POCKET = EXAMPLES / "pocket"
+CONFIGS = Path(__file__).parent / "configs"  # of SD 1.5 and SDXL, for single-file checkpoints
+RECOMMENDED = Path(__file__).parent / "bases.json"
+WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?\.safetensors"
+)
+UNET = "model.diffusion_model."  # how a single file names the UNet's tensors
+
+Progress = Callable[[float, str], None]  # how much is done, 0..1, and what is being done
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A base, loaded and ready, without any LoRA.
+
+    name             "pocket", a hub's id, or the name of its folder or file
+    path             its folder or file
+    family           "sd15" | "sdxl": which pipeline it runs in
+    resolution       px, side of the square it was trained at
+    pipeline         diffusers pipeline on `device`; VAE float32, the rest `device.dtype`
+    noise_scheduler  diffusers DDPMScheduler: adds noise in training, knows the prediction type
+    fingerprint      64 hexadecimal digits of its UNet, kept beside every LoRA trained on it
+    licence          what its maker states, or that it is not known here
+    provenance       where it comes from, one sentence, "" where it is not known
+    device           where it runs
+    """
+
+    name: str
+    path: Path
+    family: str
+    resolution: int
+    pipeline: object
+    noise_scheduler: object
+    fingerprint: str
+    licence: str
+    provenance: str
+    device: Device
+
+
+@dataclass(frozen=True)
+class BaseFiles:
+    """A base on disk, read but not loaded.
+
+    path          its folder or file
+    family        "sd15" | "sdxl"
+    resolution    px
+    unet          configuration of its UNet
+    files         its safetensors files, all parts
+    unet_files    those with the UNet's tensors
+    variant       "fp16" where only half-precision files are there, else None
+    parameters    how many numbers all its parts hold
+    vae           how many of them are the VAE's
+    """
+
+    path: Path
+    family: str
+    resolution: int
+    unet: dict
+    files: tuple[Path, ...]
+    unet_files: tuple[Path, ...]
+    variant: str | None
+    parameters: int
+    vae: int
+
+    @property
+    def fingerprint(self) -> str:
+        """See weights.fingerprint."""
+        return fingerprint(self.unet_files, "" if self.path.is_dir() else UNET)
+
+    def memory(self, device: Device) -> int:
+        """Bytes that the loaded weights take on `device`, VAE in float32."""
+        return self.vae * 4 + (self.parameters - self.vae) * device.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class RecommendedBase:
+    """A base worth knowing.
+
+    name             what people call it
+    where            what `load_base` takes, of each hub that has it
+    licence          name of its licence
+    size_gb          GB to download, None where it ships with the program
+    gpu_memory_gb    GB to make portraits; to fine-tune see the README
+    family           "sd15" | "sdxl"
+    resolution       px
+    note             what it is good for, and what to know before
+    """
+
+    name: str
+    where: tuple[str, ...]
+    licence: str
+    size_gb: float | None
+    gpu_memory_gb: float
+    family: str
+    resolution: int
+    note: str
+
+
+@lru_cache
+def recommended() -> tuple[RecommendedBase, ...]:
+    """The table of recommended bases, the embedded one first."""
+    rows = json.loads(RECOMMENDED.read_text(encoding="utf-8"))
+    return tuple(RecommendedBase(**{**row, "where": tuple(row["where"])}) for row in rows)
+
+
+def load_base(
+    where: str = "pocket", device: Device | None = None, progress: Progress | None = None
+) -> Base:
+    """Load a base and hand it over without any LoRA.
+
+    where       "pocket", a folder in diffusers layout, a .safetensors file, or "owner/name" of a
+                hub, with "@revision" and ":folder" where it needs them
+    device      None: the best of this machine
+    progress    told how far a download is
+    Raises Unusable: not there, not a text-to-image base of these families, a pickle, cut off,
+    too large for the memory that is free, or not to be had from a hub now.
+    """
+    device = device or choose_device()
+    files = read_base(find_base(where, progress))
+    free = memory_free(device)
+    # A base of this process may be in memory already: then nothing more is taken.
+    key = (where, files, files.fingerprint, device)
+    if _LOADED.get("key") != key:
+        needed = files.memory(device)
+        if needed > free:
+            raise Unusable(
+                f"{where} takes {needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are "
+                "free. Close other programs or choose a smaller base."
+            )
+        _LOADED.clear()  # before loading: two bases at once may not fit
+        _LOADED.update(key=key, base=_load(where, files, device))
+    base = _LOADED["base"]
+    base.pipeline.unload_lora_weights()
+    return base
+
+
+# The last base loaded. Page and shell ask for it at every step; SDXL takes a minute to read.
+_LOADED: dict = {}
+
+
+def find_base(where: str, progress: Progress | None = None) -> Path:
+    """The folder or file that `where` names, downloaded where it is a hub's.
+
+    Raises Unusable where there is no such thing.
+    """
+    if where == "pocket":
+        if not (POCKET / "model_index.json").exists():
+            raise Unusable(f"The embedded base is not in {POCKET}: install the program again.")
+        return POCKET
+    path = Path(where).expanduser()
+    if path.exists():
+        return path
+    refuse_pickle(path)
+    if path.suffix == ".safetensors" or where.startswith(("/", ".", "~")) or not is_hub_id(where):
+        raise Unusable(
+            f"There is no base {where}. Give pocket, a folder in diffusers layout, a .safetensors "
+            "file, or owner/name of ModelScope or Hugging Face."
+        )
+    return fetch(where, read_base, progress)
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read_base(path: Path) -> BaseFiles:
+    """Tell what base lies at `path`, from configurations and headers alone.
+
+    Raises Unusable where it is none, or one that cannot make a picture from text.
+    """
+    return _read_folder(path) if path.is_dir() else _read_single_file(path)
+
+
+def _read_folder(path: Path) -> BaseFiles:
+    if not (path / "model_index.json").exists() or not (path / "unet" / "config.json").exists():
+        raise Unusable(_not_a_base(path))
+    index = read_json(path / "model_index.json", "the index of a base")
+    unet = read_json(path / "unet" / "config.json", "the configuration of a UNet")
+    vae = read_json(path / "vae" / "config.json", "the configuration of a VAE")
+    if not isinstance(index, dict) or not isinstance(unet, dict) or not isinstance(vae, dict):
+        raise Unusable(_not_a_base(path))
+    family = _family(path.name, unet, vae, index)
+    parts = ["unet", "vae", "text_encoder"] + ["text_encoder_2"] * (family == "sdxl")
+    variant, files = _weight_files(path, parts)
+    headers = {part: _merged(files[part]) for part in parts}
+    counts = {part: sum(t.elements for t in headers[part].values()) for part in parts}
+    scale = 2 ** (len(vae["block_out_channels"]) - 1)
+    size = unet.get("sample_size")
+    return BaseFiles(
+        path,
+        family,
+        (size if isinstance(size, int) else 64) * scale,
+        unet,
+        tuple(file for part in parts for file in files[part]),
+        tuple(files["unet"]),
+        variant,
+        sum(counts.values()),
+        counts["vae"],
+    )
+
+
+def _not_a_base(path: Path) -> str:
+    found = ""
+    if (path / "config.json").exists():
+        found = " It holds a single network, for instance a language model."
+    elif (path / "transformer").exists():
+        found = " It is a transformer pipeline (Flux, SD 3, Qwen-Image), which is not supported."
+    elif (path / "pytorch_lora_weights.safetensors").exists():
+        found = " It holds a LoRA: give it as an adapter or a style instead."
+    return (
+        f"{path.name} is not a Stable Diffusion base: a base's folder has model_index.json, unet, "
+        f"vae, text_encoder and tokenizer.{found}"
+    )
+
+
+def _family(name: str, unet: dict, vae: dict, index: dict) -> str:
+    """ "sd15" or "sdxl"; raises Unusable for what does not make pictures from text."""
+    channels, latent = unet.get("in_channels"), vae.get("latent_channels")
+    if not isinstance(vae.get("block_out_channels"), list) or not isinstance(channels, int):
+        raise Unusable(f"{name}: the configuration of its UNet or VAE is not complete.")
+    if channels == 2 * (latent or 0) + 1:
+        raise Unusable(f"{name} is an inpainting base: choose the text-to-image base behind it.")
+    if channels != latent:
+        raise Unusable(
+            f"{name} does not make pictures from text alone: its UNet takes {channels} channels "
+            f"and its VAE makes {latent}. Choose a text-to-image base."
+        )
+    kind = unet.get("addition_embed_type")
+    if unet.get("class_embed_type") or kind not in (None, "text_time"):
+        raise Unusable(f"{name} is neither SD 1.x nor SDXL: its UNet wants more than text.")
+    if kind is None:
+        return "sd15"
+    if not (index.get("text_encoder") or [None])[0]:
+        raise Unusable(f"{name} is an SDXL refiner. Choose the SDXL base beside it.")
+    return "sdxl"
+
+
+def _weight_files(path: Path, parts: list[str]) -> tuple[str | None, dict[str, list[Path]]]:
+    """The variant and the safetensors files of each part; full precision where it is there."""
+    found: dict[str, dict[str | None, list[Path]]] = {part: {} for part in parts}
+    for part in parts:
+        for file in sorted((path / part).glob("*.safetensors")):
+            if match := WEIGHTS.fullmatch(file.name):
+                found[part].setdefault(match["variant"], []).append(file)
+        if not found[part]:
+            for pickle in (path / part).glob("*.bin"):
+                refuse_pickle(pickle)
+            raise Unusable(f"{path.name}: the weights of {part} are missing (.safetensors).")
+    variant = None if all(None in files for files in found.values()) else "fp16"
+    return variant, {part: files.get(variant) or files[None] for part, files in found.items()}
+
+
+def _merged(files: list[Path]) -> dict[str, Tensor]:
+    return {name: tensor for file in files for name, tensor in tensors_of(file).items()}
+
+
+def _read_single_file(path: Path) -> BaseFiles:
+    """A checkpoint of SD 1.5 or SDXL in the layout of their first release."""
+    tensors = tensors_of(path)
+    unet = {key: t for key, t in tensors.items() if key.startswith(UNET)}
+    vae = {key: t for key, t in tensors.items() if key.startswith("first_stage_model.")}
+    if any("lora" in key for key in tensors):
+        raise Unusable(f"{path.name} is a LoRA, not a base: give it as an adapter or a style.")
+    words = unet.get(f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight")
+    first = unet.get(f"{UNET}input_blocks.0.0.weight")
+    if first is None:
+        raise Unusable(f"{path.name} is not a checkpoint of SD 1.5 or SDXL.")
+    if first.shape[1] != 4:
+        raise Unusable(
+            f"{path.name} is an inpainting or editing base ({first.shape[1]} channels). "
+            "Choose the text-to-image base it was made from."
+        )
+    if any(key.startswith("conditioner.embedders.1.") for key in tensors):
+        family = "sdxl"
+    elif words is not None and words.shape[1] == 768:
+        family = "sd15"
+    else:
+        raise Unusable(
+            f"{path.name} is neither SD 1.5 nor SDXL (an SDXL refiner or SD 2, perhaps). "
+            "Give the base as a folder in diffusers layout."
+        )
+    if not vae or not any(key.startswith(("cond_stage_model.", "conditioner.")) for key in tensors):
+        raise Unusable(f"{path.name} lacks its VAE or its text encoder: take the full checkpoint.")
+    config = read_json(CONFIGS / family / "unet" / "config.json", "the configuration of a UNet")
+    counts = [sum(t.elements for t in group.values()) for group in (tensors, vae)]
+    size = {"sd15": 512, "sdxl": 1024}[family]
+    return BaseFiles(path, family, size, config, (path,), (path,), None, *counts)
+
+
+# --- loading -----------------------------------------------------------------------------------
+
+
+def _load(where: str, files: BaseFiles, device: Device) -> Base:
+    import torch
+    from diffusers import (
+        DDPMScheduler,
+        StableDiffusionPipeline,
+        StableDiffusionXLPipeline,
+        UniPCMultistepScheduler,
+    )
+    from diffusers.utils import logging
+    from safetensors import SafetensorError
+    from transformers.utils import logging as words_logging
+
+    for log in (logging, words_logging):  # they warn of what is left out here on purpose
+        log.set_verbosity_error()
+        log.disable_progress_bar()
+    kind = {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[files.family]
+    # Parts named None are neither looked for nor downloaded.
+    without = {"feature_extractor": None, "image_encoder": None}
+    if files.family == "sd15":
+        without |= {"safety_checker": None, "requires_safety_checker": False}
+    given = {
+        "dtype": {"default": device.dtype, "vae": torch.float32},
+        "local_files_only": True,
+        **without,
+    }
+    try:
+        if files.path.is_dir():
+            _same_tensors(files)
+            pipeline = kind.from_pretrained(
+                files.path, variant=files.variant, use_safetensors=True, **given
+            )
+        else:
+            pipeline = kind.from_single_file(
+                str(files.path), config=str(CONFIGS / files.family), **given
+            )
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Unusable(f"{where} cannot be loaded: {reason}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+        part.requires_grad_(False).eval()
+    config = pipeline.scheduler.config
+    noise_scheduler = DDPMScheduler.from_config(config)
+    pipeline.scheduler = UniPCMultistepScheduler.from_config(config, use_karras_sigmas=True)
+    about = _about(where, files.path)
+    return Base(
+        files.path.name if Path(where).expanduser().exists() else where,
+        files.path,
+        files.family,
+        files.resolution,
+        pipeline.to(device.name),
+        noise_scheduler,
+        files.fingerprint,
+        about["licence"],
+        about["provenance"],
+        device,
+    )
+
+
+def _same_tensors(files: BaseFiles) -> None:
+    """Refuse a UNet whose file lacks tensors: diffusers would fill them with noise, unasked."""
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        wanted = UNet2DConditionModel.from_config(files.unet).state_dict()
+    held = _merged(list(files.unet_files))
+    wrong = [name for name, t in wanted.items() if name not in held or held[name].shape != t.shape]
+    if wrong:
+        raise Unusable(
+            f"{files.path.name}: the UNet's file does not fit its configuration ({len(wrong)} of "
+            f"{len(wanted)} tensors, first {wrong[0]}). Download the base again."
+        )
+
+
+def _about(where: str, path: Path) -> dict[str, str]:
+    """Licence and provenance: from base.json in the base's folder, else from our table."""
+    beside = path / "base.json"
+    if beside.exists():
+        told = read_json(beside, "what is known of a base")
+        return {key: str(told.get(key, "")) for key in ("licence", "provenance")}
+    for row in recommended():
+        if where in row.where:
+            return {"licence": row.licence, "provenance": f"{row.name}, from {where}."}
+    return {"licence": "not known here: ask its maker", "provenance": ""}
+
+
+# --- using -------------------------------------------------------------------------------------
+
+
+def encode_images(base: Base, pixels: np.ndarray):
+    """Pictures to the Gaussian of their latents.
+
+    pixels    (n, H, W, 3) uint8 sRGB, sides a multiple of the VAE's scale
+    ->        mean, std: (n, c, h, w) float32 tensors on the CPU, times the VAE's scaling factor
+    """
+    import torch
+
+    vae = base.pipeline.vae
+    means, stds = [], []
+    with torch.no_grad():
+        for picture in pixels:  # one by one: the VAE at full resolution is the largest of all
+            value = torch.from_numpy(np.ascontiguousarray(picture)).to(base.device.name)
+            value = value.permute(2, 0, 1)[None].float() / 127.5 - 1
+            latent = vae.encode(value).latent_dist
+            means.append((latent.mean * vae.config.scaling_factor).cpu())
+            stds.append((latent.std * vae.config.scaling_factor).cpu())
+    return torch.cat(means), torch.cat(stds)
+
+
+def decode_latents(base: Base, latents) -> np.ndarray:
+    """Latents, times the scaling factor, to pictures (n, H, W, 3) uint8 sRGB."""
+    import torch
+
+    vae = base.pipeline.vae
+    pictures = []
+    with torch.no_grad():
+        for latent in latents:
+            value = vae.decode(latent[None].float() / vae.config.scaling_factor).sample[0]
+            value = (value * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+            pictures.append(value.permute(1, 2, 0).cpu().numpy())
+    return np.stack(pictures)
+
+
+def encode_text(base: Base, captions: list[str]) -> dict:
+    """Captions to what `predict` wants as conditioning.
+
+    ->    tensors with the captions first: "encoder_hidden_states" (n, words, width), and for SDXL
+          "text_embeds" (n, width) and "time_ids" (n, 6) of an uncropped picture
+    """
+    import torch
+
+    with torch.no_grad():
+        if base.family == "sd15":
+            words, _ = base.pipeline.encode_prompt(captions, base.device.name, 1, False)
+            return {"encoder_hidden_states": words}
+        words, _, pooled, _ = base.pipeline.encode_prompt(
+            captions, device=base.device.name, do_classifier_free_guidance=False
+        )
+    size = float(base.resolution)
+    time_ids = words.new_tensor([[size, size, 0, 0, size, size]]).repeat(len(captions), 1)
+    return {"encoder_hidden_states": words, "text_embeds": pooled, "time_ids": time_ids}
+
+
+def predict(base: Base, noisy, timesteps, conditioning: dict, unet=None):
+    """What the UNet says about noisy latents (n, c, h, w) at timesteps (n,): noise or velocity.
+
+    unet    the base's own, as accelerate has wrapped it for several processes
+    """
+    added = {key: conditioning[key] for key in ("text_embeds", "time_ids") if key in conditioning}
+    return (unet or base.pipeline.unet)(
+        noisy,
+        timesteps,
+        conditioning["encoder_hidden_states"],
+        added_cond_kwargs=added or None,
+    ).sample
+
+
+def target(base: Base, latents, noise, timesteps):
+    """What `predict` should have said: noise, or velocity for a v-prediction base."""
+    kind = base.noise_scheduler.config.prediction_type
+    if kind == "epsilon":
+        return noise
+    if kind == "v_prediction":
+        return base.noise_scheduler.get_velocity(latents, noise, timesteps)
+    raise Unusable(f"{base.name} predicts {kind}: only epsilon and v_prediction can be trained.")

@@ -1,0 +1,100 @@
+"""The embedded engine: no download, free for commercial use.
+
+Faces: MediaPipe's detector, confirmed by the face mesh. Identity: dlib's ResNet on a chip
+aligned by the mesh. dlib's embedding is squeezed (raw cosines of strangers 0.81-0.91), so it is
+centred and whitened with constants fitted once by `python -m benchmarks.faces --fit`; cosines
+then read like ArcFace's.
+
+King, "Dlib-ml", JMLR 2009; its weights are public domain. They come with the package
+`face_recognition_models`, which is located but never imported (it needs pkg_resources).
+"""
+
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from realism.errors import Unusable
+from realism.faces.detect import ShortRangeDetector, overlap
+from realism.faces.face import Face
+from realism.faces.mesh import FaceMesh, box_of, landmarks68, pose_of
+from realism.settings import FACES
+
+CALIBRATION = Path(__file__).parent / "weights" / "dlib_calibration.npz"
+# The five points dlib's chips are aligned by, as mesh points: outer and inner corner of the eye
+# on the image's right, outer and inner corner of the other, base of the nose.
+CHIP_POINTS = (263, 362, 33, 133, 2)
+CHIP_SIDE = 150  # px, input of the network
+CHIP_PADDING = 0.25  # of the side, as in dlib's examples
+
+
+class DlibEngine:
+    """MediaPipe's detector and mesh, dlib's embedding."""
+
+    name = "dlib"
+    licence = "dlib (public domain) and MediaPipe (Apache-2.0): free for commercial use"
+
+    def __init__(self, note: str = ""):
+        import dlib
+
+        self.note = note
+        self.same_person = FACES.dlib_same_person
+        self._detector = ShortRangeDetector()
+        self._mesh = FaceMesh()
+        self._network = dlib.face_recognition_model_v1(
+            str(weights_folder() / "dlib_face_recognition_resnet_model_v1.dat")
+        )
+        with np.load(CALIBRATION) as constants:
+            self._mean, self._whiten = constants["mean"], constants["whiten"]
+        self._lock = threading.Lock()  # the networks keep state between calls
+
+    def find(self, pixels: np.ndarray) -> list[Face]:
+        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
+        with self._lock:
+            found = []
+            for box, mesh, score in self.meshes(pixels):
+                embedding = self._embedding(self.raw_embedding(pixels, mesh))
+                found.append(
+                    Face(box, landmarks68(mesh), mesh, pose_of(mesh), embedding, score)
+                )
+        return sorted(found, key=lambda face: -face.area)
+
+    def meshes(self, pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
+        """Box, mesh and score of each place on which detector and mesh agree."""
+        kept = []
+        for candidate in self._detector.find(pixels, FACES.candidate, FACES.work_side):
+            fit = self._mesh.confirmed(pixels, candidate.box, candidate.eyes)
+            if fit is None:
+                continue
+            mesh, presence = fit
+            box = box_of(mesh)
+            if all(overlap(box, other) < FACES.agreement for other, _, _ in kept):
+                kept.append((box, mesh, candidate.score * presence))
+        return kept
+
+    def raw_embedding(self, pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+        """dlib's 128 numbers of the face, not calibrated, (128,) float64."""
+        import dlib
+
+        points = [dlib.point(round(float(x)), round(float(y))) for x, y in mesh[CHIP_POINTS, :2]]
+        low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
+        box = dlib.rectangle(*(int(n) for n in (*low, *high)))
+        shape = dlib.full_object_detection(box, points)
+        chip = dlib.get_face_chip(np.ascontiguousarray(pixels), shape, CHIP_SIDE, CHIP_PADDING)
+        return np.array(self._network.compute_face_descriptor(chip))
+
+    def _embedding(self, raw: np.ndarray) -> np.ndarray:
+        centred = (raw - self._mean) @ self._whiten
+        return (centred / np.linalg.norm(centred)).astype(np.float32)
+
+
+def weights_folder() -> Path:
+    """Where the package `face_recognition_models` keeps dlib's weights."""
+    spec = find_spec("face_recognition_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise Unusable(
+            "The package face_recognition_models is missing: run `make setup`, or "
+            "`pip install face_recognition_models==0.3.0`."
+        )
+    return Path(spec.submodule_search_locations[0]) / "models"

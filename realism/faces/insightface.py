@@ -1,0 +1,146 @@
+"""InsightFace's `buffalo_l` pack: SCRFD detector, ArcFace embedding, 68 landmarks in 3D.
+
+Used wherever the pack is on disk or can be fetched. insightface's own download waits without
+limit, and leaves an empty folder behind that makes the next start fail; so we look first, give
+up within seconds, and move the pack into place whole.
+
+Deng et al., "ArcFace", CVPR 2019; Guo et al., "SCRFD", ICLR 2022. Its weights may be used for
+non-commercial research only.
+"""
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from realism.errors import Unusable
+from realism.faces.face import Face
+from realism.faces.mesh import IBUG68, FaceMesh, box_of, pose_of
+from realism.settings import FACES
+
+PACK = "buffalo_l"
+# insightface 2.1 fetches from here (insightface.utils.storage); naming it again saves the two
+# seconds of that import when there is no network.
+ADDRESS = f"https://github.com/deepinsight/insightface/releases/download/model-zoo/{PACK}.zip"
+
+log = logging.getLogger(__name__)
+
+
+class InsightFaceEngine:
+    """InsightFace's detector, embedding and landmarks; MediaPipe's mesh on its boxes.
+
+    folder    of the pack's .onnx files
+    Raises Unusable when the folder holds no pack that works.
+    """
+
+    name = "insightface"
+    licence = f"InsightFace {PACK}: code MIT, weights for non-commercial research only"
+
+    def __init__(self, folder: Path):
+        self.note = ""
+        self.same_person = FACES.insightface_same_person
+        self._mesh = FaceMesh()
+        self._app = _load(folder)
+        self._lock = threading.Lock()  # the mesh's network keeps state between calls
+
+    def find(self, pixels: np.ndarray) -> list[Face]:
+        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
+        with self._lock:
+            found = [self._face(pixels, seen) for seen in self._app.get(pixels[..., ::-1].copy())]
+        return sorted((face for face in found if face is not None), key=lambda face: -face.area)
+
+    def _face(self, pixels: np.ndarray, seen) -> Face | None:
+        # InsightFace's first two of five points are the eyes, the image's left one first.
+        fit = self._mesh.confirmed(pixels, seen.bbox.astype(np.float32), seen.kps[:2])
+        if fit is None:
+            return None
+        mesh, presence = fit
+        landmarks = seen.get("landmark_3d_68", mesh[IBUG68])[:, :2].astype(np.float32)
+        embedding = seen.normed_embedding.astype(np.float32)
+        score = float(seen.det_score) * presence
+        return Face(box_of(mesh), landmarks, mesh, pose_of(mesh), embedding, score)
+
+
+def pack_folder() -> Path:
+    """Where the pack is or would be: under `$INSIGHTFACE_HOME`, else `~/.insightface`."""
+    root = os.environ.get("INSIGHTFACE_HOME") or "~/.insightface"
+    return Path(root).expanduser() / "models" / PACK
+
+
+def fetch_pack() -> Path:
+    """Download the pack unless it is there; returns its folder.
+
+    Raises Unusable within seconds when it cannot be had; then nothing is left on disk.
+    """
+    folder = pack_folder()
+    if any(folder.glob("*.onnx")):
+        return folder
+    import requests
+
+    timeout = (FACES.connect_seconds, FACES.read_seconds)
+    try:
+        with tempfile.TemporaryDirectory(prefix="realism-") as scratch:
+            archive = Path(scratch) / f"{PACK}.zip"
+            with requests.get(ADDRESS, stream=True, timeout=timeout) as reply:
+                reply.raise_for_status()
+                log.warning("Fetching InsightFace's %s from %s", PACK, ADDRESS)
+                with archive.open("wb") as out:
+                    for chunk in reply.iter_content(1 << 20):
+                        out.write(chunk)
+            with zipfile.ZipFile(archive) as packed:
+                packed.extractall(Path(scratch) / "pack")
+            _move_whole(Path(scratch) / "pack", folder)
+    except (OSError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
+        raise Unusable(
+            f"InsightFace's {PACK} is not in {folder} and could not be fetched: to use it, copy "
+            "its .onnx files there."
+        ) from error
+    return folder
+
+
+def _move_whole(unpacked: Path, folder: Path) -> None:
+    """Put the .onnx files of `unpacked` into `folder`, all or none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{PACK}-") as beside:
+        for file in unpacked.rglob("*.onnx"):
+            shutil.copy(file, Path(beside) / file.name)
+        if folder.is_dir():
+            folder.rmdir()  # the empty folder of a failed download; a full one was used above
+        Path(beside).rename(folder)
+
+
+def _load(folder: Path):
+    """The loaded FaceAnalysis of the pack in `folder`."""
+    from google.protobuf.message import DecodeError
+    from insightface.app import FaceAnalysis
+    from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+
+    broken = (
+        onnx_errors.Fail,
+        onnx_errors.InvalidArgument,
+        onnx_errors.InvalidGraph,
+        onnx_errors.InvalidProtobuf,
+        onnx_errors.NoSuchFile,
+        DecodeError,
+    )
+    if not any(folder.glob("*.onnx")):
+        raise Unusable(f"There are no .onnx files in {folder}. Copy InsightFace's {PACK} there.")
+    modules = ["detection", "recognition", "landmark_3d_68"]
+    try:
+        app = FaceAnalysis(name=str(folder), allowed_modules=modules)
+    except (*broken, AssertionError) as error:  # bare, when no file is a detector
+        raise Unusable(
+            f"InsightFace's pack in {folder} is damaged or incomplete: delete the folder and copy "
+            f"{PACK} there again."
+        ) from error
+    if "recognition" not in app.models:
+        raise Unusable(
+            f"InsightFace's pack in {folder} lacks its recognition model: copy it there again."
+        )
+    app.prepare(ctx_id=0, det_thresh=FACES.insightface_score)
+    return app

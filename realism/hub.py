@@ -1,0 +1,316 @@
+"""Bases from ModelScope and Hugging Face: what is on disk first, then one hub, then the other.
+
+A hub that cannot be reached is found out by us within seconds: their own libraries wait up to a
+minute (modelscope 1.40). Only safetensors, configurations and tokenizers are downloaded; both
+libraries show progress and take up a broken download where it stopped.
+"""
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from realism.errors import Unusable
+
+HUBS = ("modelscope", "huggingface")
+REACH_TIMEOUT = 2.0  # seconds for one hub to answer; two hubs stay under five
+TITLE = {"modelscope": "ModelScope", "huggingface": "Hugging Face"}
+# The variable that each library reads, and the host it talks to without one.
+ENDPOINT = {
+    "modelscope": ("MODELSCOPE_ENDPOINT", "https://modelscope.cn"),
+    "huggingface": ("HF_ENDPOINT", "https://huggingface.co"),
+}
+PARTS = (
+    "unet",
+    "vae",
+    "text_encoder",
+    "text_encoder_2",
+    "tokenizer",
+    "tokenizer_2",
+    "scheduler",
+)
+
+ID = re.compile(
+    r"(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<folder>[\w./-]+))?"
+)
+
+
+@dataclass(frozen=True)
+class HubId:
+    """ "owner/name@revision:folder" in parts; revision "" is the hub's own default."""
+
+    repo: str
+    revision: str
+    folder: str
+
+
+def is_hub_id(where: str) -> bool:
+    """Whether `where` reads like a hub's id."""
+    match = ID.fullmatch(where)
+    return bool(match) and ".." not in where
+
+
+def parse(where: str) -> HubId:
+    """The parts of a hub's id; raises Unusable where it is none."""
+    match = ID.fullmatch(where)
+    if not match or ".." in where:
+        raise Unusable(
+            f"{where} is not an id of a hub: write owner/name, owner/name@revision:folder."
+        )
+    return HubId(
+        f"{match['owner']}/{match['name']}",
+        match["revision"] or "",
+        (match["folder"] or "").strip("/"),
+    )
+
+
+def fetch(
+    where: str,
+    check: Callable[[Path], object],
+    progress: Callable[[float, str], None] | None = None,
+) -> Path:
+    """The folder or file of a hub's id: from the cache of either hub, else downloaded.
+
+    where       "owner/name@revision:folder"
+    check       raises Unusable where a copy on disk is not whole or not a base
+    progress    told 0..1 and what is being downloaded
+    Raises Unusable: no hub can be reached, none has it, or what it has is not a base.
+    """
+    wanted = parse(where)
+    reasons = []
+    for hub in _order():
+        cached = _cached(hub, wanted)
+        if cached and cached.exists():
+            try:
+                check(cached)
+            except Unusable as error:  # perhaps half of it was downloaded: go on where it stopped
+                reasons.append(str(error))
+            else:
+                return cached
+    for hub in _order():
+        if not _reachable(hub):
+            reasons.append(f"{TITLE[hub]} cannot be reached")
+            continue
+        try:
+            found = _download(hub, wanted, progress)
+        except _refusals() as error:
+            reasons.append(f"{TITLE[hub]}: {_first_line(error)}")
+            continue
+        check(found)
+        return found
+    raise Unusable(
+        f"{where} is not on this machine and could not be downloaded ({'; '.join(reasons)}). "
+        "Check the name and the network, give a folder on disk, or use the pocket base."
+    )
+
+
+def _order() -> tuple[str, ...]:
+    """The hub of $REALISM_HUB first, the other as fall-back."""
+    first = os.environ.get("REALISM_HUB", HUBS[0]).lower()
+    if first not in HUBS:
+        raise Unusable(f"REALISM_HUB is {first!r}: set it to {' or '.join(HUBS)}.")
+    return (first, *(hub for hub in HUBS if hub != first))
+
+
+def _reachable(hub: str) -> bool:
+    """Whether the hub answers on its port, found out in REACH_TIMEOUT at most."""
+    if hub == "huggingface" and os.environ.get("HF_HUB_OFFLINE", "0").upper() in (
+        "1",
+        "TRUE",
+        "YES",
+    ):
+        return False
+    variable, usual = ENDPOINT[hub]
+    address = os.environ.get(variable) or usual
+    proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
+    parts = urlsplit(proxy or (address if "//" in address else f"https://{address}"))
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 443)
+    try:
+        socket.create_connection((parts.hostname, port), REACH_TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
+def _cached(hub: str, wanted: HubId) -> Path | None:
+    """Where an earlier download lies, whole or not; None where there is none. No network."""
+    if hub == "huggingface":
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
+
+        try:
+            root = snapshot_download(
+                wanted.repo, revision=wanted.revision or None, local_files_only=True
+            )
+        except IncompleteSnapshotError as error:  # we never take all files of a repository
+            root = error.snapshot_path
+        except LocalEntryNotFoundError:
+            return None
+    else:
+        from modelscope import snapshot_download
+        from modelscope_hub.errors import CacheNotFound
+
+        try:
+            root = snapshot_download(
+                wanted.repo, revision=wanted.revision or None, local_files_only=True
+            )
+        except CacheNotFound:
+            return None
+    return Path(root, wanted.folder)
+
+
+def _download(hub: str, wanted: HubId, progress: Callable[[float, str], None] | None) -> Path:
+    """Download what a base needs, and no more, and return its folder or file."""
+    sizes = _listing(hub, wanted)
+    names = choose(list(sizes), wanted.folder)
+    total = sum(sizes[name] for name in names)
+    report = _Report(progress, total, f"{wanted.repo} from {TITLE[hub]}")
+    revision = wanted.revision or None
+    if hub == "huggingface":
+        from huggingface_hub import snapshot_download
+
+        root = snapshot_download(
+            wanted.repo, revision=revision, allow_patterns=names, tqdm_class=report.tqdm()
+        )
+    else:
+        from modelscope import snapshot_download
+
+        root = snapshot_download(
+            wanted.repo,
+            revision=revision,
+            allow_patterns=names,
+            progress_callbacks=[report.callback()],
+        )
+    folder = Path(root, wanted.folder)
+    # A repository that is one checkpoint, not a folder in diffusers layout.
+    return folder if folder.is_file() or len(names) > 1 else Path(root, names[0])
+
+
+class _Report:
+    """Counts bytes for whoever watches; the libraries print their own bars on the terminal.
+
+    progress    told 0..1 and `text`; None: nobody watches
+    total       bytes of all files
+    """
+
+    def __init__(self, progress: Callable[[float, str], None] | None, total: int, text: str):
+        self.progress, self.total, self.text = progress, max(total, 1), text
+        self.done = 0
+
+    def show(self, done: int) -> None:
+        """Tell the watcher that `done` bytes are here."""
+        self.done = max(self.done, done)
+        if self.progress:
+            size = f"{self.done / 1e9:.2f} of {self.total / 1e9:.2f} GB"
+            self.progress(min(self.done / self.total, 1.0), f"Downloading {self.text}, {size}")
+
+    def tqdm(self) -> type:
+        """The bar that huggingface_hub makes, which also tells the watcher."""
+        from huggingface_hub.utils import tqdm
+
+        report = self
+
+        class Bar(tqdm):
+            def update(self, n: float | None = 1) -> bool | None:
+                shown = super().update(n)
+                if self.unit == "B":
+                    report.show(int(self.n))
+                return shown
+
+        return Bar
+
+    def callback(self) -> type:
+        """The class that modelscope makes for each file, which also tells the watcher."""
+        from modelscope_hub import TqdmCallback
+
+        report = self
+
+        class Bar(TqdmCallback):
+            def update(self, size: int) -> None:
+                super().update(size)
+                report.show(report.done + size)
+
+        return Bar
+
+
+def _listing(hub: str, wanted: HubId) -> dict[str, int]:
+    """Name -> bytes of every file of the repository."""
+    if hub == "huggingface":
+        from huggingface_hub import HfApi
+        from huggingface_hub.hf_api import RepoFile
+
+        entries = HfApi().list_repo_tree(
+            wanted.repo, recursive=True, revision=wanted.revision or None
+        )
+        return {entry.path: entry.size for entry in entries if isinstance(entry, RepoFile)}
+    from modelscope_hub import HubApi
+
+    entries = HubApi().list_repo_files(wanted.repo, "model", revision=wanted.revision or None)
+    return {entry.path: entry.size or 0 for entry in entries if entry.type != "tree"}
+
+
+def choose(names: list[str], folder: str) -> list[str]:
+    """The files that a base needs, of all files of its repository.
+
+    names     of files, folders before them with /
+    folder    the part of the repository to look in; "" for all of it; or the one file wanted
+    ->        configurations, tokenizers and one set of safetensors weights, half precision where
+              it is offered: half the download, and the difference is rounding
+    Raises Unusable where there is no base, or only pickles.
+    """
+    if folder in names:
+        return [folder]
+    root = f"{folder}/" if folder else ""
+    if f"{root}model_index.json" not in names:
+        single = [n for n in names if n.endswith(".safetensors") and n.rpartition("/")[0] == folder]
+        if len(single) == 1:
+            return single
+        raise Unusable(
+            f"there is no base in {folder or 'the repository'}; name its folder or file after a "
+            f"colon, one of: {', '.join(_bases_in(names)) or 'none found'}"
+        )
+    chosen = [f"{root}model_index.json"]
+    for part in PARTS:
+        inside = [name for name in names if name.startswith(f"{root}{part}/")]
+        chosen += [name for name in inside if name.endswith((".json", ".txt"))]
+        weights = [name for name in inside if name.endswith(".safetensors")]
+        half = [name for name in weights if ".fp16" in name]
+        plain = [name for name in weights if Path(name).name.count(".") == 1]
+        if (
+            part in ("unet", "vae", "text_encoder", "text_encoder_2")
+            and inside
+            and not (half or plain)
+        ):
+            raise Unusable(
+                f"its {part} is there as a pickle only, which can run any program when it is opened"
+            )
+        chosen += half or plain
+    return chosen
+
+
+def _bases_in(names: list[str]) -> list[str]:
+    """What could be named after the colon."""
+    folders = [
+        n.removesuffix("/model_index.json") for n in names if n.endswith("/model_index.json")
+    ]
+    return (folders + [n for n in names if n.endswith(".safetensors") and "/" not in n])[:8]
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What the hubs' libraries raise when a hub refuses, lacks the model or falls silent."""
+    import httpx2
+    import requests
+    from modelscope_hub.errors import HubError
+
+    return (Unusable, OSError, httpx2.HTTPError, requests.RequestException, HubError)
+
+
+def _first_line(error: Exception) -> str:
+    return (
+        str(error).strip().splitlines()[0].rstrip(".")
+        if str(error).strip()
+        else type(error).__name__
+    )

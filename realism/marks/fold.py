@@ -1,0 +1,114 @@
+"""Measure a wrinkle as relief across its line, and lay that relief along another line.
+
+A wrinkle is no pigment: it is a fold whose sides catch the light differently. What is carried
+is the band-passed log-light across the traced line, one profile for every pixel of its length:
+what is wider than the fold (shading of the cheek) and what is not of the line (pores, grain) is
+left in the photo.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from realism.settings import RATIO
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A wrinkle measured in one picture.
+
+    profile    (n, 2 half + 1) float32, log of light over the skin beside, along and across
+    course     (n, 2) float64 px, its line, one point a px
+    half       px across on each side
+    """
+
+    profile: np.ndarray
+    course: np.ndarray
+    half: int
+
+
+def even_steps(line: np.ndarray, step: float = 1.0) -> np.ndarray:
+    """A polyline's points at even steps, as fractions of its vertex number: (n,)."""
+    lengths = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    count = max(2, int(lengths[-1] / step) + 1)
+    return np.interp(np.linspace(0, lengths[-1], count), lengths, np.arange(len(line)))
+
+
+def along(line: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Points of a polyline at fractional vertex numbers `at` (n,): (n, 2)."""
+    vertices = np.arange(len(line))
+    return np.stack([np.interp(at, vertices, line[:, axis]) for axis in (0, 1)], 1)
+
+
+def normals_of(course: np.ndarray) -> np.ndarray:
+    """Unit normals of a line of points (n, 2), to its right in image axes: (n, 2)."""
+    smooth = gaussian_filter1d(course.astype(np.float64), 3, axis=0, mode="nearest")
+    run = np.gradient(smooth, axis=0)
+    run /= np.maximum(np.linalg.norm(run, axis=1, keepdims=True), 1e-9)
+    return np.stack([-run[:, 1], run[:, 0]], 1)
+
+
+def measure_fold(log_light: np.ndarray, line: np.ndarray, half: int) -> Fold:
+    """The relief across a line.
+
+    log_light    (H, W) float32, log of luminance
+    line         (n, 2) px
+    half         px; how far to each side the fold reaches
+    """
+    course = along(line.astype(np.float64), even_steps(line))
+    normals = normals_of(course)
+    across = np.arange(-half, half + 1)
+    points = course[:, None] + across[None, :, None] * normals[:, None]
+    values = cv2.remap(
+        log_light,
+        points[..., 0].astype(np.float32),
+        points[..., 1].astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    # Along the line a fold changes slowly; pores and grain do not.
+    values = gaussian_filter1d(values, RATIO.fold_smoothing, axis=0)
+    # The skin beside: a straight line from the mean of one rim to that of the other.
+    rim = max(1, half // 3)
+    left, right = values[:, :rim].mean(1), values[:, -rim:].mean(1)
+    share = (across + half) / (2 * half)
+    relief = values - (left[:, None] * (1 - share) + right[:, None] * share)
+    fade = np.clip((half - np.abs(across)) / max(rim, 1), 0, 1)
+    return Fold((relief * fade).astype(np.float32), course, half)
+
+
+def lay_fold(
+    fold: Fold, course: np.ndarray, widths: np.ndarray, seen: np.ndarray,
+    origin: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay a fold along its course in a portrait.
+
+    course    (n, 2) px of the portrait, where each point of the fold's course goes
+    widths    (n,) px of the portrait over px of the photo, across the line
+    seen      (n,) 0..1, which of its length is shown
+    origin, size    the portrait's pixel at the result's (0, 0), and (height, width)
+    ->        log-ratio (height, width) float32; distance from the line over the fold's own reach
+              (height, width), 1 at its rim
+    """
+    height, width = size
+    ys, xs = np.mgrid[:height, :width]
+    pixels = np.stack([xs + origin[0], ys + origin[1]], -1).astype(np.float64)
+    gap = pixels[:, :, None] - course[None, None]
+    nearest = (gap**2).sum(3).argmin(2)
+    gap = np.take_along_axis(gap, nearest[..., None, None], 2)[:, :, 0]
+    across = (gap * normals_of(course)[nearest]).sum(2)
+    # Beyond the ends the nearest point is the last: distance from it counts, not from the line.
+    signed = np.where(across < 0, -1, 1) * np.hypot(gap[..., 0], gap[..., 1])
+    offset = signed / np.maximum(widths[nearest], 1e-3)
+    # Narrowed folds are averaged, not skipped over.
+    narrowing = max(0.45 / max(float(np.median(widths)), 0.05) - 0.4, 0.0)
+    blurred = gaussian_filter1d(fold.profile, narrowing, axis=1) if narrowing else fold.profile
+    laid = cv2.remap(
+        blurred, (offset + fold.half).astype(np.float32), nearest.astype(np.float32),
+        cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0,
+    )
+    count = len(course)
+    ends = np.clip(np.minimum(np.arange(count), np.arange(count)[::-1]) / max(0.15 * count, 1), 0, 1)
+    return laid * (ends * seen)[nearest], np.abs(offset) / fold.half

@@ -1,0 +1,177 @@
+"""Carry points of the skin from one picture of a head to another, on the face's surface.
+
+Inside MediaPipe's 468-point mesh a point rides on its triangle. Outside (upper forehead, jaw's
+edge) the nearest part of the mesh carries it on, by moving least squares. Turn and size around
+the point come from the mesh around it, never from one triangle, whose corners jitter.
+
+Moving least squares: Schaefer, McPhail and Warren, "Image deformation using moving least
+squares", SIGGRAPH 2006.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from realism.faces.face import Face
+from realism.faces.mesh import WEIGHTS
+
+EYES_APART = 63.0  # mm between the pupils of an adult: Dodgson, SPIE 5291, 2004
+
+# Outlines of what is not skin, for words only: the skin mask decides.
+REGIONS = {
+    "on the brow": ((70, 63, 105, 66, 107, 55, 65, 52, 53, 46), (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)),
+    "on the eye": ((33, 160, 159, 158, 133, 153, 145, 144), (362, 385, 386, 387, 263, 373, 374, 380)),
+    "on the lips": ((61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91),),
+    "on the nostril": ((98, 97, 2, 326, 327, 4),),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """Points carried from a photo to a portrait.
+
+    to            (n, 2) px of the portrait
+    matrix        (n, 2, 2) px of the portrait over px of the photo
+    facing        (n,) cosine of the skin to the line of sight in the portrait
+    photo_facing  (n,) the same in the photo
+    hidden        (n,) bool, behind another part of the face in the portrait
+    """
+
+    to: np.ndarray
+    matrix: np.ndarray
+    facing: np.ndarray
+    photo_facing: np.ndarray
+    hidden: np.ndarray
+
+    def split(self, at: np.ndarray) -> Iterator["Carried"]:
+        """Cut into parts before each index of `at`."""
+        columns = (self.to, self.matrix, self.facing, self.photo_facing, self.hidden)
+        return (Carried(*part) for part in zip(*(np.split(column, at) for column in columns)))
+
+
+@cache
+def triangles() -> np.ndarray:
+    """Corners of the mesh's triangles, (898, 3)."""
+    lines = (WEIGHTS / "canonical_face_model.obj").read_text().splitlines()
+    faces = [line.split()[1:4] for line in lines if line.startswith("f ")]
+    return np.array([[int(corner.split("/")[0]) - 1 for corner in face] for face in faces])
+
+
+def carry(points: np.ndarray, photo: Face, portrait: Face) -> Carried:
+    """Carry `points` (n, 2) px from the photo's face to the portrait's."""
+    here, there = photo.mesh.astype(np.float64), portrait.mesh.astype(np.float64)
+    triangle, weights, inside = locate(points, here)
+    corners = triangles()[triangle]
+    guided, matrix = moving_least_squares(points, here[:, :2], there[:, :2])
+    ridden = (there[corners, :2] * weights[..., None]).sum(1)
+    to = np.where(inside[:, None], ridden, guided)
+    return Carried(
+        to,
+        matrix,
+        facing_at(there, corners, weights),
+        facing_at(here, corners, weights),
+        behind(to, there, corners, weights) & inside,
+    )
+
+
+def locate(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The nearest-to-the-camera triangle under each point.
+
+    points    (n, 2) px;  mesh    (468, 3) px
+    ->        (n,) triangle, (n, 3) weights of its corners, (n,) bool whether it is inside; outside
+              the mesh the triangle is the one that comes nearest and the weights are clamped
+    """
+    corners = mesh[triangles()]
+    weights = barycentric(points[:, None], corners[None, :, :, :2])  # (n, t, 3)
+    covers = (weights >= -1e-9).all(2)
+    depth = np.where(covers, (weights * corners[None, :, :, 2]).sum(2), np.inf)
+    inside = covers.any(1)
+    clamped = np.clip(weights, 0, None)
+    clamped /= clamped.sum(2, keepdims=True)
+    gap = np.linalg.norm((clamped[..., None] * corners[None, :, :, :2]).sum(2) - points[:, None], axis=2)
+    triangle = np.where(inside, depth.argmin(1), gap.argmin(1))
+    return triangle, clamped[np.arange(len(points)), triangle], inside
+
+
+def barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Weights (..., 3) of the corners (..., 3, 2) that give the points (..., 2)."""
+    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
+    area = _cross(b - a, c - a)
+    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
+    one, two = _cross(points - a, c - a) / area, _cross(b - a, points - a) / area
+    return np.stack([1 - one - two, one, two], -1)
+
+
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
+
+
+def moving_least_squares(
+    points: np.ndarray, here: np.ndarray, there: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Affine maps that carry the mesh near each point, and what they make of it.
+
+    points    (n, 2);  here, there    (468, 2) px
+    ->        (n, 2) px there, (n, 2, 2)
+    """
+    span = np.ptp(here, axis=0).max()
+    apart = ((points[:, None] - here[None]) ** 2).sum(2)
+    # Gaussian near the point so that a cheek is not pulled by the nose; far outside the mesh
+    # the nearest points keep the say.
+    width = 0.08 * span + np.sqrt(apart.min(1, keepdims=True))
+    weight = np.exp(-apart / (2 * width**2))
+    weight /= weight.sum(1, keepdims=True)
+    middle, middle_there = weight @ here, weight @ there
+    off = here[None] - middle[:, None]
+    off_there = there[None] - middle_there[:, None]
+    spread = np.einsum("nk,nki,nkj->nij", weight, off, off)
+    mixed = np.einsum("nk,nki,nkj->nij", weight, off_there, off)
+    ridge = 1e-3 * np.trace(spread, axis1=1, axis2=2)[:, None, None] * np.eye(2)
+    matrix = mixed @ np.linalg.inv(spread + ridge)
+    return middle_there + np.einsum("nij,nj->ni", matrix, points - middle), matrix
+
+
+def facing_at(mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Cosine between the surface and the line of sight, (n,): 1 faces the camera, < 0 is turned away."""
+    sides = mesh[triangles()]
+    across = np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0])
+    normals = np.zeros_like(mesh)
+    np.add.at(normals, triangles().ravel(), np.repeat(across, 3, axis=0))
+    normal = (normals[corners] * weights[..., None]).sum(1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    # The camera looks along +z; the triangles wind so that normals leave the head.
+    return -normal[:, 2]
+
+
+def behind(
+    to: np.ndarray, mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Whether another part of the mesh lies clearly in front of each carried point, (n,) bool."""
+    depth = (mesh[corners, 2] * weights).sum(1)
+    all_corners = mesh[triangles()]
+    covering = barycentric(to[:, None], all_corners[None, :, :, :2])
+    covers = (covering >= 0).all(2)
+    front = np.where(covers, (covering * all_corners[None, :, :, 2]).sum(2), np.inf).min(1)
+    return front < depth - 0.06 * np.ptp(mesh[:, 0])
+
+
+def mm_per_px(face: Face) -> float:
+    """Millimetres a pixel at the face, from the distance of its eyes."""
+    eyes = face.mesh[[33, 133]].mean(0), face.mesh[[362, 263]].mean(0)
+    return EYES_APART / max(float(np.linalg.norm(eyes[1] - eyes[0])), 1e-6)
+
+
+def region_of(point: np.ndarray, face: Face) -> str:
+    """What is not skin at `point` (2,) px, in words; "" when it is none of brow, eye, lips, nostril."""
+    import cv2
+
+    at = (float(point[0]), float(point[1]))
+    slack = 3 / mm_per_px(face)
+    for name, outlines in REGIONS.items():
+        for outline in outlines:
+            hull = cv2.convexHull(face.mesh[list(outline), :2].astype(np.float32))
+            if cv2.pointPolygonTest(hull, at, True) > -slack:
+                return name
+    return ""

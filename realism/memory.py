@@ -1,0 +1,96 @@
+"""Will a fine-tune fit in memory? Known before the first step, from a rehearsal without numbers.
+
+One step is walked with tensors that have shapes but no content, and what autograd would keep for
+the way back is added up: it is what a step needs beyond the weights, to within a few percent.
+"""
+
+from dataclasses import replace
+
+from realism.base import Base
+from realism.device import memory_free
+from realism.errors import Unusable
+from realism.settings import Stage
+
+MARGIN = 1.3  # over the count: what operators need while they run, and fragments
+OPTIMISER = 16  # bytes a trained number: itself, its gradient, two moments
+
+
+def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) -> None:
+    """Raise Unusable with the figure and what to lower, where a step would not fit.
+
+    free    bytes, None: as the device tells
+    """
+    free = memory_free(base.device) if free is None else free
+    needed = needed_bytes(base, stage)
+    if needed <= free:
+        return
+    one = needed_bytes(base, replace(stage, batch=1))
+    each = (needed - one) / max(stage.batch - 1, 1)
+    fits = int((free - one) // each) + 1 if stage.batch > 1 and free >= one else 0
+    if fits >= 1:
+        advice = f"Lower the batch to {fits}."
+    elif not stage.gradient_checkpointing:
+        advice = "Switch gradient checkpointing on, or choose a smaller base."
+    else:
+        advice = "Choose a smaller base, or close other programs."
+    raise Unusable(
+        f"Fine-tuning at {base.resolution} px with {stage.batch} crops a step needs about "
+        f"{needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are free. {advice}"
+    )
+
+
+def needed_bytes(base: Base, stage: Stage) -> int:
+    """Bytes beyond the loaded weights that a step takes at its peak."""
+    import torch
+    from diffusers import UNet2DConditionModel
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    size = (base.device.autocast or base.device.dtype).itemsize
+    real = base.pipeline.unet
+    side = base.resolution // base.pipeline.vae_scale_factor
+    with FakeTensorMode():
+        unet = UNet2DConditionModel.from_config(real.config)
+        if stage.gradient_checkpointing:
+            unet.enable_gradient_checkpointing()
+        shape = (stage.batch, real.config.in_channels, side, side)
+        words = torch.empty(stage.batch, 77, real.config.cross_attention_dim)
+        added = None
+        if base.family == "sdxl":
+            pooled = real.config.projection_class_embeddings_input_dim
+            pooled -= 6 * real.config.addition_time_embed_dim
+            added = {
+                "text_embeds": torch.empty(stage.batch, pooled),
+                "time_ids": torch.empty(stage.batch, 6),
+            }
+        kept = _kept_for_the_way_back(
+            lambda: unet(
+                torch.empty(shape),
+                torch.zeros(stage.batch, dtype=torch.long),
+                words,
+                added_cond_kwargs=added,
+            ),
+            {id(parameter) for parameter in unet.parameters()},
+        )
+    trained = sum(
+        stage.rank * (module.weight.shape[0] + module.weight[0].numel())
+        for name, module in real.named_modules()
+        if name.endswith(stage.targets) and hasattr(module, "weight")
+    )
+    return int(kept * size / 4 * MARGIN) + trained * OPTIMISER
+
+
+def _kept_for_the_way_back(step, weights: set[int]) -> int:
+    """Bytes of the different tensors, other than weights, that autograd keeps while `step` runs."""
+    import torch
+
+    kept = {}
+
+    def note(tensor):
+        if id(tensor) not in weights:
+            kept[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        held = step()  # alive until all is counted: a freed storage's number is given out again
+    del held
+    return sum(kept.values())

@@ -1,0 +1,185 @@
+"""Train the pocket base's autoencoder: 256 px to 32 x 32 latents of eight channels, and back.
+
+The loss looks at differences and at differences of neighbours (edges), at four scales, in one
+lightness and two colour channels: plain squared error blurs skin. Dark and red spots are painted on
+half of the crops, for a mole of three pixels is too rare to be learned from whole faces. A quarter of the
+batch must also be right when its latents are halved in size: that keeps the coarse picture in the
+coarse latents, which the UNet then learns sooner.
+
+AutoencoderKL: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022.
+Halved latents: Skorokhodov et al., "Improving the diffusability of autoencoders", 2025.
+
+    python training/pocket/vae.py --crops work/crops --out work/vae --minutes 30
+"""
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+
+CHANNELS = (16, 32, 64, 128)
+LATENTS = 8
+PATCH = 128                     # px; the last part of the training sees whole pictures
+WHOLE = 0.80                    # share of the time after which it does
+KL = 2e-3                       # nats a pixel: just enough to keep the latents near unit size
+
+# one lightness, two colour channels (ITU-R BT.601), colour doubled: skin marks are as much colour as shade
+OPPONENT = 2 * torch.tensor([[.299, .587, .114], [-.338, -.662, 1.], [1., -.838, -.162]])
+
+
+def new_vae() -> AutoencoderKL:
+    n = len(CHANNELS)
+    return AutoencoderKL(
+        in_channels=3, out_channels=3, down_block_types=("DownEncoderBlock2D",) * n, up_block_types=("UpDecoderBlock2D",) * n,
+        block_out_channels=CHANNELS, layers_per_block=1, latent_channels=LATENTS, norm_num_groups=8, mid_block_add_attention=False, sample_size=256)
+
+
+def distance(made: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+    """Mean difference of values and of neighbours at four scales; both (B, 3, h, w) in -1..1."""
+    d = torch.einsum("oc,bchw->bohw", OPPONENT, made - given)
+    total = 4 * d.square().mean()
+    for scale in range(4):
+        down, right = d[..., 1:, :] - d[..., :-1, :], d[..., :, 1:] - d[..., :, :-1]
+        total = total + d.abs().mean() * (1 if scale == 0 else .5) + .5 * (down.abs().mean() + right.abs().mean())
+        d = F.avg_pool2d(d, 2)
+    return total
+
+
+def with_spots(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """A few soft dark or red spots of 2-7 px across, multiplied in as pigment is; x (3, h, w) in 0..255."""
+    h, w = x.shape[1:]
+    ys, xs = torch.arange(h)[:, None], torch.arange(w)[None, :]
+    for _ in range(rng.integers(1, 6)):
+        cy, cx, radius = rng.uniform(4, h - 4), rng.uniform(4, w - 4), rng.uniform(1.0, 3.5)
+        edge = rng.uniform(.35, .8)
+        shape = torch.sigmoid((radius - ((ys - cy) ** 2 + (xs - cx) ** 2).sqrt()) / edge)
+        density = torch.tensor([.42, .72, .98] if rng.random() < .7 else [.10, .86, .66]) * rng.uniform(.3, 1.6)
+        x = x * torch.exp(-density[:, None, None] * shape)
+    return x
+
+
+def batch(crops: list[np.ndarray], train: np.ndarray, size: int, count: int, rng: np.random.Generator) -> torch.Tensor:
+    """(count, 3, size, size) float32 in -1..1: random windows of random crops, half of them mirrored, half spotted."""
+    windows = []
+    limit = len(crops[0]) - size
+    for i in rng.choice(train, count):
+        y, x = rng.integers(0, limit + 1, 2)
+        window = torch.from_numpy(crops[i][y:y + size, x:x + size].transpose(2, 0, 1).astype(np.float32))
+        window = with_spots(window, rng) if rng.random() < .5 else window
+        windows.append(window.flip(-1) if rng.random() < .5 else window)
+    return torch.stack(windows) / 127.5 - 1
+
+
+@torch.no_grad()
+def psnr(vae: AutoencoderKL, pictures: torch.Tensor) -> float:
+    """Mean peak signal to noise over pictures (N, 3, 256, 256) in -1..1, dB, from the latents' mean as the pipeline uses."""
+    found = []
+    for x in pictures.split(8):
+        y = vae.decode(vae.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
+        found.append(-10 * torch.log10(((y - x) / 2).square().mean((1, 2, 3))))
+    return torch.cat(found).mean().item()
+
+
+def train(crops_folders: list[Path], out: Path, minutes: float, learning_rate: float, seed: int, decoder_only: bool, threads: int) -> None:
+    crops, rows = [], []
+    for folder in crops_folders:
+        crops.extend(np.load(folder / "crops.npy", mmap_mode="r"))
+        rows.extend(json.loads((folder / "crops.json").read_text()))
+    train_rows = np.array([i for i, r in enumerate(rows) if not r["held_out"]])
+    unseen = [i for i, r in enumerate(rows) if r["held_out"]][::5]
+    check = np.stack([crops[i][16:-16, 16:-16] for i in unseen])
+    check = torch.from_numpy(check.transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    vae = new_vae()
+    out.mkdir(parents=True, exist_ok=True)
+    state = out / "state.pt"
+    used, number = 0.0, 0
+    average = {k: v.clone() for k, v in vae.state_dict().items()}
+    if decoder_only:
+        vae.encoder.requires_grad_(False)
+        vae.quant_conv.requires_grad_(False)
+    parameters = [p for p in vae.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, learning_rate, betas=(.9, .99), weight_decay=1e-4)
+    if state.exists():
+        saved = torch.load(state)
+        vae.load_state_dict(saved["vae"])
+        average = saved["average"]
+        if saved["decoder_only"] == decoder_only:
+            optimizer.load_state_dict(saved["optimizer"])
+            used, number = saved["used"], saved["number"]
+    total = minutes * 60
+    began = time.monotonic() - used
+    loss_now = {}
+
+    def step():
+        nonlocal number
+        part = (time.monotonic() - began) / total
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate * min(1, (number + 1) / 100) * (1 if part < .5 else max(.02, (1 - part) / .5))
+        x = batch(crops, train_rows, *((256, 2) if part > WHOLE else (PATCH, 8)), rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.set_grad_enabled(not decoder_only):
+                posterior = vae.encode(x).latent_dist
+                latents = posterior.sample()                       # (B, 8, h/8, w/8)
+            made = vae.decode(latents).sample.float()
+            quarter = max(1, len(x) // 4)
+            halved = vae.decode(F.avg_pool2d(latents[:quarter], 2)).sample.float()
+        kl = posterior.kl().float().mean() / (x.shape[-1] ** 2 * 3)
+        loss = distance(made, x) + .25 * distance(halved, F.avg_pool2d(x[:quarter], 2)) + KL * kl
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        number += 1
+        keep = min(.998, (1 + number) / (10 + number))
+        with torch.no_grad():
+            for name, value in vae.state_dict().items():
+                average[name].lerp_(value, 1 - keep)
+        loss_now.update(loss=loss.item(), kl=kl.item(), spread=latents.float().std().item())
+
+    next_report = 0.0
+    while time.monotonic() - began < total:
+        step()
+        if time.monotonic() - began > next_report:
+            averaged = new_vae().eval()
+            averaged.load_state_dict(average)
+            print(f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {loss_now['loss']:.4f}, kl {loss_now['kl']:.3f}, latents {loss_now['spread']:.2f}, "
+                  f"unseen people {psnr(averaged, check):.2f} dB", flush=True)
+            save(vae, average, optimizer, time.monotonic() - began, number, decoder_only, state)
+            averaged.save_pretrained(out / "vae")
+            next_report = time.monotonic() - began + 150
+    averaged = new_vae().eval()
+    averaged.load_state_dict(average)
+    averaged.save_pretrained(out / "vae")
+    save(vae, average, optimizer, time.monotonic() - began, number, decoder_only, state)
+    print(f"done: step {number}, unseen people {psnr(averaged, check):.2f} dB", flush=True)
+
+
+def save(vae, average, optimizer, used: float, number: int, decoder_only: bool, state: Path) -> None:
+    waiting = state.with_suffix(".writing")
+    torch.save({"vae": vae.state_dict(), "average": average, "optimizer": optimizer.state_dict(), "used": used, "number": number, "decoder_only": decoder_only}, waiting)
+    waiting.rename(state)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--crops", type=Path, nargs="+", default=[Path("work/crops")])
+    parser.add_argument("--out", type=Path, default=Path("work/vae"))
+    parser.add_argument("--minutes", type=float, default=30, help="in all, over all sittings; run again to go on")
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="more only where the cores are free: on a busy machine two were forty times slower than one")
+    parser.add_argument("--decoder-only", action="store_true", help="go on with the decoder while the latents stay as the UNet knows them")
+    options = parser.parse_args()
+    train(options.crops, options.out, options.minutes, options.learning_rate, options.seed, options.decoder_only, options.threads)
+
+
+if __name__ == "__main__":
+    main()
