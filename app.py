@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from realism.page import finetune, header, marks, photos, portraits
+from realism.page import finetune, header, marks_layout, photos, portraits
 from realism.page.told import QUIET, Shared, forget, hosted
 from realism.page.words import Spoken
 from realism.settings import INTAKE, home
@@ -38,7 +38,7 @@ def page() -> gr.Blocks:
             with say(gr.Tab, "portraits.tab", id="portraits"):
                 portrait = portraits.layout(say)
             with say(gr.Tab, "marks.tab", id="marks"):
-                mark = marks.layout(say)
+                mark = marks_layout.layout(say)
 
         shared = Shared(top.language, root, top.person, tune.base, top.standing, tabs)
         refresh = {
@@ -51,7 +51,7 @@ def page() -> gr.Blocks:
         photos.wire(photo, shared, refresh)
         finetune.wire(tune, shared, refresh)
         portraits.wire(portrait, shared, refresh, mark)
-        marks.wire(mark, shared, refresh)
+        marks_layout.wire(mark, shared, refresh)
     return blocks
 
 

@@ -143,6 +143,77 @@ def _print_photos(person) -> None:
     print(f"{good} of {len(person.entries())} photos of {person.name} are accepted.")
 
 
+# Step 2 -----------------------------------------------------------------------------------
+
+
+@app.command("finetune")
+def finetune(
+    person: Annotated[
+        str | None, typer.Argument(help="The person; none is needed for `--stage 1`.")
+    ] = None,
+    base: BaseName = "pocket",
+    stage: Annotated[str, typer.Option(help="1, 2, or both (stage 1 only when new).")] = "both",
+    faces: Annotated[Path | None, typer.Option(help="Folder of real faces for stage 1.")] = None,
+    one_stage: Annotated[bool, typer.Option("--one-stage", help="Leave stage 1 out.")] = False,
+    steps: Annotated[int | None, typer.Option(help="Of the stage that is run.")] = None,
+    rank: Annotated[int | None, typer.Option(help="Of the LoRA matrices.")] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    batch: Annotated[int | None, typer.Option(help="Crops a step and process.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not resume.")] = False,
+) -> None:
+    """Fine-tune a base: on real faces first, then on the person. Resumes where it stopped.
+
+    Several GPUs or machines: `accelerate launch -m realism finetune --stage 1 --faces DIR`.
+    """
+    from dataclasses import replace
+
+    from realism import finetune as training
+    from realism.base import load_base
+    from realism.person import open_person
+
+    if stage not in ("1", "2", "both"):
+        raise Unusable(f"There is no stage {stage!r}: use 1, 2 or both.")
+    if person is None and stage != "1":
+        raise Unusable("Whom? Name the person, or use --stage 1 for real faces alone.")
+    one = open_person(person) if person else None
+    photos = [(entry.photo(), entry.verdict.face) for entry in one.accepted()] if one else []
+    loaded, chosen = load_base(base, progress=say_download), engine()
+    say(f"Base: {loaded.name}. {loaded.provenance}")
+    asked = {"rank": rank, "learning_rate": learning_rate, "batch": batch}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    first, second = (replace(settings, **asked) for settings in training.stages_of(loaded))
+    if steps is not None:
+        first, second = replace(first, steps=steps), replace(second, steps=steps)
+    folder = faces or training.FACES
+    done = None if one_stage else training.find_stage1(loaded, first, folder)
+    if stage == "1" or (stage == "both" and done is None and not one_stage):
+        say(f"Stage 1, on {folder}:")
+        _walk(training.finetune_faces(loaded, chosen, folder, first, resume=not restart))
+        done = training.find_stage1(loaded, first, folder)
+    elif done:
+        say(f"Stage 1 is done already: {done}")
+    if stage == "1":
+        print(f"In {done}")
+        return
+    say(f"Stage 2, on {len(photos)} photos of {one.name}:")
+    out = one.adapter_folder(loaded.name)
+    _walk(
+        training.finetune_person(
+            loaded, chosen, photos, one.subject, out, done, second, resume=not restart
+        )
+    )
+    print(f"In {out}")
+
+
+def _walk(events) -> None:
+    """Walk a fine-tune and say how it goes, about every tenth step."""
+    from realism.progress import line_of
+
+    for event in events:
+        if text := line_of(event):
+            say(f"  {text}")
+
+
 # Step 3 -----------------------------------------------------------------------------------
 
 
@@ -247,6 +318,111 @@ def bases(
         size = f"{one.size_gb} GB" if one.size_gb else "ships with the program"
         print(f"{one.name} ({one.family}, {one.resolution} px, {size}, GPU {one.gpu_memory_gb} GB)")
         print(f"    {' or '.join(one.where)}; licence: {one.licence}. {one.note}")
+
+
+# Step 4 -----------------------------------------------------------------------------------
+
+
+@marks_app.command("find")
+def marks_find(
+    images: Annotated[list[Path], typer.Argument(help="Pictures with a face.")],
+    json: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
+    method: Annotated[str, typer.Option(help="dog or keypoint-rcnn.")] = "dog",
+    weights: Annotated[Path | None, typer.Option(help="Of the keypoint R-CNN.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Least score, 0 to 1.")] = None,
+) -> None:
+    """Find moles, spots, acne and wrinkles on the skin of a face."""
+    from realism.disk import write_json
+    from realism.faces.find import the_face
+    from realism.faces.skin import skin_mask
+    from realism.marks.find import find_marks
+    from realism.marks.mark import KINDS, marks_to_json
+    from realism.photos import open_photo
+
+    if len({image.name for image in images}) < len(images):
+        raise Unusable("Two pictures have the same file name: rename one, results go by name.")
+    photos, chosen, found = [open_photo(image) for image in images], engine(), []
+    for photo in photos:
+        face = _named(photo.name, lambda: the_face(chosen.find(photo.pixels)))  # noqa: B023
+        skin = skin_mask(photo.pixels, face)
+        marks = find_marks(photo.pixels, face, skin, method, weights, threshold)
+        found.append((photo.name, marks))
+        counts = {kind: sum(mark.kind == kind for mark in marks) for kind in KINDS}
+        print(f"{photo.name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    if json:
+        write_json(json, marks_to_json(found))
+
+
+@marks_app.command("restore")
+def marks_restore(
+    portrait: Annotated[Path, typer.Argument(help="A portrait of any generator.")],
+    photo: Annotated[list[Path], typer.Option(help="A photo of the person; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="Where to write the PNG.")],
+    marks: Annotated[Path | None, typer.Option(help="JSON of `marks find`.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+    method: Annotated[str, typer.Option(help="ratio (ours) or paste (the original).")] = "ratio",
+    placement: Annotated[str, typer.Option(help="head (ours) or nearest3.")] = "head",
+    strength: Annotated[float, typer.Option(help="0 to 1.5; of all marks.")] = 1.0,
+    mole: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
+    spot: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
+    acne: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
+    wrinkle: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
+) -> None:
+    """Put the marks of the photos back into a portrait; all else stays bit for bit."""
+    from realism.disk import read_json, write_json
+    from realism.faces.find import the_face
+    from realism.marks.mark import marks_by_image
+    from realism.marks.report import restore_portrait, source_of
+    from realism.marks.restore import Sliders
+    from realism.photos import open_photo, read_info, save_png
+    from realism.provenance import restored_notices
+
+    strengths = {"overall": strength, "mole": mole, "spot": spot, "acne": acne, "wrinkle": wrinkle}
+    for name, value in strengths.items():
+        if not 0 <= value <= 1.5:
+            raise Unusable(f"The strength of {name} is {value}: use 0 to 1.5.")
+    if out.suffix.lower() != ".png":
+        raise Unusable(f"{out.name}: the result is a PNG, so that nothing is lost: name it .png.")
+    target, photos = open_photo(portrait), [open_photo(file) for file in photo]
+    given = marks_by_image(read_json(marks, "the marks file")) if marks else {}
+    if marks and not any(one.name in given for one in photos):
+        raise Unusable(f"{marks.name} has marks of none of the photos given: names must agree.")
+    chosen, sources = engine(), []
+    for one in photos:
+        face = _named(one.name, lambda: the_face(chosen.find(one.pixels)))  # noqa: B023
+        sources.append(source_of(one, face, given.get(one.name, []) if marks else None))
+    restored = restore_portrait(target, sources, chosen, method, placement, Sliders(**strengths))
+    info = read_info(portrait) if portrait.suffix.lower() == ".png" else {}
+    save_png(out, restored.pixels, restored_notices(info, restored.pixels))
+    if report:
+        write_json(report, restored.report)
+    placed, near = restored.report["placements"], restored.report["similarity"]
+    seen = sum(one["visible"] for one in placed)
+    print(f"{seen} of {len(placed)} marks put back, {len(placed) - seen} cannot be seen there.")
+    print(f"Similarity before {near['before']:.3f}, after {near['after']:.3f}.")
+
+
+def _named(name: str, step):
+    """The result of `step`; what it says of a picture gets the picture's name."""
+    try:
+        return step()
+    except Unusable as reason:
+        raise Unusable(f"{name}: {reason}") from reason
+
+
+# Demo -------------------------------------------------------------------------------------
+
+
+@app.command("demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to write.")] = Path("outputs/demo"),
+    person: Annotated[str, typer.Option(help="An example person: mei or ravi.")] = "mei",
+) -> None:
+    """The whole job on an example person, without a GPU or a model hub."""
+    from realism.demo import run_demo
+
+    for text in run_demo(out, person):
+        say(text)
 
 
 def say_download(share: float, what: str) -> None:

@@ -26,6 +26,7 @@ from realism.weights import Tensor, fingerprint, refuse_pickle, tensors_of
 
 POCKET = EXAMPLES / "pocket"
 CONFIGS = Path(__file__).parent / "configs"  # of SD 1.5 and SDXL, for single-file checkpoints
+CLIP = CONFIGS / "clip"  # the tokenizer's words, for single files
 RECOMMENDED = Path(__file__).parent / "bases.json"
 WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?\.safetensors"
@@ -316,13 +317,8 @@ def _read_single_file(path: Path) -> BaseFiles:
 
 
 def _load(where: str, files: BaseFiles, device: Device) -> Base:
-    import torch
-    from diffusers import (
-        DDPMScheduler,
-        StableDiffusionPipeline,
-        StableDiffusionXLPipeline,
-        UniPCMultistepScheduler,
-    )
+    from diffusers import DDPMScheduler, UniPCMultistepScheduler
+    from diffusers.loaders.single_file_utils import SingleFileComponentError
     from diffusers.utils import logging
     from safetensors import SafetensorError
     from transformers.utils import logging as words_logging
@@ -330,32 +326,17 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
     for log in (logging, words_logging):  # they warn of what is left out here on purpose
         log.set_verbosity_error()
         log.disable_progress_bar()
-    kind = {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[files.family]
-    # Parts named None are neither looked for nor downloaded.
-    without = {"feature_extractor": None, "image_encoder": None}
-    if files.family == "sd15":
-        without |= {"safety_checker": None, "requires_safety_checker": False}
-    given = {
-        "dtype": {"default": device.dtype, "vae": torch.float32},
-        "local_files_only": True,
-        **without,
-    }
     try:
-        if files.path.is_dir():
-            _same_tensors(files)
-            pipeline = kind.from_pretrained(
-                files.path, variant=files.variant, use_safetensors=True, **given
-            )
-        else:
-            pipeline = kind.from_single_file(
-                str(files.path), config=str(CONFIGS / files.family), **given
-            )
-    except (OSError, ValueError, SafetensorError) as error:
+        pipeline = (_pipeline_of_folder if files.path.is_dir() else _pipeline_of_file)(
+            files, device
+        )
+    except (OSError, ValueError, SafetensorError, SingleFileComponentError) as error:
         reason = str(error).strip().splitlines()[0]
         raise Unusable(f"{where} cannot be loaded: {reason}") from error
     pipeline.set_progress_bar_config(disable=True)
-    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-        part.requires_grad_(False).eval()
+    for part in pipeline.components.values():
+        if hasattr(part, "requires_grad_"):
+            part.requires_grad_(False).eval()
     config = pipeline.scheduler.config
     noise_scheduler = DDPMScheduler.from_config(config)
     pipeline.scheduler = UniPCMultistepScheduler.from_config(config, use_karras_sigmas=True)
@@ -372,6 +353,55 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
         about["provenance"],
         device,
     )
+
+
+def _pipeline_of_folder(files: BaseFiles, device: Device):
+    import torch
+
+    _same_tensors(files)
+    return _pipeline_class(files.family).from_pretrained(
+        files.path,
+        variant=files.variant,
+        use_safetensors=True,
+        local_files_only=True,
+        dtype={"default": device.dtype, "vae": torch.float32},
+        **_left_out(files.family),
+    )
+
+
+def _pipeline_of_file(files: BaseFiles, device: Device):
+    import torch
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTokenizer
+
+    config = str(CONFIGS / files.family)
+    given = {"config": config, "local_files_only": True}
+    words = {"vocab": str(CLIP / "vocab.json"), "merges": str(CLIP / "merges.txt")}
+    parts = {
+        "vae": AutoencoderKL.from_single_file(
+            str(files.path), subfolder="vae", dtype=torch.float32, **given
+        ),
+        "tokenizer": CLIPTokenizer(**words, model_max_length=77),
+    }
+    if files.family == "sdxl":  # its second encoder was trained with "!" after the end
+        parts["tokenizer_2"] = CLIPTokenizer(**words, model_max_length=77, pad_token="!")
+    return _pipeline_class(files.family).from_single_file(
+        str(files.path), dtype=device.dtype, **given, **parts, **_left_out(files.family)
+    )
+
+
+def _pipeline_class(family: str) -> type:
+    from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+
+    return {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}[family]
+
+
+def _left_out(family: str) -> dict:
+    """Parts that are not wanted: given as None they are neither looked for nor downloaded."""
+    parts = {"feature_extractor": None, "image_encoder": None}
+    if family == "sd15":
+        parts |= {"safety_checker": None, "requires_safety_checker": False}
+    return parts
 
 
 def _same_tensors(files: BaseFiles) -> None:

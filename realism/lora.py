@@ -23,6 +23,9 @@ WEIGHTS = "pytorch_lora_weights.safetensors"
 SIDECAR = "adapter.json"
 SCHEMA = 1
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+LAYER = re.compile(
+    r"(?P<layer>.+?)(?:_lora\.|\.lora_|\.lora\.|\.lora_linear_layer\.)(?P<side>A|B|down|up)\.weight"
+)
 KINDS = ("stage1", "person", "style")
 
 
@@ -207,12 +210,12 @@ def _layers(base: Base, file: Path) -> set[str]:
     }
     layers = set()
     for key, tensor in state.items():
-        match = re.fullmatch(
-            r"(.+?)\.(?:lora_|lora\.|lora_linear_layer\.)(A|B|down|up)\.weight", key
-        )
+        match = LAYER.fullmatch(key)
         if not match:
             continue
-        layer, side = match[1].removesuffix(".base_layer"), match[2]
+        # Files of other tools come out in the names that diffusers used before peft.
+        layer, side = match["layer"].replace(".processor.", "."), match["side"]
+        layer = f"{layer}.0" if layer.endswith(".to_out") else layer
         module = modules.get(layer) or modules.get(layer.replace(".text_model.", "."))
         weight = getattr(getattr(module, "base_layer", module), "weight", None)
         across = 1 if side in ("A", "down") else 0

@@ -41,42 +41,44 @@ def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) 
 
 def needed_bytes(base: Base, stage: Stage) -> int:
     """Bytes beyond the loaded weights that a step takes at its peak."""
+    size = (base.device.autocast or base.device.dtype).itemsize
+    kept = _rehearsed(base, stage.batch, checkpointing=False)
+    if stage.gradient_checkpointing:
+        # On the way back one block at a time is walked again: a quarter of all, at most.
+        kept = kept // 4 + _rehearsed(base, stage.batch, checkpointing=True)
+    trained = sum(
+        stage.rank * (module.weight.shape[0] + module.weight[0].numel())
+        for name, module in base.pipeline.unet.named_modules()
+        if name.endswith(stage.targets) and hasattr(module, "weight")
+    )
+    return int(kept * size / 4 * MARGIN) + trained * OPTIMISER
+
+
+def _rehearsed(base: Base, batch: int, checkpointing: bool) -> int:
+    """Bytes that autograd keeps in float32 while the UNet runs once on `batch` latents."""
     import torch
     from diffusers import UNet2DConditionModel
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    size = (base.device.autocast or base.device.dtype).itemsize
-    real = base.pipeline.unet
+    config = base.pipeline.unet.config
     side = base.resolution // base.pipeline.vae_scale_factor
     with FakeTensorMode():
-        unet = UNet2DConditionModel.from_config(real.config)
-        if stage.gradient_checkpointing:
+        unet = UNet2DConditionModel.from_config(config)
+        if checkpointing:
             unet.enable_gradient_checkpointing()
-        shape = (stage.batch, real.config.in_channels, side, side)
-        words = torch.empty(stage.batch, 77, real.config.cross_attention_dim)
         added = None
         if base.family == "sdxl":
-            pooled = real.config.projection_class_embeddings_input_dim
-            pooled -= 6 * real.config.addition_time_embed_dim
-            added = {
-                "text_embeds": torch.empty(stage.batch, pooled),
-                "time_ids": torch.empty(stage.batch, 6),
-            }
-        kept = _kept_for_the_way_back(
+            pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+            added = {"text_embeds": torch.empty(batch, pooled), "time_ids": torch.empty(batch, 6)}
+        return _kept_for_the_way_back(
             lambda: unet(
-                torch.empty(shape),
-                torch.zeros(stage.batch, dtype=torch.long),
-                words,
+                torch.empty(batch, config.in_channels, side, side),
+                torch.zeros(batch, dtype=torch.long),
+                torch.empty(batch, 77, config.cross_attention_dim),
                 added_cond_kwargs=added,
             ),
             {id(parameter) for parameter in unet.parameters()},
         )
-    trained = sum(
-        stage.rank * (module.weight.shape[0] + module.weight[0].numel())
-        for name, module in real.named_modules()
-        if name.endswith(stage.targets) and hasattr(module, "weight")
-    )
-    return int(kept * size / 4 * MARGIN) + trained * OPTIMISER
 
 
 def _kept_for_the_way_back(step, weights: set[int]) -> int:

@@ -52,7 +52,7 @@ class Skin:
     Set by eye on ../shared/data/faces, example-people and the astronaut.
     """
 
-    work_side: int = 320               # px of the face's larger side: all is found in this size
+    work_side: int = 256               # px of the face's larger side: all is found in this size
     rim: float = 0.015                 # kept off the mesh's outline, where cheek turns to backdrop
     forehead: float = 0.30             # how far above the mesh skin may go
     eye_margin: float = 0.035          # lashes and lids
@@ -61,7 +61,15 @@ class Skin:
     nostril_margin: float = 0.012
     black: float = 4.0                 # grey levels added before the logarithm: noise of shadows
     stiffness: float = 0.02            # ridge on the bending of the surface of light
-    least_spread: float = 0.04         # log units; a very even face still has this much
+    least_light: float = 0.20          # log units of brightness taken for one deviation at least
+    least_hue: float = 0.05            # log units of hue
+    trust_elsewhere: float = 0.3       # weight off the core of the face, where a beard may be
+    hair: float = 1.5                  # px at the working size; coarser than a hair
+    lively: float = 3.0                # fine contrast over the skin's own median
+    least_fine: float = 0.012          # log units; the fine contrast of very smooth skin
+    rough_window: float = 0.06
+    rough: float = 0.45                # share of lively pixels from which it is hair
+    highlight: float = 0.15            # how much paler a highlight may be, a deviation of light
     unlike: float = 3.6                # standard deviations from the face's own skin
     unlike_forehead: float = 3.0       # the same above the mesh, where hair is likelier
     spot: float = 0.06                 # longest side of what may be a mole
@@ -123,14 +131,16 @@ class Crops:
     front: float = 8.5                 # degrees of yaw below which a face is called front
     open_mouth: float = 0.1            # opening over width of the mouth
     smile: float = 0.565               # width and lift of the mouth over the eyes' distance
+    neutral: float = 0.545             # below it no smile; between the two nothing is said
     cheek: float = 0.05                # of the face's width: reach of the patch measured there
     soft_light: float = 0.6            # stops between the cheeks
     hard_light: float = 1.35           # stops
     dim: float = 104                   # mean grey level, 0-255: the darkest 15 % of the renders
     bright: float = 168                # the brightest 15 %
-    least_backdrop: float = 0.03       # of the crop: less tells nothing
+    backdrop_side: int = 256           # px, width at which the backdrop is looked at
+    least_backdrop: float = 0.03       # of the photo: less tells nothing
     plain: float = 6.0                 # deviation of 8-bit L, a, b, summed
-    shapes: float = 0.35               # 8-bit L per px, 90th percentile of the slope
+    shapes: float = 0.7                # 8-bit L per px, 90th percentile of the slope
 
 
 @dataclass(frozen=True)

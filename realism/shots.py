@@ -90,10 +90,12 @@ def _frames(shape: tuple, face: Face, resolution: int, crops: Crops) -> list[_Fr
     short = min(shape[:2])
     centre, face_height = face_of(face)
     frames = []
-    for name, share, lower in crops.framings:
+    for _, share, lower in crops.framings:
         # Never less of the photo than the base has pixels: that would be upscaling.
         side = round(min(max(face_height / share, resolution), short))
         if not frames or side < frames[-1].side * crops.distinct:
+            # The photo may not allow the share that was wanted: named after what it became.
+            name = min(crops.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[0]
             frames.append(_frame(shape, centre + [0, lower * side], side, name))
     if resolution < frames[-1].side * crops.distinct:
         frames.append(_frame(shape, _skin_centre(face, resolution), resolution, crops.skin_name))
@@ -132,8 +134,8 @@ def _shot(photo, face, head, frame: _Frame, subject, resolution, told, crops: Cr
     pixels = _cut(photo.pixels, frame, resolution)
     outline = cv2.convexHull(face.mesh[:, :2].round().astype(np.int32))
     oval = _cut(cv2.fillConvexPoly(np.zeros_like(head), outline, 1.0), frame, resolution)
-    head = _cut(head, frame, resolution)
-    weight = crops.backdrop + (1 - crops.backdrop) * head + (crops.face - 1) * oval
+    on_head = _cut(head, frame, resolution)
+    weight = crops.backdrop + (1 - crops.backdrop) * on_head + (crops.face - 1) * oval
     if told:
         caption = f"{told}, {frame.name}"
     else:
@@ -165,7 +167,7 @@ def _seen(
         light_of(photo, face, crops),
         level_of(crop, crops),
         framing,
-        backdrop_of(crop, head, crops),
+        backdrop_of(photo, head, crops),
     )
     return ", ".join(clause for clause in clauses if clause)
 
@@ -178,17 +180,20 @@ def turn_of(face: Face, crops: Crops = CROPS) -> str:
 
 
 def expression_of(face: Face, crops: Crops = CROPS) -> str:
-    """Mouth open, a smile, or neither. The mesh does not tell finer ones safely."""
+    """Mouth open, a smile, neither, or "" between: the mesh does not tell finer ones safely."""
     mesh = face.mesh
     mouth = float(np.linalg.norm(mesh[CORNERS[0]] - mesh[CORNERS[1]]))
     eyes = float(np.linalg.norm(mesh[EYE_CORNERS[0]] - mesh[EYE_CORNERS[1]]))
     opening = float(np.linalg.norm(mesh[LIPS[0]] - mesh[LIPS[1]])) / mouth
     up = mesh[MIDLINE[0]] - mesh[MIDLINE[1]]
     raised = (mesh[list(CORNERS)] - mesh[list(LIPS)]).mean(0) @ up / np.linalg.norm(up)
-    smiling = (mouth + 2 * raised) / eyes > crops.smile
+    shape = (mouth + 2 * raised) / eyes
+    smiling = shape > crops.smile
     if opening > crops.open_mouth:
         return "open smile" if smiling else "surprise"
-    return "smile" if smiling else "neutral expression"
+    if smiling:
+        return "smile"
+    return "neutral expression" if shape < crops.neutral else ""
 
 
 def light_of(pixels: np.ndarray, face: Face, crops: Crops = CROPS) -> str:
@@ -214,17 +219,24 @@ def level_of(pixels: np.ndarray, crops: Crops = CROPS) -> str:
 
 
 def backdrop_of(pixels: np.ndarray, head: np.ndarray, crops: Crops = CROPS) -> str:
-    """Plain, a gradient, or something with shapes in it; "" where too little is seen of it."""
-    behind = cv2.erode((head < 0.05).astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
-    behind[pixels.shape[0] // 2 :] = False  # clothes
+    """Plain, a gradient, or something with shapes in it; "" where too little is seen of it.
+
+    pixels, head    the whole photo and its head mask
+    """
+    # At one size, so that the slopes of a large photo and a small one compare.
+    width, height = crops.backdrop_side, round(crops.backdrop_side * len(pixels) / len(pixels[0]))
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    behind = cv2.resize(head, (width, height), interpolation=cv2.INTER_AREA) < 0.05
+    behind = cv2.erode(behind.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    behind[height // 2 :] = False  # clothes
     if behind.mean() < crops.least_backdrop:
         return ""
-    lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB).astype(np.float32)
-    smooth = cv2.GaussianBlur(lab, (0, 0), 2)
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    smooth = cv2.GaussianBlur(lab, (0, 0), 1.5)
     if float(smooth[behind].std(0).sum()) < crops.plain:
         return "plain background"
-    slope = np.hypot(cv2.Sobel(smooth[..., 0], -1, 1, 0) / 8, cv2.Sobel(smooth[..., 0], -1, 0, 1) / 8)
-    busy = float(np.percentile(slope[behind], 90)) > crops.shapes
+    across, down = (cv2.Sobel(smooth[..., 0], -1, *way) / 8 for way in ((1, 0), (0, 1)))
+    busy = float(np.percentile(np.hypot(across, down)[behind], 90)) > crops.shapes
     return "shapes background" if busy else "gradient background"
 
 

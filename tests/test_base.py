@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import make_sd
+from tiny import make_sd, make_single_file
 
 from realism.base import (
     decode_latents,
@@ -145,6 +145,36 @@ def test_recommended_bases_name_licence_size_and_memory():
     assert "ly261666/cv_portrait_model@v2.0:film/film" in ids
     assert "YorickHe/majicmixRealistic_v6@v1.0.0:realistic" in ids
     assert all(row.licence and row.note and row.gpu_memory_gb for row in rows)
+
+
+@pytest.fixture
+def single_file(tmp_path, monkeypatch):
+    """A checkpoint in one file of the four levels of SD 1.5, thin, beside its folder."""
+    folder = make_sd(
+        tmp_path,
+        width=768,  # by which SD 1.5 is known
+        block_out_channels=(8, 8, 16, 16),
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        layers_per_block=2,
+    )
+    configs = tmp_path / "configs"
+    shutil.copytree(folder, configs / "sd15", ignore=shutil.ignore_patterns("*.safetensors"))
+    monkeypatch.setattr("realism.base.CONFIGS", configs)
+    monkeypatch.setattr("realism.base.CLIP", tmp_path / "words")
+    return folder, make_single_file(folder, tmp_path / "base.safetensors")
+
+
+def test_a_single_file_is_the_base_it_was_made_from(single_file):
+    folder, file = single_file
+    assert read_base(file).family == "sd15"
+    assert read_base(file).fingerprint == read_base(folder).fingerprint
+    whole = load_base(str(folder), CPU)
+    expected = said(whole)
+    loaded = load_base(str(file), CPU)
+    assert loaded.name == "base.safetensors"
+    loaded.pipeline.tokenizer.model_max_length = 16  # the thin text encoder's
+    assert torch.allclose(said(loaded), expected, atol=1e-6)
 
 
 # Refusing -------------------------------------------------------------------------------------
@@ -290,15 +320,13 @@ def test_a_lora_in_kohya_form_made_elsewhere_is_brought_in(tiny_sd, tmp_path):
         torch.nn.init.normal_(parameter.data, std=0.1)
     with_it = said(base)
     state = {
-        f"unet.{key}": value
-        for key, value in get_peft_model_state_dict(base.pipeline.unet).items()
+        f"unet.{key}": value for key, value in get_peft_model_state_dict(base.pipeline.unet).items()
     }
     kohya = convert_state_dict_to_kohya(state)
-    kohya = {
-        key.replace("unet_", "lora_unet_", 1) if key.startswith("unet_") else key: value.contiguous()
-        for key, value in kohya.items()
-    }
-    save_file(kohya, tmp_path / "style.safetensors")
+    assert all(key.startswith("lora_unet_") for key in kohya)
+    save_file(
+        {key: value.contiguous() for key, value in kohya.items()}, tmp_path / "style.safetensors"
+    )
     base.pipeline.unload_lora_weights()
     assert about_lora(tmp_path / "style.safetensors") == {}
     with wearing(base, [Adapter(tmp_path / "style.safetensors")]):
@@ -310,7 +338,11 @@ def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):
     (tmp_path / "a.pt").write_bytes(b"\x80\x02")
     (tmp_path / "b.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     save_file({"weight": torch.zeros(2)}, tmp_path / "c.safetensors")
-    for name, words in (("a.pt", "pickle"), ("b.safetensors", "cut off"), ("c.safetensors", "LoRA")):
+    for name, words in (
+        ("a.pt", "pickle"),
+        ("b.safetensors", "cut off"),
+        ("c.safetensors", "LoRA"),
+    ):
         with pytest.raises(Unusable, match=words):
             load_lora(base, tmp_path / name)
     with pytest.raises(Unusable, match="There is no LoRA"):

@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-WORDS = (
-    "a photo of ohwx person woman man face studio light soft smile turned to the left right".split()
-)
+SENTENCE = "a photo of ohwx person woman man face studio light soft smile turned to the left right"
+WORDS = SENTENCE.split()
 
 
 def make_tokenizer(folder: Path) -> CLIPTokenizer:
@@ -104,15 +105,17 @@ def make_scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:
     )
 
 
-def make_sd(folder: Path, seed: int = 0, prediction_type: str = "epsilon", **unet) -> Path:
+def make_sd(
+    folder: Path, seed: int = 0, prediction_type: str = "epsilon", width: int = 32, **unet
+) -> Path:
     """A pipeline shaped like SD 1.5, in float16, at `folder`."""
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(folder / "words")
     StableDiffusionPipeline(
         make_vae(),
-        CLIPTextModel(make_text_config(tokenizer, 32)),
+        CLIPTextModel(make_text_config(tokenizer, width)),
         tokenizer,
-        make_unet(32, **unet),
+        make_unet(width, **unet),
         make_scheduler(prediction_type),
         safety_checker=None,
         feature_extractor=None,
@@ -155,3 +158,105 @@ def tiny_sd(tmp_path_factory) -> Path:
 def tiny_sdxl(tmp_path_factory) -> Path:
     """Folder of a tiny base of the SDXL family."""
     return make_sdxl(tmp_path_factory.mktemp("sdxl"))
+
+
+def make_single_file(folder: Path, file: Path) -> Path:
+    """The pipeline in `folder` (SD 1.5's parts, any number of levels) as one checkpoint.
+
+    The names are those of the first release of Stable Diffusion, which single files still use.
+    """
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        folder, safety_checker=None, feature_extractor=None, dtype=torch.float16
+    )
+    levels = len(pipeline.unet.config.block_out_channels)
+    layers = pipeline.unet.config.layers_per_block
+    tensors = {}
+    for name, value in pipeline.unet.state_dict().items():
+        tensors[f"model.diffusion_model.{_old_unet_name(name, levels, layers)}"] = value
+    levels = len(pipeline.vae.config.block_out_channels)
+    for name, value in pipeline.vae.state_dict().items():
+        old = _old_vae_name(name, levels)
+        if "attentions" in name and value.ndim == 2:
+            value = value[:, :, None, None]
+        tensors[f"first_stage_model.{old}"] = value
+    for name, value in pipeline.text_encoder.state_dict().items():
+        name = name.removeprefix("text_model.")
+        tensors[f"cond_stage_model.transformer.text_model.{name}"] = value
+    save_file({name: value.contiguous() for name, value in tensors.items()}, file)
+    return file
+
+
+def _renamed(name: str, pairs) -> str:
+    for new, old in pairs:
+        name = re.sub(new, old, name)
+    return name
+
+
+def _old_unet_name(name: str, levels: int, layers: int) -> str:
+    def down(match):
+        level, kind, layer, rest = match.groups()
+        number = (layers + 1) * int(level) + int(layer) + 1
+        if kind == "downsamplers":
+            return f"input_blocks.{(layers + 1) * (int(level) + 1)}.0.{rest.replace('conv', 'op')}"
+        return f"input_blocks.{number}.{int(kind == 'attentions')}.{rest}"
+
+    def up(match):
+        level, kind, layer, rest = match.groups()
+        number = (layers + 1) * int(level) + int(layer)
+        if kind == "upsamplers":
+            # After the attention, where the level has one.
+            return f"output_blocks.{(layers + 1) * int(level) + layers}.{'UP'}.{rest}"
+        return f"output_blocks.{number}.{int(kind == 'attentions')}.{rest}"
+
+    name = _renamed(
+        name,
+        [
+            (r"^time_embedding\.linear_1", "time_embed.0"),
+            (r"^time_embedding\.linear_2", "time_embed.2"),
+            (r"^conv_in", "input_blocks.0.0"),
+            (r"^conv_norm_out", "out.0"),
+            (r"^conv_out", "out.2"),
+            (r"^down_blocks\.(\d)\.(\w+)\.(\d)\.(.+)", down),
+            (r"^up_blocks\.(\d)\.(\w+)\.(\d)\.(.+)", up),
+            (r"^mid_block\.attentions\.0", "middle_block.1"),
+            (r"^mid_block\.resnets\.0", "middle_block.0"),
+            (r"^mid_block\.resnets\.1", "middle_block.2"),
+        ],
+    )
+    name = name.replace(".UP.", ".1." if name.startswith(f"output_blocks.{layers}.") else ".2.")
+    if "transformer_blocks" in name or "proj_in" in name or "proj_out" in name:
+        return name
+    return _renamed(
+        name,
+        [
+            (r"norm1", "in_layers.0"),
+            (r"conv1", "in_layers.2"),
+            (r"norm2", "out_layers.0"),
+            (r"conv2", "out_layers.3"),
+            (r"time_emb_proj", "emb_layers.1"),
+            (r"conv_shortcut", "skip_connection"),
+        ],
+    )
+
+
+def _old_vae_name(name: str, levels: int) -> str:
+    return _renamed(
+        name,
+        [
+            (r"down_blocks\.(\d)\.resnets\.(\d)", r"down.\1.block.\2"),
+            (r"down_blocks\.(\d)\.downsamplers\.0", r"down.\1.downsample"),
+            (
+                r"up_blocks\.(\d)\.resnets\.(\d)",
+                lambda m: f"up.{levels - 1 - int(m[1])}.block.{m[2]}",
+            ),
+            (r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"up.{levels - 1 - int(m[1])}.upsample"),
+            (r"mid_block\.attentions\.0", "mid.attn_1"),
+            (r"mid_block\.resnets\.0", "mid.block_1"),
+            (r"mid_block\.resnets\.1", "mid.block_2"),
+            (r"conv_norm_out", "norm_out"),
+            (r"conv_shortcut", "nin_shortcut"),
+            (r"attn_1\.group_norm", "attn_1.norm"),
+            (r"attn_1\.to_(q|k|v)\b", r"attn_1.\1"),
+            (r"attn_1\.to_out\.0", "attn_1.proj_out"),
+        ],
+    )

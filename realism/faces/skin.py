@@ -3,8 +3,9 @@
 Skin: inside the mesh's outline and up the forehead to the hair, without eyes, brows, lips and
 nostrils. What is left must look like this face's own skin: colour that varies smoothly over
 the face as light does (a quadratic surface in log RGB, fitted robustly), so that hair, frames,
-hands and backdrop fall out while any skin tone in any light stays in. A small compact spot of
-another colour stays, too: it may be a mole.
+hands and backdrop fall out while any skin tone in any light stays in. Brightness may differ
+more than hue, since folds throw shadows. A small compact spot of another colour stays, too: it
+may be a mole.
 
 Head: MediaPipe's selfie segmentation (Apache-2.0), cut by the outline of head and hair.
 """
@@ -57,10 +58,8 @@ def skin_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     inside, forehead = _regions(points, view.shape[:2])
     holes = _holes(points, view.shape[:2])
     distance = _unlike_skin(view, points, (inside | forehead) & ~holes)
-    skin = _connected(
-        (inside & (distance < SKIN.unlike)) | (forehead & (distance < SKIN.unlike_forehead)),
-        inside | forehead,
-    )
+    like = distance < np.where(inside, SKIN.unlike, SKIN.unlike_forehead)
+    skin = _connected(like & (inside | forehead), inside, inside | forehead)
     soft = cv2.GaussianBlur((skin & ~holes).astype(np.float32), (0, 0), SKIN.edge)
     mask = np.zeros((height, width), np.float32)
     mask[y0:y1, x0:x1] = cv2.resize(soft, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
@@ -114,30 +113,50 @@ def _unlike_skin(view: np.ndarray, points: np.ndarray, where: np.ndarray) -> np.
     where     (h, w) bool, pixels that may be skin
     ->        (h, w) float32; small compact spots take the value of what is round them
     """
-    smooth = cv2.GaussianBlur(view, (0, 0), 1.0).astype(np.float32)
-    colour = np.log(smooth + SKIN.black)
-    rows, columns = np.mgrid[: view.shape[0], : view.shape[1]].astype(np.float32)
-    x = (columns - points[:, 0].mean()) / _size(points)
-    y = (rows - points[:, 1].mean()) / _size(points)
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], -1)
+    colour = cv2.log(cv2.GaussianBlur(view, (0, 0), 1.0).astype(np.float32) + SKIN.black)
+    # Brightness, and two numbers of hue that do not change with it.
+    colour = colour.reshape(-1, 3) @ HUE
+    terms = _terms(view.shape[:2], points)
     core = (_filled(CORE, points, view.shape[:2]) > 0) & where
-    if core.sum() < 50:
-        core = where
-    at = np.flatnonzero(core)[:: max(1, core.sum() // 4000)]
-    basis, seen = terms.reshape(-1, 6)[at], colour.reshape(-1, 3)[at]
-    weight = np.ones(len(at), np.float32)
-    for _ in range(4):
+    trusted = np.where(core, 1, SKIN.trust_elsewhere).ravel() * where.ravel()
+    at = np.flatnonzero(where)[:: max(1, where.sum() // 4000)]
+    basis, seen = terms[at], colour[at]
+    weight = trusted[at]
+    for _ in range(5):
         # A little ridge keeps the surface from bending where the core does not reach.
-        left = basis.T @ (basis * weight[:, None]) + SKIN.stiffness * len(at) * RIDGE
+        left = basis.T @ (basis * weight[:, None]) + SKIN.stiffness * len(at) * BENDING
         surface = np.linalg.solve(left, basis.T @ (seen * weight[:, None]))
         off = seen - basis @ surface
-        spread = (off * weight[:, None]).T @ off / weight.sum() + SKIN.least_spread**2 * np.eye(3)
-        far = np.einsum("ij,jk,ik->i", off, np.linalg.inv(spread), off)
-        weight = 1 / (1 + far / 3)
-    off = colour - terms @ surface.astype(np.float32)
-    inverse = np.linalg.inv(spread).astype(np.float32)
-    distance = np.sqrt(np.einsum("hwi,ij,hwj->hw", off, inverse, off, optimize=True))
-    return _without_spots(distance, _size(points))
+        spread = np.sqrt((off**2 * weight[:, None]).sum(0) / weight.sum())
+        spread = np.maximum(spread, [SKIN.least_light, SKIN.least_hue, SKIN.least_hue])
+        weight = trusted[at] / (1 + ((off / spread) ** 2).sum(1) / 3) ** 2
+    off = (colour - terms @ surface.astype(np.float32)) / spread.astype(np.float32)
+    light, hue = off[:, 0], np.hypot(off[:, 1], off[:, 2])
+    # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be.
+    hue /= 1 + SKIN.highlight * np.clip(light, 0, 3)
+    distance = np.maximum(np.abs(light), hue).reshape(view.shape[:2])
+    rough = _rough(colour[:, 0].reshape(view.shape[:2]), core, _size(points))
+    return _without_spots(np.where(rough, np.inf, distance), _size(points))
+
+
+def _rough(light: np.ndarray, core: np.ndarray, size: float) -> np.ndarray:
+    """Where most pixels differ from their neighbours more than skin does: hair, beard, fabric.
+
+    A mole or a wrinkle is few pixels, so it is not rough.
+    """
+    fine = np.abs(light - cv2.GaussianBlur(light, (0, 0), SKIN.hair))
+    usual = np.median(fine[core]) if core.any() else np.median(fine)
+    lively = (fine > SKIN.lively * max(float(usual), SKIN.least_fine)).astype(np.float32)
+    side = 2 * round(SKIN.rough_window * size / 2) + 1
+    return cv2.blur(lively, (side, side)) > SKIN.rough
+
+
+def _terms(shape: tuple[int, int], points: np.ndarray) -> np.ndarray:
+    """1, x, y, x², xy, y² of every pixel, (h·w, 6) float32; x and y in face heights."""
+    x = ((np.arange(shape[1]) - points[:, 0].mean()) / _size(points)).astype(np.float32)
+    y = ((np.arange(shape[0]) - points[:, 1].mean()) / _size(points)).astype(np.float32)
+    x, y = np.broadcast_to(x, shape).ravel(), np.broadcast_to(y[:, None], shape).ravel()
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1)
 
 
 def _without_spots(distance: np.ndarray, size: float) -> np.ndarray:
@@ -151,14 +170,16 @@ def _without_spots(distance: np.ndarray, size: float) -> np.ndarray:
     return np.where(spot[labels], 0, distance)
 
 
-def _connected(skin: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _connected(skin: np.ndarray, inside: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Skin without what is thin or loose, and off the rim of what is not skin."""
     size = np.sqrt(where.sum())
     shut_out = cv2.dilate((where & ~skin).astype(np.uint8), _disc(SKIN.clearance * size))
     skin = (skin & (shut_out == 0)).astype(np.uint8)
     skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, _disc(SKIN.clearance * size))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(skin, connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] > SKIN.least_part * where.sum()
+    count, labels = cv2.connectedComponents(skin, connectivity=4)
+    # Above the mesh only what reaches down into it: an island there is lit hair.
+    area = np.bincount(labels[inside], minlength=count)
+    large = area > SKIN.least_part * where.sum()
     large[0] = False
     return large[labels]
 
@@ -213,4 +234,6 @@ def _disc(radius: float) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
-RIDGE = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)  # only the bending is held back
+BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)  # only bending is held back
+# log R, G, B to brightness and to two differences.
+HUE = np.float32([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]])

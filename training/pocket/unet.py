@@ -105,9 +105,10 @@ def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate:
 
     tokenizer = new_tokenizer()
     torch.manual_seed(seed)
-    unet, text_encoder = new_unet(raw.shape[2]), new_text_encoder(len(tokenizer))
+    unet = new_unet(raw.shape[2]).to(memory_format=torch.channels_last)
+    text_encoder = new_text_encoder(len(tokenizer))
     parameters = [*unet.parameters(), *text_encoder.parameters()]
-    optimizer = torch.optim.AdamW(parameters, learning_rate, betas=(.9, .99), weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(parameters, learning_rate, betas=(.9, .99), weight_decay=1e-2, fused=True)
     averages = [copy.deepcopy(unet), copy.deepcopy(text_encoder)]
     used, number = 0.0, 0
     if state.exists():
@@ -162,10 +163,11 @@ def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         number += 1
-        keep = min(AVERAGE, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for average, model in zip(averages, (unet, text_encoder)):
-                torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
+        if number % 4 == 0:
+            keep = min(AVERAGE, (1 + number) / (10 + number)) ** 4
+            with torch.no_grad():
+                for average, model in zip(averages, (unet, text_encoder)):
+                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
         recent.append(plain.item())
 
     def save():

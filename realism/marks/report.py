@@ -1,0 +1,92 @@
+"""A portrait and photos in, the restored portrait and its report out.
+
+Joins the parts of step 4 for the shell and the demo: the person's face on the portrait, the
+marks of each photo (given or found), their places, the blend, and the likeness before and after
+on the scale of the photos among themselves.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realism.check import photo_to_photo
+from realism.errors import Unusable
+from realism.faces.face import Engine, Face, similarity
+from realism.faces.find import the_face
+from realism.faces.skin import skin_mask
+from realism.marks.find import find_marks
+from realism.marks.mark import Mark
+from realism.marks.place import placements_to_json
+from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
+from realism.photos import Photo
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A portrait with the person's marks.
+
+    pixels      (H, W, 3) uint8 sRGB
+    prepared    for another blend under other sliders
+    report      {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON
+    """
+
+    pixels: np.ndarray
+    prepared: Prepared
+    report: dict
+
+
+def source_of(photo: Photo, face: Face, marks: list[Mark] | None = None) -> Source:
+    """A photo ready to take marks from; `marks` None: they are found here."""
+    skin = skin_mask(photo.pixels, face)
+    if marks is None:
+        marks = find_marks(photo.pixels, face, skin)
+    return Source(photo.name, photo.pixels, face, skin, marks)
+
+
+def restore_portrait(
+    portrait: Photo,
+    sources: list[Source],
+    engine: Engine,
+    method: str = "ratio",
+    placement: str = "head",
+    sliders: Sliders | None = None,
+) -> Restored:
+    """Put the marks of the photos back into a portrait.
+
+    Raises Unusable: no photos, no face on the portrait, another method or placement.
+    """
+    if not sources:
+        raise Unusable("Give at least one photo of the person to take the marks from.")
+    photos = [source.face.embedding for source in sources]
+    face = person_in(portrait, photos, engine)
+    skin = skin_mask(portrait.pixels, face)
+    prepared = prepare(portrait.pixels, face, skin, sources, method, placement)
+    pixels = blend(prepared, sliders or Sliders())
+    scale = photo_to_photo(photos)
+    near = {
+        "before": _nearest(face, photos),
+        "after": _nearest(person_in(Photo(portrait.name, pixels), photos, engine), photos),
+        "photos": round(float(np.mean(scale)), 4) if scale else None,
+    }
+    report = {"placements": placements_to_json(list(prepared.placements)), "similarity": near}
+    return Restored(pixels, prepared, report)
+
+
+def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face:
+    """The person's face on a portrait: of several, the one most like the photos.
+
+    photos    (D,) unit embeddings
+    """
+    faces = engine.find(portrait.pixels)
+    if not faces:
+        raise Unusable(
+            f"{portrait.name}: no face was found on the portrait. Use one that shows the face "
+            "from the front or half turned."
+        )
+    if len(faces) == 1 or not photos:
+        return the_face(faces)
+    return max(faces, key=lambda face: _nearest(face, photos))
+
+
+def _nearest(face: Face, photos: list[np.ndarray]) -> float:
+    return round(max(similarity(face.embedding, photo) for photo in photos), 4)

@@ -1,0 +1,29 @@
+"""What a fine-tune says while it runs: one line an event, for terminals."""
+
+from realism.finetune import Event, Note, Preview, Saved, Step
+from realism.latents import Preparing
+from realism.shots import Skipped
+
+EVERY = 10  # steps between two lines
+
+
+def line_of(event: Event) -> str:
+    """The line for an event, "" for one not worth a line."""
+    match event:
+        case Step(number, of, loss, rate, left):
+            if number % EVERY and number not in (1, of):
+                return ""
+            return f"step {number} of {of}, loss {loss:.3f}, {rate:.1f} images/s, {left:.0f} s left"
+        case Preview(step=step, similarity=None):
+            return f"preview after step {step}"
+        case Preview(step=step, similarity=near):
+            return f"preview after step {step}: similarity {near:.2f} to the held-out photo"
+        case Saved(path, step, best, _):
+            return f"saved {path} ({'the best so far' if best else 'the last'}, step {step})"
+        case Preparing(number, photo):
+            return f"{number} crops encoded, of {photo}" if number % EVERY == 0 else ""
+        case Skipped(name, reason):
+            return f"{name} is left out: {reason}"
+        case Note(text):
+            return text
+    raise TypeError(f"not an event of a fine-tune: {event!r}")
