@@ -60,6 +60,13 @@ def serve(blocks: gr.Blocks, host: str, port: int, block: bool = True) -> None:
     theme = gr.themes.Default(
         primary_hue="teal", neutral_hue="stone", radius_size="lg",
         font=FONTS, font_mono=["ui-monospace", "monospace"],
+    ).set(  # the theme's own teal is too light under white letters
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_600",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        button_large_text_weight="500",
+        button_large_text_size="*text_md",
     )  # fmt: skip
     blocks.queue(default_concurrency_limit=4).launch(
         server_name=host,

@@ -150,7 +150,8 @@ def main() -> None:
             true_faces += faces
         else:
             photos += [(person, face) for (_, person), face in zip(people, faces, strict=True)]
-    tell_apart("photos together", [p for p, _ in photos], np.stack([f.embedding for _, f in photos]))
+    people = [person for person, _ in photos]
+    tell_apart("photos together", people, np.stack([face.embedding for _, face in photos]))
     print("against the truth of renders (medians):")
     against_truth(true_faces, truths)
 

@@ -1,20 +1,18 @@
-"""Step 2: a LoRA in two stages. One loop for both: on real faces, then on the person.
+"""Step 2: one loop that trains a LoRA, for both stages of `stages.py`.
 
-Stage 1 teaches the base what real skin looks like, once for a base and a set of faces; stage 2
-goes on from its weights on the person's photos. The loss counts the head and leaves the backdrop
+The loss counts the head and leaves the backdrop
 nearly out, and counts each noise level by what it teaches. Walk the generator to train, stop
 walking to cancel: what was learned so far is kept, and the next walk goes on from there.
 
 LoRA: Hu et al., ICLR 2022. Loss weights: Hang et al., "Efficient diffusion training via Min-SNR
-weighting strategy", ICCV 2023. A LoRA of faces as the start for a person: FaceChain, 2023.
+weighting strategy", ICCV 2023.
 """
 
 import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +21,21 @@ from realism.base import Base, decode_latents, predict, target
 from realism.checkpoint import State, read_state, run_key, save_state
 from realism.disk import write_json
 from realism.errors import Unusable
-from realism.faces.face import Engine, Face, similarity
+from realism.faces.face import Engine, similarity
 from realism.latents import Preparing, batch_of, encode_shots, read_latents
-from realism.lora import add_lora, load_lora, lora_file, save_lora
+from realism.lora import add_lora, load_lora, save_lora
 from realism.memory import refuse_what_does_not_fit
-from realism.photos import Photo, save_png
-from realism.settings import EXAMPLES, PORTRAITS, STAGES, Stage, home
-from realism.shots import Shot, Skipped, digest_of, shots_in, shots_of
+from realism.photos import save_png
+from realism.settings import CROPS, PORTRAITS, Stage
+from realism.shots import Shot, Skipped
 
-FACES = EXAMPLES / "faces"  # what stage 1 learns from where no other folder is given
+
+@dataclass(frozen=True)
+class Begun:
+    """A stage has begun: 1 (faces) or 2 (the person), of so many photos or pictures."""
+
+    stage: int
+    pictures: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class HeldOut:
     embedding: np.ndarray
 
 
-Event = Preparing | Skipped | Note | Step | Preview | Saved
+Event = Begun | Preparing | Skipped | Note | Step | Preview | Saved
 
 
 def finetune(
@@ -122,7 +126,9 @@ def finetune(
     """
     import torch
 
+    refuse_what_does_not_fit(base, stage)
     accelerator = _accelerator(base)
+    source = f"{base.fingerprint} {CROPS} {source}"
     first, processes = accelerator.is_main_process, accelerator.num_processes
     running = Path(out) / "running"
     if first and not resume:
@@ -131,7 +137,6 @@ def finetune(
         yield from encode_shots(base, shots, running / "latents.safetensors", source)
     accelerator.wait_for_everyone()
     latents = read_latents(running / "latents.safetensors", source)
-    refuse_what_does_not_fit(base, stage)
     key = run_key(base, stage, source, start_from, processes)
     state = read_state(running / "state.pt", key)
     if state is None and (running / "state.pt").exists():
@@ -146,9 +151,10 @@ def finetune(
         if state is not None:
             done.restore(state)
         unet, optimizer = accelerator.prepare(base.pipeline.unet, optimizer)
-        started, began_at = time.monotonic(), done.number
+        began_at, spent = done.number, 0.0
 
         for number in range(done.number + 1, stage.steps + 1):
+            started = time.monotonic()
             batch = batch_of(latents, stage, number, base, accelerator.process_index, processes)
             noisy = base.noise_scheduler.add_noise(batch.latents, batch.noise, batch.timesteps)
             with base.device.training_context():
@@ -164,7 +170,8 @@ def finetune(
 
             done.number = number
             done.losses.append(accelerator.reduce(loss.detach(), "mean").item())
-            rate = (number - began_at) / (time.monotonic() - started)
+            spent += time.monotonic() - started
+            rate = (number - began_at) / spent
             yield Step(
                 number, stage.steps, done.losses[-1],
                 rate * stage.batch * processes, (stage.steps - number) / rate,
@@ -266,8 +273,8 @@ def _wear(base: Base, stage: Stage, start_from: Path | None) -> list:
         worn = unet.peft_config["default"]
         if (worn.r, set(worn.target_modules)) != (stage.rank, set(stage.targets)):
             raise Unusable(
-                f"{start_from} has rank {worn.r} on {', '.join(sorted(worn.target_modules))}: it can "
-                "only be continued with the same. Make stage 1 anew with the settings of stage 2."
+                f"{start_from} has rank {worn.r} on {', '.join(sorted(worn.target_modules))}: it "
+                "can only be continued with the same. Make stage 1 anew with stage 2's settings."
             )
     cast_training_params(unet, torch.float32)
     if stage.gradient_checkpointing:
@@ -285,7 +292,7 @@ def _show(base, stage, out: Path, about, prompt, held_out, engine, done: _Done) 
         near = float(np.mean([_nearness(engine, image, held_out) for image in images]))
     _make_room(out, done)
     save_png(out / "previews" / f"step-{done.number:06d}.png", np.hstack(images))
-    best = near is not None and all(near > other for _, other in done.previews)
+    best = near is not None and near > max((other for _, other in done.previews), default=0)
     done.previews.append((done.number, near))
     yield Preview(done.number, images, near)
     if best:
@@ -330,100 +337,3 @@ def _make_room(out: Path, done: _Done) -> None:
         for folder in ("best", "previews"):
             shutil.rmtree(out / folder, ignore_errors=True)
         done.anew = False
-
-
-# --- the two stages ------------------------------------------------------------------------------
-
-
-def stages_of(base: Base) -> tuple[Stage, Stage]:
-    """Settings of stage 1 and stage 2 for a base."""
-    return STAGES.get(base.name) or STAGES[base.family]
-
-
-def stage1_folder(base: Base, stage: Stage, faces: Path) -> Path:
-    """Where stage 1 of these settings on these faces is kept; it may not exist yet."""
-    parts = repr((base.fingerprint, asdict(stage), digest_of(faces)))
-    return home() / ".stage1" / sha256(parts.encode()).hexdigest()[:16]
-
-
-def find_stage1(base: Base, stage: Stage | None = None, faces: Path = FACES) -> Path | None:
-    """Folder of the LoRA of stage 1, where it is done already or ships with the base."""
-    stage = stage or stages_of(base)[0]
-    shipped = base.path / "stage1"
-    if faces == FACES and (shipped / "adapter.json").exists():
-        return shipped
-    folder = stage1_folder(base, stage, faces)
-    done = (folder / "last").exists() and not (folder / "running").exists()
-    return folder / "last" if done else None
-
-
-def finetune_faces(
-    base: Base, engine: Engine, faces: Path = FACES, stage: Stage | None = None,
-    out: Path | None = None, resume: bool = True,
-) -> Iterator[Event]:  # fmt: skip
-    """Stage 1: learn from a folder of faces, once for a base, the settings and the folder.
-
-    out    None: where `find_stage1` looks
-    """
-    stage = stage or stages_of(base)[0]
-    yield from finetune(
-        base,
-        shots_in(faces, engine, base.resolution),
-        digest_of(faces),
-        stage,
-        out or stage1_folder(base, stage, faces),
-        {"kind": "stage1", "faces": Path(faces).name},
-        "photo portrait of a person, neutral expression, front, soft window light, close-up",
-        resume=resume,
-    )
-
-
-def finetune_person(
-    base: Base,
-    engine: Engine,
-    photos: list[tuple[Photo, Face]],
-    subject: str,
-    out: Path,
-    start_from: Path | None,
-    stage: Stage | None = None,
-    resume: bool = True,
-) -> Iterator[Event]:
-    """Stage 2: learn a person from accepted photos, going on from stage 1's LoRA.
-
-    subject       the person in captions, "ohwx woman"
-    out           the person's folder for this base
-    start_from    of `find_stage1`; None: the base as it is, in one stage
-    Raises Unusable where there is no photo.
-    """
-    stage = stage or stages_of(base)[1]
-    if not photos:
-        raise Unusable("There is no accepted photo to learn from: add about a dozen in step 1.")
-    held_out = choose_held_out(photos, stage)
-    learned = [(photo, face) for photo, face in photos if held_out is None or photo.name != held_out.name]
-    if held_out is None:
-        yield Note(
-            f"With {len(photos)} photos none is held out: add photos up to {stage.held_out_from}, and "
-            "the best moment to stop is found by a photo that was not learned from."
-        )
-    source = sha256(subject.encode())
-    for photo, _ in learned:
-        source.update(photo.name.encode() + sha256(photo.pixels.tobytes()).digest())
-    shots = (
-        shot for photo, face in learned for shot in shots_of(photo, face, subject, base.resolution)
-    )
-    about = {"kind": "person", "trigger": subject, "photos": len(learned)}
-    yield from finetune(
-        base, shots, source.hexdigest(), stage, out,
-        {**about, "held_out": held_out.name if held_out else None},
-        f"photo portrait of {subject}, neutral expression, front, soft window light, close-up",
-        start_from, held_out, engine, resume,
-    )  # fmt: skip
-
-
-def choose_held_out(photos: list[tuple[Photo, Face]], stage: Stage) -> HeldOut | None:
-    """The photo most like all the others: the best single measure of the person. None: too few."""
-    if len(photos) < stage.held_out_from:
-        return None
-    embeddings = np.stack([face.embedding for _, face in photos])
-    nearest = int(np.argmax((embeddings @ embeddings.T).sum(1)))
-    return HeldOut(photos[nearest][0].name, embeddings[nearest])

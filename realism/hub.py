@@ -5,9 +5,11 @@ minute (modelscope 1.40). Only safetensors, configurations and tokenizers are do
 libraries show progress and take up a broken download where it stopped.
 """
 
+import contextlib
 import os
 import re
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +119,7 @@ def _order() -> tuple[str, ...]:
 
 def _reachable(hub: str) -> bool:
     """Whether the hub answers on its port, found out in REACH_TIMEOUT at most."""
-    if hub == "huggingface" and os.environ.get("HF_HUB_OFFLINE", "0").upper() in (
+    if hub == "huggingface" and os.environ.get("HF_HUB_OFFLINE", "").upper() in (
         "1",
         "TRUE",
         "YES",
@@ -128,11 +130,18 @@ def _reachable(hub: str) -> bool:
     proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
     parts = urlsplit(proxy or (address if "//" in address else f"https://{address}"))
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 443)
-    try:
-        socket.create_connection((parts.hostname, port), REACH_TIMEOUT).close()
-    except OSError:
-        return False
-    return True
+    reached = threading.Event()
+
+    def knock() -> None:
+        with contextlib.suppress(OSError):
+            socket.create_connection((parts.hostname, port), REACH_TIMEOUT).close()
+            reached.set()
+
+    # In a thread of its own: looking up a name has no time limit where the network is half dead.
+    waiting = threading.Thread(target=knock, daemon=True)
+    waiting.start()
+    waiting.join(REACH_TIMEOUT)
+    return reached.is_set()
 
 
 def _cached(hub: str, wanted: HubId) -> Path | None:
@@ -150,6 +159,13 @@ def _cached(hub: str, wanted: HubId) -> Path | None:
         except LocalEntryNotFoundError:
             return None
     else:
+        # Its library takes seconds to import and makes an empty cache when asked for nothing.
+        if (
+            not Path(os.environ.get("MODELSCOPE_CACHE", "~/.cache/modelscope"))
+            .expanduser()
+            .is_dir()
+        ):
+            return None
         from modelscope import snapshot_download
         from modelscope_hub.errors import CacheNotFound
 
@@ -214,11 +230,16 @@ class _Report:
         report = self
 
         class Bar(tqdm):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                # Our own count: without a terminal the bar is off and keeps none.
+                self.bytes = 0 if kwargs.get("unit") == "B" else None
+
             def update(self, n: float | None = 1) -> bool | None:
-                shown = super().update(n)
-                if self.unit == "B":
-                    report.show(int(self.n))
-                return shown
+                if self.bytes is not None:
+                    self.bytes += n or 0
+                    report.show(int(self.bytes))
+                return super().update(n)
 
         return Bar
 

@@ -154,8 +154,8 @@ def batch_of(
     noise = torch.randn(shape, generator=generator)
     # One timestep from each of `size` equal parts: the loss of a small batch is then less noisy.
     steps = base.noise_scheduler.config.num_train_timesteps
-    parts = (torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)) / size
-    timesteps = (parts * steps).long().clamp(max=steps - 1)
+    parts = torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)
+    timesteps = (parts / size * steps).long().clamp(max=steps - 1)
     to, dtype = base.device.name, base.device.dtype
     captions = latents.caption[which][mine]
     return Batch(
@@ -170,6 +170,7 @@ def batch_of(
 def _order(count: int, seed: int, start: int, length: int) -> list[int]:
     """Places `start` .. `start + length` of an endless row of shuffles of range(count)."""
     rounds = range(start // count, (start + length - 1) // count + 1)
-    row = np.concatenate([np.random.default_rng([seed, turn]).permutation(count) for turn in rounds])
+    shuffled = [np.random.default_rng([seed, turn]).permutation(count) for turn in rounds]
+    row = np.concatenate(shuffled)
     first = start - rounds[0] * count
     return row[first : first + length].tolist()

@@ -68,7 +68,8 @@ def _rehearsed(base: Base, batch: int, checkpointing: bool) -> int:
             unet.enable_gradient_checkpointing()
         added = None
         if base.family == "sdxl":
-            pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+            both = config.projection_class_embeddings_input_dim
+            pooled = both - 6 * config.addition_time_embed_dim
             added = {"text_embeds": torch.empty(batch, pooled), "time_ids": torch.empty(batch, 6)}
         return _kept_for_the_way_back(
             lambda: unet(

@@ -53,6 +53,8 @@ class Skin:
     """
 
     work_side: int = 256               # px of the face's larger side: all is found in this size
+    most_upscaling: float = 2.0        # of a small face to that size
+    darkest: float = 1.6               # log units under the face's usual brightness: a fifth
     rim: float = 0.015                 # kept off the mesh's outline, where cheek turns to backdrop
     forehead: float = 0.30             # how far above the mesh skin may go
     eye_margin: float = 0.035          # lashes and lids
@@ -60,16 +62,17 @@ class Skin:
     lip_margin: float = 0.02
     nostril_margin: float = 0.012
     black: float = 4.0                 # grey levels added before the logarithm: noise of shadows
-    stiffness: float = 0.02            # ridge on the bending of the surface of light
+    stiffness: float = 0.02            # ridge on the bending of the surface of brightness
+    hue_stiffness: float = 0.015       # ridge on all change of hue over the face
     least_light: float = 0.20          # log units of brightness taken for one deviation at least
-    least_hue: float = 0.05            # log units of hue
+    least_hue: float = 0.06            # log units of hue
     trust_elsewhere: float = 0.3       # weight off the core of the face, where a beard may be
     hair: float = 1.5                  # px at the working size; coarser than a hair
-    lively: float = 3.0                # fine contrast over the skin's own median
-    least_fine: float = 0.012          # log units; the fine contrast of very smooth skin
+    lively: float = 2.6                # fine contrast over the skin's own median
+    least_fine: float = 0.008          # log units; the fine contrast of very smooth skin
     rough_window: float = 0.06
     rough: float = 0.45                # share of lively pixels from which it is hair
-    highlight: float = 0.15            # how much paler a highlight may be, a deviation of light
+    highlight: float = 0.30            # how much paler a highlight may be, a deviation of light
     unlike: float = 3.6                # standard deviations from the face's own skin
     unlike_forehead: float = 3.0       # the same above the mesh, where hair is likelier
     spot: float = 0.06                 # longest side of what may be a mole
@@ -180,7 +183,7 @@ class Portraits:
 class Label:
     """The visible notice on a portrait, where it is asked for."""
 
-    height: float = 0.05               # of the shorter side; the least that GB 45438-2025 allows
+    height: float = 0.055              # of the shorter side; GB 45438-2025 asks for 0.05 at least
     plate: float = 0.55                # darkness behind the letters: readable on white and black
 
 
@@ -244,6 +247,26 @@ class Ratio:
     fold_smoothing: float = 2.0        # px along the line
 
 
+@dataclass(frozen=True)
+class HeadFit:
+    """The 3D head; set on synthetic-faces (`training/head`), measured by `benchmarks.head`."""
+
+    identity_modes: int = 40           # of the packed 50
+    steps: int = 6                     # Gauss-Newton; after five nothing moves by 0.1 mm
+    alike: float = 8.0                 # neighbouring points err alike: 468 count as so many fewer
+    surprise: float = 3.0              # standard deviations at which a point has lost half its say
+    expression_spread: float = 0.3     # of a weight that runs 0..1
+    focal: float = 2.1                 # picture sides: a 50 mm lens on a cropped 24 mm frame
+    focal_spread: float = 0.35         # of its logarithm: 35 to 85 mm
+    drift_reach: float = 2.5           # standard deviations of face shape, see `settled`
+    warp_reach: float = 15.0           # mm over which the warp is alike
+    warp_height: float = 2.0           # mm, the warp's usual size
+    warp_doubt: float = 2.0            # times a point's noise, since neighbours err alike
+    warp_facing: float = 0.2           # cosine below which a mesh point is a guess
+    visible_facing: float = 0.12       # cosine below which a place is only a rim
+    hidden_behind: float = 4.0         # mm behind the front surface: nose over cheek, not noise
+
+
 INTAKE = Intake()
 FACES = Faces()
 SKIN = Skin()
@@ -266,3 +289,4 @@ STAGES = {
     ),
 }
 RATIO = Ratio()
+HEAD = HeadFit()

@@ -96,7 +96,7 @@ def _frames(shape: tuple, face: Face, resolution: int, crops: Crops) -> list[_Fr
         if not frames or side < frames[-1].side * crops.distinct:
             # The photo may not allow the share that was wanted: named after what it became.
             name = min(crops.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[0]
-            frames.append(_frame(shape, centre + [0, lower * side], side, name))
+            frames.append(_frame(shape, centre + np.array([0, lower * side]), side, name))
     if resolution < frames[-1].side * crops.distinct:
         frames.append(_frame(shape, _skin_centre(face, resolution), resolution, crops.skin_name))
     return frames
@@ -265,7 +265,8 @@ def _captions(metadata: Path) -> dict[str, str]:
     if not metadata.exists():
         return {}
     try:
-        rows = [json.loads(line) for line in metadata.read_text("utf-8").splitlines() if line.strip()]
+        lines = metadata.read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines if line.strip()]
         return {str(row["file_name"]): str(row.get("text", "")) for row in rows}
     except (ValueError, KeyError, TypeError) as error:
         raise Unusable(

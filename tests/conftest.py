@@ -1,3 +1,58 @@
-"""Fixtures that several files of tests share."""
+"""Pictures and the engine that several tests look at: two made-up people, and the astronaut."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realism.faces.dlib import DlibEngine
+from realism.faces.find import load_engine
+from realism.photos import Photo, open_photo
+from realism.settings import EXAMPLES
 
 pytest_plugins = ["tiny"]
+
+# Tests need no network: the engine that needs no download, and no look for the other.
+os.environ["REALISM_FACE_ENGINE"] = "dlib"
+
+
+@pytest.fixture(scope="session")
+def engine() -> DlibEngine:
+    """The embedded engine, loaded once."""
+    return load_engine("dlib")
+
+
+def photos_of(name: str) -> list[Photo]:
+    """The fourteen photos of an example person."""
+    folder: Path = EXAMPLES / "people" / name
+    return [open_photo(path) for path in sorted(folder.glob(f"{name}-[0-9]*.jpg"))]
+
+
+@pytest.fixture(scope="session")
+def mei() -> list[Photo]:
+    """Photos of a made-up woman with moles."""
+    return photos_of("mei")
+
+
+@pytest.fixture(scope="session")
+def ravi() -> list[Photo]:
+    """Photos of a made-up man with wrinkles."""
+    return photos_of("ravi")
+
+
+@pytest.fixture(scope="session")
+def two_people() -> Photo:
+    """Both in one picture, equally large."""
+    return open_photo(EXAMPLES / "people" / "mei-and-ravi.jpg")
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> np.ndarray:
+    """A photo of a real person, (512, 512, 3) uint8; the face is about 105 px wide."""
+    import skimage.data
+
+    return skimage.data.astronaut()
+
+
+pytest_plugins = ["tiny"]  # tiny_sd and tiny_sdxl, in tests/tiny.py

@@ -95,7 +95,9 @@ def squares_by_size(height: int, width: int) -> list[list[tuple[int, int, int]]]
 
 
 def _tiles(height: int, width: int, side: int) -> list[tuple[int, int, int]]:
-    """Squares that cover the picture and overlap by a third or more."""
+    """Squares that cover the picture and overlap by a third or more; none in a mere strip."""
+    if side < SIDE // 4:
+        return []
     down, across = (int(np.ceil((n - side) / (0.7 * side))) + 1 for n in (height, width))
     rows, columns = np.linspace(0, height - side, down), np.linspace(0, width - side, across)
     return [(int(x), int(y), side) for y in rows for x in columns]

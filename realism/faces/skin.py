@@ -10,6 +10,7 @@ may be a mole.
 Head: MediaPipe's selfie segmentation (Apache-2.0), cut by the outline of head and hair.
 """
 
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from realism.settings import SKIN
 
 SEGMENTATION = Path(__file__).parent / "weights" / "selfie_segmentation.tflite"
 SEGMENTATION_SIDE = 256  # px, input of the network
+_ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
 
 # Outlines on the mesh, the person's right then left.
 EYES = (
@@ -53,11 +55,12 @@ def skin_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     window, scale = _window(face, (height, width))
     x0, y0, x1, y1 = window
     small = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
-    view = cv2.resize(pixels[y0:y1, x0:x1], small, interpolation=cv2.INTER_AREA)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    view = cv2.resize(pixels[y0:y1, x0:x1], small, interpolation=way)
     points = (face.mesh[:, :2] - [x0, y0]) * scale
     inside, forehead = _regions(points, view.shape[:2])
     holes = _holes(points, view.shape[:2])
-    distance = _unlike_skin(view, points, (inside | forehead) & ~holes)
+    distance = _unlike_skin(view, points, inside & ~holes)
     like = distance < np.where(inside, SKIN.unlike, SKIN.unlike_forehead)
     skin = _connected(like & (inside | forehead), inside, inside | forehead)
     soft = cv2.GaussianBlur((skin & ~holes).astype(np.float32), (0, 0), SKIN.edge)
@@ -73,7 +76,8 @@ def _window(face: Face, shape: tuple[int, int]) -> tuple[tuple[int, int, int, in
     x0, y0 = np.maximum(np.floor(low - reach), 0).astype(int)
     x1, y1 = np.minimum(np.ceil(high + reach), [shape[1], shape[0]]).astype(int)
     x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-    return (int(x0), int(y0), int(x1), int(y1)), min(1.0, SKIN.work_side / max(high - low))
+    scale = min(SKIN.most_upscaling, SKIN.work_side / max(high - low))
+    return (int(x0), int(y0), int(x1), int(y1)), scale
 
 
 def _regions(points: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -106,35 +110,40 @@ def _holes(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return holes
 
 
-def _unlike_skin(view: np.ndarray, points: np.ndarray, where: np.ndarray) -> np.ndarray:
+def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.ndarray:
     """How far each pixel is from this face's own skin, in standard deviations.
 
     view      (h, w, 3) uint8
-    where     (h, w) bool, pixels that may be skin
+    sure      (h, w) bool, pixels of which most should be skin
     ->        (h, w) float32; small compact spots take the value of what is round them
     """
     colour = cv2.log(cv2.GaussianBlur(view, (0, 0), 1.0).astype(np.float32) + SKIN.black)
     # Brightness, and two numbers of hue that do not change with it.
     colour = colour.reshape(-1, 3) @ HUE
     terms = _terms(view.shape[:2], points)
-    core = (_filled(CORE, points, view.shape[:2]) > 0) & where
-    trusted = np.where(core, 1, SKIN.trust_elsewhere).ravel() * where.ravel()
-    at = np.flatnonzero(where)[:: max(1, where.sum() // 4000)]
+    core = (_filled(CORE, points, view.shape[:2]) > 0) & sure
+    trusted = np.where(core, 1, SKIN.trust_elsewhere).ravel() * sure.ravel()
+    at = np.flatnonzero(sure)[:: max(1, sure.sum() // 4000)]
     basis, seen = terms[at], colour[at]
     weight = trusted[at]
     for _ in range(5):
         # A little ridge keeps the surface from bending where the core does not reach.
-        left = basis.T @ (basis * weight[:, None]) + SKIN.stiffness * len(at) * BENDING
-        surface = np.linalg.solve(left, basis.T @ (seen * weight[:, None]))
+        left, right = basis.T @ (basis * weight[:, None]), basis.T @ (seen * weight[:, None])
+        light = np.linalg.solve(left + SKIN.stiffness * len(at) * BENDING, right[:, :1])
+        hue = np.linalg.solve(left + SKIN.hue_stiffness * len(at) * CHANGE, right[:, 1:])
+        surface = np.hstack([light, hue])
         off = seen - basis @ surface
         spread = np.sqrt((off**2 * weight[:, None]).sum(0) / weight.sum())
         spread = np.maximum(spread, [SKIN.least_light, SKIN.least_hue, SKIN.least_hue])
         weight = trusted[at] / (1 + ((off / spread) ** 2).sum(1) / 3) ** 2
     off = (colour - terms @ surface.astype(np.float32)) / spread.astype(np.float32)
     light, hue = off[:, 0], np.hypot(off[:, 1], off[:, 2])
+    usual = np.median(colour[core.ravel(), 0]) if core.any() else np.median(seen[:, 0])
     # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be.
     hue /= 1 + SKIN.highlight * np.clip(light, 0, 3)
-    distance = np.maximum(np.abs(light), hue).reshape(view.shape[:2])
+    distance = np.maximum(np.abs(light), hue)
+    distance[colour[:, 0] < usual - SKIN.darkest] = np.inf
+    distance = distance.reshape(view.shape[:2])
     rough = _rough(colour[:, 0].reshape(view.shape[:2]), core, _size(points))
     return _without_spots(np.where(rough, np.inf, distance), _size(points))
 
@@ -162,7 +171,7 @@ def _terms(shape: tuple[int, int], points: np.ndarray) -> np.ndarray:
 def _without_spots(distance: np.ndarray, size: float) -> np.ndarray:
     """Small compact places of another colour read as skin: marks are what we look for."""
     unlike = (distance >= SKIN.unlike).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(unlike, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(unlike, connectivity=8)
     longest = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     filled = stats[:, cv2.CC_STAT_AREA] / np.maximum(longest.astype(np.float32) ** 2, 1)
     spot = (longest <= SKIN.spot * size) & (filled > SKIN.compact)
@@ -195,9 +204,10 @@ def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     extent = float(np.max(points.max(0) - points.min(0)))
     centre = (points[10] + points[152]) / 2
     crop, to_crop = upright_crop(pixels, centre, extent * SKIN.head_view, roll, SEGMENTATION_SIDE)
-    net = _segmentation()
-    net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
-    person = net.forward()[0, 0]
+    with _ONE_AT_A_TIME:
+        net = _segmentation()
+        net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
+        person = net.forward()[0, 0].copy()
     # The head's outline in the crop: an egg round the face, wide at the top for hair, closing
     # under the chin.
     unit = SEGMENTATION_SIDE / SKIN.head_view
@@ -234,6 +244,8 @@ def _disc(radius: float) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
 
 
-BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)  # only bending is held back
+# What a ridge holds back: the bending of brightness, any change of hue.
+BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)
+CHANGE = np.diag([0, 1, 1, 1, 1, 1]).astype(np.float32)
 # log R, G, B to brightness and to two differences.
 HUE = np.float32([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]])

@@ -12,19 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.mesh import WEIGHTS
+from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
 
 EYES_APART = 63.0  # mm between the pupils of an adult: Dodgson, SPIE 5291, 2004
 
 # Outlines of what is not skin, for words only: the skin mask decides.
 REGIONS = {
-    "on the brow": ((70, 63, 105, 66, 107, 55, 65, 52, 53, 46), (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)),
-    "on the eye": ((33, 160, 159, 158, 133, 153, 145, 144), (362, 385, 386, 387, 263, 373, 374, 380)),
-    "on the lips": ((61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91),),
-    "on the nostril": ((98, 97, 2, 326, 327, 4),),
+    "on the brow": BROWS, "on the eye": EYES, "on the lips": (LIPS,), "on the nostril": NOSTRILS
 }  # fmt: skip
 
 
@@ -163,15 +162,13 @@ def mm_per_px(face: Face) -> float:
     return EYES_APART / max(float(np.linalg.norm(eyes[1] - eyes[0])), 1e-6)
 
 
-def region_of(point: np.ndarray, face: Face) -> str:
-    """What is not skin at `point` (2,) px, in words; "" when it is none of brow, eye, lips, nostril."""
-    import cv2
-
+def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
+    """What is not skin within `slack` mm of a point (2,) px, in words; "" when nothing is."""
     at = (float(point[0]), float(point[1]))
-    slack = 3 / mm_per_px(face)
+    reach = slack / mm_per_px(face)
     for name, outlines in REGIONS.items():
         for outline in outlines:
-            hull = cv2.convexHull(face.mesh[list(outline), :2].astype(np.float32))
-            if cv2.pointPolygonTest(hull, at, True) > -slack:
+            hull = cv2.convexHull(face.mesh[outline, :2].astype(np.float32))
+            if cv2.pointPolygonTest(hull, at, True) > -reach:
                 return name
     return ""

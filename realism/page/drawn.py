@@ -1,0 +1,92 @@
+"""Pictures that the page draws: framed thumbnails, marks on a photo, a curve."""
+
+from collections.abc import Sequence
+from html import escape
+
+import cv2
+import numpy as np
+
+from realism.faces.face import Face
+from realism.marks.mark import Mark
+
+SIDE = 320                                # px, of a thumbnail
+GOOD, BAD = (47, 138, 94), (196, 69, 54)  # sRGB; the badge's shape says the same
+# Colours of the kinds, apart from each other for the colour-blind, too (Okabe and Ito, 2008).
+COLOURS = {
+    "mole": (0, 114, 178), "spot": (230, 159, 0), "acne": (204, 51, 85), "wrinkle": (0, 158, 115)
+}  # fmt: skip
+OFF = (150, 150, 150)
+
+
+def thumbnail(pixels: np.ndarray, face: Face | None) -> np.ndarray:
+    """A square around the face, or the middle of the picture, (SIDE, SIDE, 3) uint8."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    centre = np.array([width, height]) / 2
+    if face is not None:
+        side = min(side, round(2.2 * face.width))
+        centre = (face.box[:2] + face.box[2:]) / 2
+    x, y = np.clip(centre - side / 2, 0, [width - side, height - side]).astype(int)
+    cut = pixels[y : y + side, x : x + side]
+    return cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def badged(thumb: np.ndarray, accepted: bool) -> np.ndarray:
+    """The thumbnail with a frame and a tick or a cross."""
+    out = thumb.copy()
+    colour = GOOD if accepted else BAD
+    cv2.rectangle(out, (0, 0), (SIDE - 1, SIDE - 1), colour, 14)
+    cv2.circle(out, (SIDE - 38, 38), 24, colour, -1, cv2.LINE_AA)
+    tick, cross = [[(-11, 0), (-3, 9), (12, -9)]], [[(-9, -9), (9, 9)], [(-9, 9), (9, -9)]]
+    for line in tick if accepted else cross:
+        points = np.array(line, np.int32) + np.array((SIDE - 38, 38))
+        cv2.polylines(out, [points.astype(np.int32)], False, (255, 255, 255), 5, cv2.LINE_AA)
+    return out
+
+
+def unreadable() -> np.ndarray:
+    """What stands for a file that is no picture."""
+    out = np.full((SIDE, SIDE, 3), 225, np.uint8)
+    cv2.putText(out, "?", (112, 210), cv2.FONT_HERSHEY_SIMPLEX, 5, (150, 150, 150), 12, cv2.LINE_AA)
+    return out
+
+
+def with_marks(pixels: np.ndarray, marks: Sequence[Mark], on: Sequence[bool]) -> np.ndarray:
+    """The photo with a ring around each mark in its kind's colour; grey where switched off."""
+    out = pixels.copy()
+    thick = max(1, round(max(pixels.shape[:2]) / 500))
+    for mark, shown in zip(marks, on, strict=True):
+        colour = COLOURS[mark.kind] if shown else OFF
+        if len(mark.line):
+            points = np.round(mark.line * 16).astype(np.int32)
+            cv2.polylines(out, [points], False, colour, thick, cv2.LINE_AA, shift=4)
+            continue
+        # The ring stands off the mark, so that the mark itself stays to be seen.
+        radius = mark.radius + 3 * thick
+        x, y = np.round(mark.xy * 16).astype(int).tolist()
+        cv2.circle(out, (x, y), round(radius * 16), colour, thick, cv2.LINE_AA, shift=4)
+    return out
+
+
+def curve(values: Sequence[float], colour: str, label: str) -> str:
+    """A line of values from left to right as SVG, its last value written beside the label."""
+    if len(values) < 2:
+        return f'<figure class="curve"><figcaption>{escape(label)}</figcaption></figure>'
+    y = np.asarray(values, float)
+    kept = np.linspace(0, len(y) - 1, min(len(y), 300)).round().astype(int)
+    low, high = float(y.min()), float(y.max())
+    across = kept / (len(y) - 1) * 300
+    down = 96 - (y[kept] - low) / max(high - low, 1e-9) * 92
+    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(across, down, strict=True))
+    return (
+        f'<figure class="curve"><figcaption>{escape(label)} <b>{y[-1]:.3f}</b></figcaption>'
+        f'<svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img">'
+        f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" '
+        f'vector-effect="non-scaling-stroke"/></svg>'
+        f"<span>{high:.3f}</span><span>{low:.3f}</span></figure>"
+    )
+
+
+def bar(done: float) -> str:
+    """How much is done, 0..1."""
+    return f'<div class="bar"><i style="width:{100 * min(max(done, 0), 1):.1f}%"></i></div>'

@@ -1,0 +1,284 @@
+"""Tab 4, Marks: find them on photos, put them back into a portrait of any generator."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import gradio as gr
+import numpy as np
+
+from realism.check import photo_to_photo
+from realism.errors import Unusable
+from realism.faces.face import Face, similarity
+from realism.faces.find import load_engine, the_face
+from realism.faces.skin import skin_mask
+from realism.marks.find import find_marks
+from realism.marks.mark import Mark
+from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
+from realism.page import drawn, marked
+from realism.page.told import chosen, line, told
+from realism.page.words import text
+from realism.person import Entry, write_zip
+from realism.photos import open_photo, read_info, save_png
+from realism.provenance import restored_notices
+
+MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 bytes a pixel
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """A portrait with the marks laid on it, ready to blend.
+
+    file        the portrait's file
+    face        its Face
+    skin        (H, W) float32 0..1
+    prepared    for `blend`
+    """
+
+    file: Path
+    face: Face
+    skin: np.ndarray
+    prepared: Prepared
+
+    def off(self, keys: list[tuple]) -> frozenset[int]:
+        """The placements whose marks are switched off."""
+        return frozenset(
+            index
+            for index, one in enumerate(self.prepared.placements)
+            if marked.key_of(one.photo, one.mark) in keys
+        )
+
+
+def on_show(name: str | None, root: Path | None, language: str) -> tuple:
+    """What the tab can do now, and the portraits of the person's newest run."""
+    if not name:
+        return line(text(language, "marks.alone")), gr.update(choices=[], value=None)
+    with told():
+        person = chosen(name, root, language)
+        needs = ""
+        if not any(entry.accepted for entry in person.entries()):
+            needs = line(text(language, "marks.needs_photos", name=person.name))
+        files = [file for run in person.runs()[:1] for file in sorted(run.glob("*.png"))]
+        return needs, gr.update(choices=[(file.name, str(file)) for file in files])
+
+
+def on_leave() -> tuple:
+    """Other photos: what was found on the last ones is not theirs."""
+    return {}, None, [], gr.update(visible=False)
+
+
+def on_mine(file: str | None, name: str, root: Path | None, language: str) -> str | None:
+    """Take a portrait of the person's newest run."""
+    with told():
+        ours = file and Path(file).parent in chosen(name, root, language).runs()
+        return file if ours else None
+
+
+def on_find(
+    portrait: str | None, files: list[str] | None, sources: dict[str, Source],
+    name: str | None, root: Path | None, language: str,
+) -> Iterator[tuple]:  # fmt: skip
+    """Find the marks on the photos dropped here, else on the person's accepted ones."""
+    with told():
+        if not portrait:
+            raise Unusable(text(language, "marks.no_portrait"))
+        if not files and not name:
+            raise Unusable(text(language, "marks.no_photos"))
+        person = None if files else chosen(name, root, language)
+        given = [Path(file) for file in files] if files else person.accepted()
+        known = person.marks() if person else {}
+        found: dict[str, Source] = {}
+        for number, one in enumerate(given[:MOST_PHOTOS], 1):
+            said = text(language, "marks.finding", number=number, of=len(given[:MOST_PHOTOS]))
+            yield gr.skip(), gr.skip(), gr.skip(), line(said)
+            source = sources.get(one.name) or _source(one, known.get(one.name))
+            found[source.name] = source
+        if person:
+            person.save_marks(known | {one.name: one.marks for one in found.values()})
+        first = max(found.values(), key=lambda one: len(one.marks)).name
+        thumbs = [drawn.thumbnail(one.pixels, one.face) for one in found.values()]
+        yield found, first, thumbs, line(text(language, "marks.placing"))
+
+
+def on_prepare(
+    portrait: str | None, sources: dict[str, Source], method: str, placement: str, language: str
+) -> tuple:
+    """Place and measure the marks on the portrait: the slow half."""
+    if not portrait or not sources:
+        return gr.skip(), gr.skip()
+    with told():
+        laid = lay(Path(portrait), list(sources.values()), method, placement)
+        seen = sum(one.visible for one in laid.prepared.placements)
+        counts = {"seen": seen, "of": len(laid.prepared.placements), "photos": len(sources)}
+        return laid, line(text(language, "marks.laid", **counts))
+
+
+def on_blend(laid: Laid | None, off: list[tuple], *sliders: float) -> tuple | None:
+    """Mix the marks in under the sliders: the quick half, before and after."""
+    if laid is None:
+        return None
+    after = blend(laid.prepared, Sliders(*sliders), laid.off(off))
+    return _quick_png(laid.prepared.portrait), _quick_png(after)
+
+
+def on_measure(
+    laid: Laid | None, sources: dict[str, Source], off: list[tuple], language: str,
+    *sliders: float,
+) -> str:  # fmt: skip
+    """Similarity with the photos before and after, on the photos' own scale."""
+    if laid is None:
+        return ""
+    photos = [source.face.embedding for source in sources.values()]
+    after = blend(laid.prepared, Sliders(*sliders), laid.off(off))
+    faces = load_engine().find(after)
+    before = max(similarity(laid.face.embedding, photo) for photo in photos)
+    with told():
+        now = max(similarity(the_face(faces).embedding, photo) for photo in photos)
+    said = text(language, "marks.alike", before=before, after=now)
+    if scale := photo_to_photo(photos):
+        said += " " + text(language, "marks.scale", low=min(scale), high=max(scale))
+    return line(said)
+
+
+def on_view(
+    sources: dict[str, Source], laid: Laid | None, off: list[tuple], view: str | None,
+    language: str,
+) -> tuple:  # fmt: skip
+    """The photo and the portrait with their marks drawn on, and the list of them."""
+    if laid is None or view not in sources:
+        return None, None, "", gr.update(visible=False)
+    source, prepared = sources[view], laid.prepared
+    on = [marked.key_of(source.name, mark) not in off for mark in source.marks]
+    photo = marked.picture(source.pixels, source.face, source.marks, on)
+    portrait = marked.picture(
+        prepared.portrait, laid.face, *marked.laid_marks(prepared.placements, laid.off(off))
+    )
+    table = marked.table(prepared.placements, laid.off(off), language)
+    return photo, portrait, table, gr.update(visible=True)
+
+
+def on_pick(sources: dict[str, Source], event: gr.SelectData) -> tuple:
+    """Another photo into view."""
+    return list(sources)[event.index], None
+
+
+def on_photo(
+    sources: dict[str, Source], laid: Laid | None, off: list[tuple], view: str, click: str,
+    begun: tuple | None, name: str | None, root: Path | None, language: str,
+    event: gr.SelectData,
+) -> tuple:  # fmt: skip
+    """A click on the photo: switch a mark, delete one, or add one."""
+    source = sources[view]
+    point = marked.picture_point(event.index, source.pixels, source.face)
+    mark = marked.nearest(source.marks, point, source.face)
+    if click == "switch":
+        if mark is None or laid is None:
+            return gr.skip(), gr.skip(), None
+        return gr.skip(), marked.switched(off, source, mark, laid), None
+    if click == "delete":
+        marks = [one for one in source.marks if one is not mark]
+    elif click == "wrinkle" and begun is None:
+        gr.Info(text(language, "marks.second_click"), title="")
+        return gr.skip(), gr.skip(), tuple(point)
+    else:
+        marks = [*source.marks, marked.new_mark(click, point, begun, source.face)]
+    sources = sources | {view: _with(source, marks)}
+    if name and view in {entry.name for entry in chosen(name, root, language).entries()}:
+        person = chosen(name, root, language)
+        person.save_marks(person.marks() | {view: marks})
+    return sources, gr.skip(), None
+
+
+def on_placed(laid: Laid | None, off: list[tuple], event: gr.SelectData) -> list[tuple]:
+    """A click on the portrait switches a mark off or on."""
+    if laid is None:
+        return off
+    point = marked.picture_point(event.index, laid.prepared.portrait, laid.face)
+    marks, _ = marked.laid_marks(laid.prepared.placements, frozenset())
+    mark = marked.nearest(marks, point, laid.face)
+    if mark is None:
+        return off
+    seen = [one for one in laid.prepared.placements if one.visible]
+    one = seen[[other is mark for other in marks].index(True)]
+    return marked.toggled(off, [marked.key_of(one.photo, one.mark)])
+
+
+def on_save(laid: Laid | None, off: list[tuple], language: str, *sliders: float) -> str:
+    """The portrait with its marks as PNG, with what the file said of itself before."""
+    with told():
+        if laid is None:
+            raise Unusable(text(language, "marks.nothing"))
+        into = Path(tempfile.mkdtemp()) / f"{laid.file.stem}-marks.png"
+        return str(_save(laid, off, Sliders(*sliders), into))
+
+
+def on_every(
+    laid: Laid | None, sources: dict[str, Source], off: list[tuple], method: str,
+    placement: str, name: str | None, root: Path | None, language: str, *sliders: float,
+) -> Iterator[tuple]:  # fmt: skip
+    """Restore the marks on every portrait of the run that this one is from; a zip of them."""
+    with told():
+        if laid is None:
+            raise Unusable(text(language, "marks.nothing"))
+        person = chosen(name, root, language)
+        run = laid.file.parent
+        if run not in person.runs():
+            raise Unusable(text(language, "marks.no_run"))
+        made, skipped = [], []
+        files = sorted(run.glob("*.png"))
+        for number, file in enumerate(files, 1):
+            said = text(language, "marks.every_said", number=number, of=len(files))
+            yield drawn.bar(number / len(files)) + line(said), gr.skip()
+            try:
+                one = lay(file, list(sources.values()), method, placement)
+            except Unusable as reason:
+                skipped.append(f"{file.name}: {reason}")
+                continue
+            made.append(_save(one, off, Sliders(*sliders), run / "restored" / file.name))
+        pack = Path(tempfile.mkdtemp()) / f"{person.folder.name}-{run.name}-marks.zip"
+        said = text(language, "marks.every_done", made=len(made), of=len(files))
+        yield "".join(map(line, [said, *skipped])), str(write_zip(pack, made, run / "restored"))
+
+
+# Pictures in, pictures out --------------------------------------------------------------------
+
+
+def lay(file: Path, sources: list[Source], method: str, placement: str) -> Laid:
+    """Read a portrait and lay the photos' marks on it."""
+    pixels = open_photo(file).pixels
+    face = the_face(load_engine().find(pixels))
+    skin = skin_mask(pixels, face)
+    return Laid(file, face, skin, prepare(pixels, face, skin, sources, method, placement))
+
+
+def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
+    """A photo with its marks, found where they are not known."""
+    if isinstance(given, Entry):
+        photo, face = given.photo(), given.verdict.face
+    else:
+        photo = open_photo(given)
+        face = the_face(load_engine().find(photo.pixels))
+    skin = skin_mask(photo.pixels, face)
+    found = find_marks(photo.pixels, face, skin) if marks is None else marks
+    return Source(photo.name, photo.pixels, face, skin, found)
+
+
+def _with(source: Source, marks: list[Mark]) -> Source:
+    return Source(source.name, source.pixels, source.face, source.skin, marks)
+
+
+def _save(laid: Laid, off: list[tuple], sliders: Sliders, into: Path) -> Path:
+    pixels = blend(laid.prepared, sliders, laid.off(off))
+    info = read_info(laid.file) if laid.file.suffix.lower() == ".png" else {}
+    save_png(into, pixels, restored_notices(info, pixels))
+    return into
+
+
+def _quick_png(pixels: np.ndarray) -> str:
+    """A PNG for the screen: the least compression, since a slider waits for it."""
+    with tempfile.NamedTemporaryFile(suffix=".png", delete=False) as file:
+        data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        file.write(data.tobytes())
+    return file.name

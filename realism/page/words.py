@@ -1,0 +1,53 @@
+"""The page's words: one file a language, and a switch that changes every label at once.
+
+`words/en.json` and `words/zh.json` hold the same keys. A dict is what a component shows, under
+the names that Gradio gives its properties ("label", "info", "value", ...); a string is a
+sentence with places to fill.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import gradio as gr
+
+FOLDER = Path(__file__).parent / "words"
+LANGUAGES = {"en": "EN", "zh": "中文"}
+
+
+@cache
+def words(language: str) -> dict:
+    """All words of one language, "tab.name" to a sentence or a component's properties."""
+    tabs = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    return {f"{tab}.{name}": value for tab, names in tabs.items() for name, value in names.items()}
+
+
+def text(language: str, key: str, **values: object) -> str:
+    """One sentence, its places filled."""
+    return words(language)[key].format(**values)
+
+
+def language_of(accepted: str | None) -> str:
+    """The language to begin with, from a browser's Accept-Language header."""
+    return "zh" if (accepted or "").strip().lower().startswith("zh") else "en"
+
+
+class Spoken:
+    """Makes components with their words, and remembers them for the switch."""
+
+    def __init__(self, language: str = "en"):
+        self.language = language
+        self.components: list[gr.blocks.Block] = []
+        self._keys: list[str] = []
+
+    def __call__(self, kind: Callable, key: str, **settings: object):
+        """A component of `kind` with the words of `key` and its other settings."""
+        component = kind(**words(self.language)[key], **settings)
+        self.components.append(component)
+        self._keys.append(key)
+        return component
+
+    def switched(self, language: str) -> list:
+        """An update for each of `components`, in their order."""
+        return [gr.update(**words(language)[key]) for key in self._keys]
