@@ -55,8 +55,8 @@ def page() -> gr.Blocks:
     return blocks
 
 
-def serve(blocks: gr.Blocks, host: str, port: int, block: bool = True) -> None:
-    """Serve the page at host:port; with `block`, until it is stopped."""
+def serve(blocks: gr.Blocks, host: str, port: int | None, block: bool = True) -> None:
+    """Serve the page at host:port (None: a free one); with `block`, until it is stopped."""
     theme = gr.themes.Default(
         primary_hue="teal", neutral_hue="stone", radius_size="lg",
         font=FONTS, font_mono=["ui-monospace", "monospace"],

@@ -25,7 +25,8 @@ def make_base(folder: Path) -> None:
     )
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    from realism.base import CLIP, CONFIGS
+    from realism.base import CLIP
+    from realism.family import CONFIGS
 
     configs = CONFIGS / "sd15"
 
@@ -64,7 +65,8 @@ def walk(folder: Path) -> None:
     import torch
 
     from benchmarks.bf16 import seconds_a_step
-    from realism.base import load_base, read_base
+    from realism.base import load_base
+    from realism.family import read_base
     from realism.portraits import portraits
 
     def tell(what: str, since: float) -> None:
@@ -80,8 +82,8 @@ def walk(folder: Path) -> None:
     list(portraits(base, "photo of a person", "", [1], steps=1))
     tell("one portrait of one sampling step", start)
     start = time.perf_counter()
-    seconds_a_step(base, base.device.autocast, batch=1, steps=1)
-    tell("two LoRA steps, batch 1", start)
+    seconds_a_step(base, base.device.autocast, batch=1, steps=0)
+    tell("one LoRA step, batch 1", start)
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ def finetune(
     """
     from dataclasses import replace
 
-    from realism import finetune as training
+    from realism import stages as training
     from realism.base import load_base
     from realism.person import open_person
 

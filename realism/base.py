@@ -1,15 +1,12 @@
-"""A Stable Diffusion base: find it, tell what it is by reading it, load it, encode and predict.
+"""A Stable Diffusion base: find it, load it, encode pictures and words, predict.
 
-What counts is in the files, not in a name: the UNet's configuration says whether a folder is
-SD 1.x or SDXL, how large its pictures are and whether it can make pictures from text at all. The
-weights are read as safetensors only. The VAE stays in float32 on every device: in half precision
-it rounds away the finest detail of skin.
+What a base is, its own files tell (`family.py`). Weights are read as safetensors only. The VAE stays
+in float32 on every device: in half precision it rounds away the finest detail of skin.
 
 Latent diffusion: Rombach et al., CVPR 2022. v-prediction: Salimans and Ho, ICLR 2022.
 """
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,18 +17,14 @@ import numpy as np
 from realism.device import Device, choose_device, memory_free
 from realism.disk import read_json
 from realism.errors import Unusable
+from realism.family import CONFIGS, BaseFiles, merged, read_base
 from realism.hub import fetch, is_hub_id
 from realism.settings import EXAMPLES
-from realism.weights import Tensor, fingerprint, refuse_pickle, tensors_of
+from realism.weights import refuse_pickle
 
 POCKET = EXAMPLES / "pocket"
-CONFIGS = Path(__file__).parent / "configs"  # of SD 1.5 and SDXL, for single-file checkpoints
 CLIP = CONFIGS / "clip"  # the tokenizer's words, for single files
 RECOMMENDED = Path(__file__).parent / "bases.json"
-WEIGHTS = re.compile(
-    r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?\.safetensors"
-)
-UNET = "model.diffusion_model."  # how a single file names the UNet's tensors
 
 Progress = Callable[[float, str], None]  # how much is done, 0..1, and what is being done
 
@@ -62,41 +55,6 @@ class Base:
     licence: str
     provenance: str
     device: Device
-
-
-@dataclass(frozen=True)
-class BaseFiles:
-    """A base on disk, read but not loaded.
-
-    path          its folder or file
-    family        "sd15" | "sdxl"
-    resolution    px
-    unet          configuration of its UNet
-    files         its safetensors files, all parts
-    unet_files    those with the UNet's tensors
-    variant       "fp16" where only half-precision files are there, else None
-    parameters    how many numbers all its parts hold
-    vae           how many of them are the VAE's
-    """
-
-    path: Path
-    family: str
-    resolution: int
-    unet: dict
-    files: tuple[Path, ...]
-    unet_files: tuple[Path, ...]
-    variant: str | None
-    parameters: int
-    vae: int
-
-    @property
-    def fingerprint(self) -> str:
-        """See weights.fingerprint."""
-        return fingerprint(self.unet_files, "" if self.path.is_dir() else UNET)
-
-    def memory(self, device: Device) -> int:
-        """Bytes that the loaded weights take on `device`, VAE in float32."""
-        return self.vae * 4 + (self.parameters - self.vae) * device.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -186,133 +144,6 @@ def find_base(where: str, progress: Progress | None = None) -> Path:
     return fetch(where, read_base, progress)
 
 
-# --- reading -----------------------------------------------------------------------------------
-
-
-def read_base(path: Path) -> BaseFiles:
-    """Tell what base lies at `path`, from configurations and headers alone.
-
-    Raises Unusable where it is none, or one that cannot make a picture from text.
-    """
-    return _read_folder(path) if path.is_dir() else _read_single_file(path)
-
-
-def _read_folder(path: Path) -> BaseFiles:
-    if not (path / "model_index.json").exists() or not (path / "unet" / "config.json").exists():
-        raise Unusable(_not_a_base(path))
-    index = read_json(path / "model_index.json", "the index of a base")
-    unet = read_json(path / "unet" / "config.json", "the configuration of a UNet")
-    vae = read_json(path / "vae" / "config.json", "the configuration of a VAE")
-    if not isinstance(index, dict) or not isinstance(unet, dict) or not isinstance(vae, dict):
-        raise Unusable(_not_a_base(path))
-    family = _family(path.name, unet, vae, index)
-    parts = ["unet", "vae", "text_encoder"] + ["text_encoder_2"] * (family == "sdxl")
-    variant, files = _weight_files(path, parts)
-    headers = {part: _merged(files[part]) for part in parts}
-    counts = {part: sum(t.elements for t in headers[part].values()) for part in parts}
-    scale = 2 ** (len(vae["block_out_channels"]) - 1)
-    size = unet.get("sample_size")
-    return BaseFiles(
-        path,
-        family,
-        (size if isinstance(size, int) else 64) * scale,
-        unet,
-        tuple(file for part in parts for file in files[part]),
-        tuple(files["unet"]),
-        variant,
-        sum(counts.values()),
-        counts["vae"],
-    )
-
-
-def _not_a_base(path: Path) -> str:
-    found = ""
-    if (path / "config.json").exists():
-        found = " It holds a single network, for instance a language model."
-    elif (path / "transformer").exists():
-        found = " It is a transformer pipeline (Flux, SD 3, Qwen-Image), which is not supported."
-    elif (path / "pytorch_lora_weights.safetensors").exists():
-        found = " It holds a LoRA: give it as an adapter or a style instead."
-    return (
-        f"{path.name} is not a Stable Diffusion base: a base's folder has model_index.json, unet, "
-        f"vae, text_encoder and tokenizer.{found}"
-    )
-
-
-def _family(name: str, unet: dict, vae: dict, index: dict) -> str:
-    """ "sd15" or "sdxl"; raises Unusable for what does not make pictures from text."""
-    channels, latent = unet.get("in_channels"), vae.get("latent_channels")
-    if not isinstance(vae.get("block_out_channels"), list) or not isinstance(channels, int):
-        raise Unusable(f"{name}: the configuration of its UNet or VAE is not complete.")
-    if channels == 2 * (latent or 0) + 1:
-        raise Unusable(f"{name} is an inpainting base: choose the text-to-image base behind it.")
-    if channels != latent:
-        raise Unusable(
-            f"{name} does not make pictures from text alone: its UNet takes {channels} channels "
-            f"and its VAE makes {latent}. Choose a text-to-image base."
-        )
-    kind = unet.get("addition_embed_type")
-    if unet.get("class_embed_type") or kind not in (None, "text_time"):
-        raise Unusable(f"{name} is neither SD 1.x nor SDXL: its UNet wants more than text.")
-    if kind is None:
-        return "sd15"
-    if not (index.get("text_encoder") or [None])[0]:
-        raise Unusable(f"{name} is an SDXL refiner. Choose the SDXL base beside it.")
-    return "sdxl"
-
-
-def _weight_files(path: Path, parts: list[str]) -> tuple[str | None, dict[str, list[Path]]]:
-    """The variant and the safetensors files of each part; full precision where it is there."""
-    found: dict[str, dict[str | None, list[Path]]] = {part: {} for part in parts}
-    for part in parts:
-        for file in sorted((path / part).glob("*.safetensors")):
-            if match := WEIGHTS.fullmatch(file.name):
-                found[part].setdefault(match["variant"], []).append(file)
-        if not found[part]:
-            for pickle in (path / part).glob("*.bin"):
-                refuse_pickle(pickle)
-            raise Unusable(f"{path.name}: the weights of {part} are missing (.safetensors).")
-    variant = None if all(None in files for files in found.values()) else "fp16"
-    return variant, {part: files.get(variant) or files[None] for part, files in found.items()}
-
-
-def _merged(files: list[Path]) -> dict[str, Tensor]:
-    return {name: tensor for file in files for name, tensor in tensors_of(file).items()}
-
-
-def _read_single_file(path: Path) -> BaseFiles:
-    """A checkpoint of SD 1.5 or SDXL in the layout of their first release."""
-    tensors = tensors_of(path)
-    unet = {key: t for key, t in tensors.items() if key.startswith(UNET)}
-    vae = {key: t for key, t in tensors.items() if key.startswith("first_stage_model.")}
-    if any("lora" in key for key in tensors):
-        raise Unusable(f"{path.name} is a LoRA, not a base: give it as an adapter or a style.")
-    words = unet.get(f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight")
-    first = unet.get(f"{UNET}input_blocks.0.0.weight")
-    if first is None:
-        raise Unusable(f"{path.name} is not a checkpoint of SD 1.5 or SDXL.")
-    if first.shape[1] != 4:
-        raise Unusable(
-            f"{path.name} is an inpainting or editing base ({first.shape[1]} channels). "
-            "Choose the text-to-image base it was made from."
-        )
-    if any(key.startswith("conditioner.embedders.1.") for key in tensors):
-        family = "sdxl"
-    elif words is not None and words.shape[1] == 768:
-        family = "sd15"
-    else:
-        raise Unusable(
-            f"{path.name} is neither SD 1.5 nor SDXL (an SDXL refiner or SD 2, perhaps). "
-            "Give the base as a folder in diffusers layout."
-        )
-    if not vae or not any(key.startswith(("cond_stage_model.", "conditioner.")) for key in tensors):
-        raise Unusable(f"{path.name} lacks its VAE or its text encoder: take the full checkpoint.")
-    config = read_json(CONFIGS / family / "unet" / "config.json", "the configuration of a UNet")
-    counts = [sum(t.elements for t in group.values()) for group in (tensors, vae)]
-    size = {"sd15": 512, "sdxl": 1024}[family]
-    return BaseFiles(path, family, size, config, (path,), (path,), None, *counts)
-
-
 # --- loading -----------------------------------------------------------------------------------
 
 
@@ -374,8 +205,7 @@ def _pipeline_of_file(files: BaseFiles, device: Device):
     from diffusers import AutoencoderKL
     from transformers import CLIPTokenizer
 
-    config = str(CONFIGS / files.family)
-    given = {"config": config, "local_files_only": True}
+    given = {"config": str(files.config), "local_files_only": True}
     words = {"vocab": str(CLIP / "vocab.json"), "merges": str(CLIP / "merges.txt")}
     parts = {
         "vae": AutoencoderKL.from_single_file(
@@ -411,7 +241,7 @@ def _same_tensors(files: BaseFiles) -> None:
 
     with torch.device("meta"):
         wanted = UNet2DConditionModel.from_config(files.unet).state_dict()
-    held = _merged(list(files.unet_files))
+    held = merged(files.unet_files)
     wrong = [name for name, t in wanted.items() if name not in held or held[name].shape != t.shape]
     if wrong:
         raise Unusable(
@@ -421,15 +251,14 @@ def _same_tensors(files: BaseFiles) -> None:
 
 
 def _about(where: str, path: Path) -> dict[str, str]:
-    """Licence and provenance: from base.json in the base's folder, else from our table."""
-    beside = path / "base.json"
-    if beside.exists():
-        told = read_json(beside, "what is known of a base")
-        return {key: str(told.get(key, "")) for key in ("licence", "provenance")}
+    """Licence and provenance: from our table, and from realism.json in the base's own folder."""
+    known = {"licence": "not known here: ask its maker", "provenance": ""}
     for row in recommended():
         if where in row.where:
-            return {"licence": row.licence, "provenance": f"{row.name}, from {where}."}
-    return {"licence": "not known here: ask its maker", "provenance": ""}
+            known = {"licence": row.licence, "provenance": f"{row.name}, from {where}."}
+    beside = path / "realism.json"
+    told = read_json(beside, "what is known of a base") if beside.exists() else {}
+    return {key: str(told.get(key) or known[key]) for key in known}
 
 
 # --- using -------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from realism.disk import write_json
 from realism.errors import Unusable
 from realism.faces.face import Engine
 from realism.faces.find import load_engine
-from realism.finetune import FACES, finetune_faces, finetune_person, stage1_folder, stages_of
 from realism.lora import Adapter
 from realism.marks.report import Restored, restore_portrait, source_of
 from realism.overview import BeforeAfter, Tile, overview
@@ -30,6 +29,7 @@ from realism.progress import line_of
 from realism.provenance import restored_notices
 from realism.rank import Ranked, rank_to_json
 from realism.settings import EXAMPLES, PORTRAITS, VERSION
+from realism.stages import FACES, finetune_faces, finetune_person, stage1_folder, stages_of
 
 NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
@@ -86,7 +86,9 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
         yield f"Step 2, stage 2: {second.steps} steps on {len(photos)} photos of {person.name}"
         stage1 = stage1_folder(base, first, FACES) / "last"
         adapters = person.adapter_folder(base.name)
-        for event in finetune_person(base, engine, photos, person.subject, adapters, stage1):
+        for event in finetune_person(
+            base, engine, photos, person.subject, adapters, stage1, second
+        ):
             yield from _lines(event)
 
     run = out / "portraits"
@@ -138,7 +140,9 @@ def _portraits(base: Base, person: Person, run: Path) -> Iterator[str]:
     yield f"Step 3: {PORTRAITS.count} portraits, {prompt!r}"
     lora = Adapter(person.adapter(base.name))
     seeds = range(SEED, SEED + PORTRAITS.count)
-    made = portraits(base, prompt, preset.negative_prompt, seeds, adapter=lora)
+    made = portraits(
+        base, prompt, preset.negative_prompt, seeds, PORTRAITS.steps, adapter=lora
+    )
     for number, portrait in enumerate(made, 1):
         save_portrait(portrait, person.portrait_file(run, number, portrait.seed))
         yield f"  {number} of {PORTRAITS.count}, seed {portrait.seed}"

@@ -9,6 +9,7 @@ half used.
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,9 +48,10 @@ class Adapter:
 
     @property
     def name(self) -> str:
-        """What it is called: in its description, else by its file's or folder's name."""
-        told = about_lora(self.path).get("name")
-        return told or (self.file.parent.name if self.file.name == WEIGHTS else self.file.stem)
+        """What it is called: "person/best" for one of ours, else its file's or folder's name."""
+        name = self.file.parent.name if self.file.name == WEIGHTS else self.file.stem
+        kind = about_lora(self.path).get("kind")
+        return f"{kind}/{name}" if kind else name
 
 
 def lora_file(path: Path) -> Path:
@@ -105,9 +107,12 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
     layers = _layers(base, file)
     before = _worn(base)
     try:
-        base.pipeline.load_lora_weights(
-            str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
-        )
+        with warnings.catch_warnings():
+            # peft 0.21 asks whether a second adapter is meant: a style beside a person is.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")
+            base.pipeline.load_lora_weights(
+                str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
+            )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise Unusable(f"{file.name} is not a LoRA that can be loaded: {_first(error)}") from error
     taken = sum(
@@ -179,11 +184,11 @@ def _parts(base: Base) -> dict:
 def _worn(base: Base) -> dict[str, float]:
     """Name -> weight of the LoRAs on the base now."""
     found: dict[str, float] = {}
-    for module in base.pipeline.unet.modules():
-        if hasattr(module, "lora_A"):
-            for name in module.active_adapters:
-                found[name] = module.scaling[name] * module.r[name] / module.lora_alpha[name]
-            break
+    for part in _parts(base).values():
+        for module in part.modules():
+            for name in getattr(module, "lora_A", ()):
+                weight = module.scaling[name] * module.r[name] / module.lora_alpha[name]
+                found.setdefault(name, weight)
     return found
 
 
@@ -216,7 +221,9 @@ def _layers(base: Base, file: Path) -> set[str]:
         # Files of other tools come out in the names that diffusers used before peft.
         layer, side = match["layer"].replace(".processor.", "."), match["side"]
         layer = f"{layer}.0" if layer.endswith(".to_out") else layer
-        module = modules.get(layer) or modules.get(layer.replace(".text_model.", "."))
+        if layer.startswith("text_encoder"):
+            layer = _text_layer(layer, modules)
+        module = modules.get(layer)
         weight = getattr(getattr(module, "base_layer", module), "weight", None)
         across = 1 if side in ("A", "down") else 0
         if weight is None or weight.shape[across] != tensor.shape[across]:
@@ -228,6 +235,14 @@ def _layers(base: Base, file: Path) -> set[str]:
     if not layers:
         raise Unusable(f"{file.name} holds no LoRA that {base.name} could use.")
     return layers
+
+
+def _text_layer(layer: str, modules: dict) -> str:
+    """A text encoder's layer by its name in transformers 5, whose CLIP lost a level of names."""
+    for old, new in (("to_q", "q_proj"), ("to_k", "k_proj"), ("to_v", "v_proj")):
+        layer = re.sub(rf"\.{old}$", f".{new}", layer)
+    layer = re.sub(r"\.to_out(\.0)?$", ".out_proj", layer)
+    return layer if layer in modules else layer.replace(".text_model.", ".", 1)
 
 
 def _first(error: Exception) -> str:

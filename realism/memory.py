@@ -4,7 +4,9 @@ One step is walked with tensors that have shapes but no content, and what autogr
 the way back is added up: it is what a step needs beyond the weights, to within a few percent.
 """
 
+import json
 from dataclasses import replace
+from functools import lru_cache
 
 from realism.base import Base
 from realism.device import memory_free
@@ -42,10 +44,12 @@ def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) 
 def needed_bytes(base: Base, stage: Stage) -> int:
     """Bytes beyond the loaded weights that a step takes at its peak."""
     size = (base.device.autocast or base.device.dtype).itemsize
-    kept = _rehearsed(base, stage.batch, checkpointing=False)
+    side = base.resolution // base.pipeline.vae_scale_factor
+    config = json.dumps(dict(base.pipeline.unet.config), sort_keys=True)
+    kept = _rehearsed(config, side, stage.batch, False)
     if stage.gradient_checkpointing:
         # On the way back one block at a time is walked again: a quarter of all, at most.
-        kept = kept // 4 + _rehearsed(base, stage.batch, checkpointing=True)
+        kept = kept // 4 + _rehearsed(config, side, stage.batch, True)
     trained = sum(
         stage.rank * (module.weight.shape[0] + module.weight[0].numel())
         for name, module in base.pipeline.unet.named_modules()
@@ -54,20 +58,20 @@ def needed_bytes(base: Base, stage: Stage) -> int:
     return int(kept * size / 4 * MARGIN) + trained * OPTIMISER
 
 
-def _rehearsed(base: Base, batch: int, checkpointing: bool) -> int:
-    """Bytes that autograd keeps in float32 while the UNet runs once on `batch` latents."""
+@lru_cache(maxsize=16)
+def _rehearsed(unet_config: str, side: int, batch: int, checkpointing: bool) -> int:
+    """Bytes that autograd keeps in float32 while a UNet runs once on `batch` latents of `side`."""
     import torch
     from diffusers import UNet2DConditionModel
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    config = base.pipeline.unet.config
-    side = base.resolution // base.pipeline.vae_scale_factor
     with FakeTensorMode():
-        unet = UNet2DConditionModel.from_config(config)
+        unet = UNet2DConditionModel.from_config(json.loads(unet_config))
+        config = unet.config
         if checkpointing:
             unet.enable_gradient_checkpointing()
         added = None
-        if base.family == "sdxl":
+        if config.addition_embed_type == "text_time":
             both = config.projection_class_embeddings_input_dim
             pooled = both - 6 * config.addition_time_embed_dim
             added = {"text_embeds": torch.empty(batch, pooled), "time_ids": torch.empty(batch, 6)}

@@ -1,6 +1,6 @@
 """What a fine-tune says while it runs: one line an event, for terminals."""
 
-from realism.finetune import Event, Note, Preview, Saved, Step
+from realism.finetune import Begun, Event, Note, Preview, Saved, Step
 from realism.latents import Preparing
 from realism.shots import Skipped
 
@@ -10,6 +10,8 @@ EVERY = 10  # steps between two lines
 def line_of(event: Event) -> str:
     """The line for an event, "" for one not worth a line."""
     match event:
+        case Begun(stage, pictures):
+            return f"stage {stage}, on {pictures} pictures"
         case Step(number, of, loss, rate, left):
             if number % EVERY and number not in (1, of):
                 return ""

@@ -17,12 +17,12 @@ from realism.base import (
     encode_text,
     load_base,
     predict,
-    read_base,
     recommended,
     target,
 )
 from realism.device import choose_device
 from realism.errors import Unusable
+from realism.family import read_base
 from realism.lora import Adapter, about_lora, add_lora, load_lora, save_lora, wearing
 from realism.weights import fingerprint, tensors_of
 
@@ -160,7 +160,7 @@ def single_file(tmp_path, monkeypatch):
     )
     configs = tmp_path / "configs"
     shutil.copytree(folder, configs / "sd15", ignore=shutil.ignore_patterns("*.safetensors"))
-    monkeypatch.setattr("realism.base.CONFIGS", configs)
+    monkeypatch.setattr("realism.family.CONFIGS", configs)
     monkeypatch.setattr("realism.base.CLIP", tmp_path / "words")
     return folder, make_single_file(folder, tmp_path / "base.safetensors")
 
@@ -331,6 +331,46 @@ def test_a_lora_in_kohya_form_made_elsewhere_is_brought_in(tiny_sd, tmp_path):
     assert about_lora(tmp_path / "style.safetensors") == {}
     with wearing(base, [Adapter(tmp_path / "style.safetensors")]):
         assert torch.allclose(said(base), with_it, atol=1e-5)
+
+
+def kohya_style(base, file):
+    """A style of the common form: UNet and text encoders, names of kohya's trainer."""
+    state = {}
+    words = {"q": (32, 32), "k": (32, 32), "v": (32, 32), "out": (32, 32)}
+    layers = {f"self_attn_{name}_proj": sides for name, sides in words.items()}
+    layers |= {"mlp_fc1": (64, 32), "mlp_fc2": (32, 64)}
+    for encoder in ("te1", "te2") if base.family == "sdxl" else ("te",):
+        for name, sides in layers.items():
+            state[f"lora_{encoder}_text_model_encoder_layers_0_{name}"] = sides
+    state["lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"] = (32, 32)
+    tensors = {}
+    for name, (out, into) in state.items():
+        tensors[f"{name}.lora_down.weight"] = torch.randn(4, into) * 0.3
+        tensors[f"{name}.lora_up.weight"] = torch.randn(out, 4) * 0.3
+        tensors[f"{name}.alpha"] = torch.tensor(2.0)
+    save_file(tensors, file)
+
+
+def test_a_style_that_changes_the_words_too_goes_with_a_person(base, tmp_path):
+    def words():
+        return encode_text(base, ["photo of ohwx woman"])["encoder_hidden_states"]
+
+    plain, plain_words = said(base), words()
+    trained(base, tmp_path / "person")
+    kohya_style(base, tmp_path / "style.safetensors")
+    person, style = Adapter(tmp_path / "person"), Adapter(tmp_path / "style.safetensors", 0.5)
+    with wearing(base, [person]):
+        alone = said(base)
+        assert torch.equal(words(), plain_words)
+    with wearing(base, [person, style]):
+        assert not torch.allclose(words(), plain_words, atol=1e-2)
+        assert not torch.allclose(said(base), alone, atol=1e-3)
+    with wearing(base, [style, person]):
+        assert not torch.allclose(words(), plain_words, atol=1e-2)
+    with wearing(base, [Adapter(style.path, 0.0), person]):
+        assert torch.equal(words(), plain_words)
+        assert torch.allclose(said(base), alone, atol=1e-5)
+    assert torch.equal(said(base), plain) and torch.equal(words(), plain_words)
 
 
 def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):

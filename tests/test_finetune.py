@@ -224,7 +224,7 @@ def _limit_files(size: int) -> None:
 def test_two_processes_learn_what_one_learns_with_twice_the_batch(base, tiny_sd, tmp_path):
     list(walk(base, tmp_path / "one", tiny_stage(5, 4)))
     launch = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
         "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
         RUN[1], str(tiny_sd), str(tmp_path / "two"), "5", "2",
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from realism.hub import choose, is_hub_id, parse
 
 FETCH = """
 import sys, json
-from realism.base import read_base
+from realism.family import read_base
 from realism.errors import Unusable
 from realism.hub import fetch
 told = []

@@ -103,13 +103,13 @@ def test_a_portrait_is_made_again_from_its_own_file(base, lora, tmp_path):
     told = recipe_of(tmp_path / "p.png")
     assert told == first.recipe
     assert told.base_fingerprint == base.fingerprint
-    assert told.adapters[0].name == "mei" and told.adapters[0].weight == 0.8
+    assert told.adapters[0].name == "person/mei" and told.adapters[0].weight == 0.8
     (again,) = portraits(
         base, told.prompt, told.negative_prompt, [told.seed], told.steps, told.guidance_scale,
         Adapter(lora.path, told.adapters[0].weight),
     )  # fmt: skip
     assert np.array_equal(again.pixels, open_photo(tmp_path / "p.png").pixels)
-    assert "mei at 0.8" in described(told)
+    assert "person/mei at 0.8" in described(told)
 
 
 def test_numbers_out_of_range_are_refused(base):

@@ -12,6 +12,7 @@ Head: Li et al., "Learning formation of physically-based face attributes" (ICT F
 2020, MIT. Warp: kriging, Rasmussen and Williams, "Gaussian processes for machine learning", 2006.
 """
 
+import threading
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -20,7 +21,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from realism.faces.mesh import LEFT_EYE, RIGHT_EYE, pose_of, roll_of
+from realism.faces.mesh import (
+    REACH,
+    FaceMesh,
+    canonical_head,
+    eyes_of,
+    roll_of,
+    upright_extent,
+)
 from realism.settings import HEAD
 
 WEIGHTS = Path(__file__).parent / "weights" / "ict-head.npz"
@@ -36,7 +44,7 @@ class Model(NamedTuple):
     people          k, how many of the modes are identity
     triangles       (t, 3) vertices, counter-clockwise from outside
     mesh_mean       (468, 3) mm, the mean head's places of the mesh points
-    mesh_modes      (k + m, 468, 3) mm, how the modes move them
+    mesh_modes      (468, 3, k + m) mm, how the modes move them
     drift_usual     (9, 1404) the mesh of a usual face at a turn, from the turn's polynomial
     drift_modes     (d, 1404) directions in which faces differ from it, over their spread
     drift           (9 + d, 936) how far the mesh points lie from their places, mesh units
@@ -108,7 +116,7 @@ class Head:
         """(n, 3) mm in the camera's frame."""
         model = load_model()
         weights = np.concatenate([self.identity, self.expression]).astype(np.float32)
-        shape = model.mean + np.tensordot(weights, model.modes, 1)
+        shape = model.mean + (weights @ model.modes.reshape(len(weights), -1)).reshape(-1, 3)
         return shape @ self.rotation.T + self.translation
 
     @cached_property
@@ -132,7 +140,6 @@ class Head:
     @cached_property
     def pixels(self) -> np.ndarray:
         """(n, 2) px: where each vertex is seen, the warp to the mesh points included."""
-        model = load_model()
         bare = self.centre + self.focal * self.vertices[:, :2] / self.vertices[:, 2:]
         # Points that look away are guesses of the network: they do not pull on the picture.
         corners, shares = mesh_places()
@@ -144,11 +151,10 @@ class Head:
         reach, height = HEAD.warp_reach / scale, HEAD.warp_height / scale
         likeness = _likeness(anchors, anchors, reach)
         doubt = (self.noise[use] * HEAD.warp_doubt / height) ** 2
-        pull = np.linalg.solve(likeness + np.diag(doubt), residual)
+        pull = np.linalg.solve(likeness + np.diag(doubt), residual).astype(np.float32)
         warped = bare.copy()
-        near = np.flatnonzero(self.facings > -0.5)
+        near = np.flatnonzero(self.facings > -0.2)
         warped[near] += _likeness(bare[near], anchors, reach) @ pull
-        assert len(model.mean) == len(warped)
         return warped
 
     @cached_property
@@ -178,6 +184,11 @@ class Head:
             return None
         first = depths.argmin()
         return Place(int(triangles[first]), weights[first])
+
+    def carry(self, xy: np.ndarray, there: "Head") -> list[Sight | None]:
+        """Pixels `(n, 2)` of this picture as seen in another; None for those beside the head."""
+        places = [self.locate(point) for point in xy]
+        return [None if place is None else there.project(place) for place in places]
 
     def project(self, place: Place) -> Sight:
         """Where a place is in this picture, and whether it is seen."""
@@ -295,7 +306,7 @@ class _View:
         """
         model = load_model()
         weights = np.concatenate([identity, self.expression])
-        head = model.mesh_mean + np.tensordot(weights, model.mesh_modes, 1)
+        head = model.mesh_mean + model.mesh_modes @ weights
         turned = head @ self.rotation.T
         camera = turned + self.translation
         depth = camera[:, 2]
@@ -308,18 +319,18 @@ class _View:
         lens = np.zeros((468, 2, 3))
         lens[:, 0, 0] = lens[:, 1, 1] = self.focal / depth
         lens[:, :, 2] = -self.focal * flat / depth[:, None]
-        shape = np.einsum("pij,kpj->kpi", lens @ self.rotation, model.mesh_modes)
+        shape = (lens @ self.rotation @ model.mesh_modes).reshape(936, -1)
         spin = lens @ -_skew(turned)
         own = np.concatenate(
             [
-                shape[model.people :].reshape(-1, 936).T,
+                shape[:, model.people :],
                 spin.reshape(936, 3),
                 lens.reshape(936, 3),
                 (self.focal * flat).reshape(936, 1),
             ],
             axis=1,
         )
-        shared = shape[: model.people].reshape(-1, 936).T
+        shared = shape[:, : model.people]
         say = np.repeat(trust, 2)[:, None]
         own_say, shared_say, pull = own * say, shared * say, residual.reshape(936, 1)
         m = len(self.expression)
@@ -358,6 +369,44 @@ class _View:
         )
 
 
+def steady_mesh(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """The mesh read four times, upright and mirrored in two crops, and averaged.
+
+    One reading trembles by about a pixel of the network's 192; the mean of four places marks a
+    sixth better (`benchmarks.head`), for 10 ms.
+
+    pixels    (H, W, 3) uint8 sRGB
+    mesh      (468, 3), `Face.mesh` of a face in it
+    ->        (468, 3) float32, as `Face.mesh`
+    """
+    roll = roll_of(eyes_of(mesh))
+    centre, extent = upright_extent(mesh, roll)
+    mirrored, last = np.ascontiguousarray(pixels[:, ::-1]), pixels.shape[1] - 1
+    net, lock = _reader()
+    readings = []
+    for size, lean, shift in ((1.0, 0.0, 0.0), (0.9, 0.05, 0.02)):
+        at, side = centre + extent * shift, extent * REACH * size
+        with lock:
+            readings.append(net._run(pixels, at, side, roll + lean)[0])
+            twin = net._run(mirrored, np.array([last - at[0], at[1]]), side, -roll - lean)[0]
+        twin = twin[mirror_points()]
+        twin[:, 0] = last - twin[:, 0]
+        readings.append(twin)
+    return np.mean(readings, axis=0)
+
+
+@cache
+def mirror_points() -> np.ndarray:
+    """For each mesh point the one across the face, (468,)."""
+    head = canonical_head()
+    return np.array([np.linalg.norm(head * [-1, 1, 1] - point, axis=1).argmin() for point in head])
+
+
+@cache
+def _reader() -> tuple[FaceMesh, threading.Lock]:
+    return FaceMesh(), threading.Lock()  # the network keeps state between calls
+
+
 def settled(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mesh points without their foreseeable slide over the skin, and how sure each is.
 
@@ -365,24 +414,35 @@ def settled(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ->      (468, 2) px and (468,) px, standard deviation along one axis
     """
     model = load_model()
-    eyes = np.stack([mesh[RIGHT_EYE, :2].mean(0), mesh[LEFT_EYE, :2].mean(0)])
-    roll = roll_of(eyes)
-    upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-    centred = mesh - mesh.mean(0)
-    scale = np.sqrt((centred**2).sum(1).mean())  # px of a mesh unit
-    unit = centred / scale
-    unit[:, :2] = unit[:, :2] @ upright.T
-    pose = pose_of(mesh)
-    y, p = pose.yaw / 40, pose.pitch / 20
-    turn = np.array([1, y, p, y * y, y * p, p * p, y**3, abs(y), y * y * p])
+    unit, turn, upright, scale = unit_mesh(mesh)
     differs = model.drift_modes @ (unit.ravel() - turn @ model.drift_usual)
     # A face unlike those the slide was learned from gets no more correction than they did.
     differs = np.clip(differs, -HEAD.drift_reach, HEAD.drift_reach)
     slide = (np.concatenate([turn, differs]) @ model.drift).reshape(468, 2) * scale
-    at = np.clip((pose.yaw + 45) / 15, 0, 6)
+    at = np.clip((turn[1] * 40 + 45) / 15, 0, 6)
     low = min(int(at), 5)
     noise = model.noise[low] * (low + 1 - at) + model.noise[low + 1] * (at - low)
     return mesh[:, :2] + slide @ upright, noise * scale
+
+
+def unit_mesh(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """A mesh freed of place, size and roll, and the turn of its head as a polynomial.
+
+    ->    (468, 3) mesh units, (9,) of yaw / 40° and pitch / 20°, (2, 2) that rolls px upright,
+          px of a mesh unit
+    """
+    roll = roll_of(eyes_of(mesh))
+    upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    centred = mesh - mesh.mean(0)
+    scale = float(np.sqrt((centred**2).sum(1).mean()))
+    unit = centred / scale
+    unit[:, :2] = unit[:, :2] @ upright.T
+    canonical = canonical_head() * [1, -1, -1]
+    u, _, vt = np.linalg.svd(unit.T @ (canonical - canonical.mean(0)))
+    rotation = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+    y = -np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])) / 40
+    p = np.degrees(np.arcsin(np.clip(rotation[1, 2], -1, 1))) / 20
+    return unit, np.array([1, y, p, y * y, y * p, p * p, y**3, abs(y), y * y * p]), upright, scale
 
 
 @cache
@@ -399,7 +459,9 @@ def load_model() -> Model:
             people=people,
             triangles=packed["triangles"].astype(int),
             mesh_mean=(packed["mean"][corners] * shares[..., None]).sum(1).astype(float),
-            mesh_modes=(modes[:, corners] * shares[..., None]).sum(2).astype(float),
+            mesh_modes=np.moveaxis((modes[:, corners] * shares[..., None]).sum(2), 0, 2).astype(
+                float
+            ),
             drift_usual=packed["drift_usual"],
             drift_modes=packed["drift_modes"],
             drift=packed["drift"],
@@ -416,8 +478,11 @@ def mesh_places() -> tuple[np.ndarray, np.ndarray]:
 
 def _likeness(one: np.ndarray, other: np.ndarray, reach: float) -> np.ndarray:
     """Correlation of the warp at points (n, 2) and (m, 2) px: a Gaussian of their distance."""
+    # Single precision halves the time; from a near origin it is exact to a hundredth of a px.
+    origin = other.mean(0)
+    one, other = ((points - origin).astype(np.float32) / np.float32(reach) for points in (one, other))
     square = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
-    return np.exp(-0.5 * square / reach**2)
+    return np.exp(-0.5 * square)
 
 
 def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:

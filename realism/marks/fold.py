@@ -51,16 +51,27 @@ def normals_of(course: np.ndarray) -> np.ndarray:
 
 
 def measure_fold(log_light: np.ndarray, line: np.ndarray, half: int) -> Fold:
-    """The relief across a line.
+    """The relief across a line of a photo.
 
     log_light    (H, W) float32, log of luminance
     line         (n, 2) px
     half         px; how far to each side the fold reaches
     """
     course = along(line.astype(np.float64), even_steps(line))
+    return Fold(relief_along(log_light, course, np.ones(len(course)), half), course, half)
+
+
+def relief_along(
+    log_light: np.ndarray, course: np.ndarray, widths: np.ndarray, half: int
+) -> np.ndarray:
+    """Band-passed log-light across a line, (n, 2 half + 1) float32.
+
+    course    (n, 2) px
+    widths    (n,) px of this picture in one step across; 1 in the photo that is measured
+    """
     normals = normals_of(course)
     across = np.arange(-half, half + 1)
-    points = course[:, None] + across[None, :, None] * normals[:, None]
+    points = course[:, None] + (across * widths[:, None])[..., None] * normals[:, None]
     values = cv2.remap(
         log_light,
         points[..., 0].astype(np.float32),
@@ -75,8 +86,14 @@ def measure_fold(log_light: np.ndarray, line: np.ndarray, half: int) -> Fold:
     left, right = values[:, :rim].mean(1), values[:, -rim:].mean(1)
     share = (across + half) / (2 * half)
     relief = values - (left[:, None] * (1 - share) + right[:, None] * share)
-    fade = np.clip((half - np.abs(across)) / max(rim, 1), 0, 1)
-    return Fold((relief * fade).astype(np.float32), course, half)
+    fade = np.clip((half - np.abs(across)) / rim, 0, 1)
+    return (relief * fade).astype(np.float32)
+
+
+def share_shown(fold: Fold, shown: np.ndarray) -> float:
+    """How much of a fold a portrait shows already, 0..1, from its own relief there."""
+    wanted = fold.profile
+    return float(np.clip((shown * wanted).sum() / max(float((wanted**2).sum()), 1e-6), 0, 1))
 
 
 def lay_fold(

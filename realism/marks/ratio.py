@@ -2,9 +2,10 @@
 
 A photo is, nearly, light times shading times skin. Divided by the skin around it, in linear
 light, a mark is what its pigment leaves of the light: the portrait's own light and shading then
-fall on it as on any skin. The skin that would be there without the mark is a plane of log-light
-fitted through the ring around it; brows, hair and neighbouring marks are left out of the fit,
-and what still does not belong loses its say (Tukey's biweight).
+fall on it as on any skin. The skin that would be there without the mark is a curved surface of
+log-light (quadratic) fitted through the ring around it, the nearest skin weighing most; brows,
+hair and neighbouring marks are left out, and what still does not belong loses its say (Tukey's
+biweight). Measured on clean twins, the curve halves the error of a plane.
 
 Ratio images: Riklin-Raviv and Shashua, "The quotient image", PAMI 2001; for wrinkles Liu, Shan
 and Zhang, "Expressive expression mapping with ratio images", SIGGRAPH 2001.
@@ -20,7 +21,7 @@ from realism.photos import to_linear
 from realism.settings import RATIO
 
 # Added to linear light before the logarithm: below it a camera's noise is larger than light.
-DARKEST = 0.004
+DARKEST = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +69,14 @@ def measure(log_pixels: np.ndarray, clean: np.ndarray, xy: np.ndarray, radius: f
     clean         (H, W) float32 0..1: skin without other marks, this one still in it
     xy            (2,) px;  radius px, roughly
     """
-    half = int(np.ceil(3.4 * radius + 4))
+    half = int(np.ceil(2.8 * radius + 3))
     x, y = int(round(float(xy[0]))), int(round(float(xy[1])))
     patch, weight = window(log_pixels, x, y, half), window(clean, x, y, half, edge=0)
     centre = np.array([half, half]) + np.asarray(xy, np.float64) - [x, y]
     away = distance(patch.shape, centre)
-    base, trust = bare_skin(patch, weight * (away > 1.7 * radius + 1))
+    beside = away - 1.7 * radius - 1
+    nearness = np.where(beside > 0, np.exp(-beside / (0.7 * radius + 2)), 0)
+    base, trust = bare_skin(patch, weight * nearness)
     ratio = patch - base
     return Relief(
         ratio.astype(np.float32),
@@ -103,34 +106,33 @@ def distance(shape: tuple[int, ...], centre: np.ndarray) -> np.ndarray:
 
 
 def bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
-    """The skin under a mark: a plane through the log-light around it.
+    """The skin under a mark: a quadratic surface through the log-light around it.
 
     patch     (h, w, 3) float32
-    weight    (h, w) 0..1, where skin can be seen beside the mark
+    weight    (h, w) >= 0, say of each pixel of skin beside the mark; 0 elsewhere
     ->        (h, w, 3), and how much of the ring took part, 0..1
     """
     height, width = weight.shape
     ys, xs = np.mgrid[:height, :width]
-    plane = np.stack(
-        [np.ones_like(xs), (xs - width // 2) / width, (ys - height // 2) / height], -1
-    ).astype(np.float64)
-    chosen = weight > 0.5
+    u, v = (xs - width // 2) / (width / 2), (ys - height // 2) / (height / 2)
+    surface = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], -1)
+    chosen = weight > 0.02
     if chosen.sum() < 12:
         # No skin to be seen around it: the middle brightness of the patch is all there is.
         return np.broadcast_to(np.median(patch, (0, 1)), patch.shape), 0.0
-    ring, design = patch[chosen].astype(np.float64), plane[chosen]
-    say = np.ones(len(ring))
+    ring, design, near = patch[chosen].astype(np.float64), surface[chosen], weight[chosen]
+    say = near.copy()
     for _ in range(8):
-        # A little ridge on the slopes: a ring open to one side must not tilt the plane.
+        # A little ridge on the slopes: a ring open to one side must not tilt the surface.
         weighted = design * say[:, None]
-        normal = design.T @ weighted + np.diag([0, 1, 1]) * 1e-2 * say.sum()
+        normal = design.T @ weighted + np.diag([0, 1, 1, 1, 1, 1]) * 1e-2 * say.sum()
         fit = np.linalg.solve(normal, weighted.T @ ring)
         off = np.linalg.norm(ring - design @ fit, axis=1)
-        spread = max(1.4826 * np.median(off), 0.01)
-        say = np.clip(1 - (off / (4 * spread)) ** 2, 0, None) ** 2
-        if say.sum() < 6:
-            say = np.ones(len(ring))
-    return plane @ fit, float(chosen.sum() / max((plane[..., 0] > 0).sum() * 0.6, 1))
+        spread = max(1.4826 * float(np.median(off)), 0.01)
+        say = near * np.clip(1 - (off / (4 * spread)) ** 2, 0, None) ** 2
+        if (say > 0).sum() < 8:
+            say = near.copy()
+    return surface @ fit, float(np.clip(chosen.sum() / (0.5 * chosen.size), 0, 1))
 
 
 def extent_of(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:

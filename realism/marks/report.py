@@ -66,7 +66,7 @@ def restore_portrait(
     near = {
         "before": _nearest(face, photos),
         "after": _nearest(person_in(Photo(portrait.name, pixels), photos, engine), photos),
-        "photos": round(float(np.mean(scale)), 4) if scale else None,
+        "photos": round(float(np.mean(scale)), 4) if len(scale) > 1 else None,
     }
     report = {"placements": placements_to_json(list(prepared.placements)), "similarity": near}
     return Restored(pixels, prepared, report)

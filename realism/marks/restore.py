@@ -303,10 +303,9 @@ def _fold_patch(
     laid, rim = folds.lay_fold(measured, course, np.maximum(widths, 0.2), seen, *box)
     # What the portrait shows of it, at the same place: lines do not stand out enough to search.
     own_grey = own @ np.float32([0.25, 0.55, 0.2])
-    shown = folds.measure_fold(own_grey, course, max(3, round(half * float(np.median(widths)))))
-    depth, depth_there = -measured.profile.min(1).mean(), -shown.profile.min(1).mean()
-    left = float(np.clip(1 - depth_there / max(depth, 1e-3), 0, 1)) if depth > 0 else 0.0
-    ratio = np.repeat((laid * left)[..., None], 3, 2).astype(np.float32)
+    shown = folds.relief_along(own_grey, course, np.maximum(widths, 0.2), half)
+    laid = laid * (1 - folds.share_shown(measured, shown))
+    ratio = np.repeat(laid[..., None], 3, 2).astype(np.float32)
     bare = np.exp(np.median(light.reshape(-1, 3)[:: max(1, light.size // 30000)], 0))
     return Patch(
         index, "wrinkle", box[0], ratio, None, None, rim.astype(np.float32),

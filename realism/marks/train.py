@@ -118,7 +118,7 @@ def train(
 
     if len(faces) < 2:
         raise Unusable("Training needs at least two annotated faces.")
-    torch.manual_seed(training.seed)
+    torch.manual_seed(training.seed)  # the first weights
     settings, network, note = _start(settings)
     network.train()
     chosen = {n: p for n, p in network.named_parameters() if p.requires_grad}
@@ -133,6 +133,7 @@ def train(
         # Its own generator a step: a resumed run sees the same faces in the same order.
         picked = np.random.default_rng([training.seed, number]).integers(len(learning), size=training.batch)
         batch = [learning[i] for i in picked]
+        torch.manual_seed(training.seed + 7919 * number)  # the network samples boxes at random
         losses = network([as_tensor(f.crop) for f in batch], [_target(f) for f in batch])
         loss = sum(losses.values())
         loss.backward()
@@ -141,7 +142,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         if number % training.save_every == 0 or number == training.steps:
             _save_checkpoint(checkpoint, network, optimizer, chosen, number, training)
-        yield TrainStep(number, training.steps, float(loss))
+        yield TrainStep(number, training.steps, loss.item())
     levels, found = measure_levels(network, judging)
     settings = replace(settings, levels=levels)
     save_keypoints(Path(out), KeypointFinder(network, settings))

@@ -20,6 +20,7 @@ from realism.page.told import (
     DEVICE,
     QUIET,
     Shared,
+    base_name,
     chosen,
     hand_over,
     handed,
@@ -73,7 +74,7 @@ def layout(say: Spoken) -> SimpleNamespace:
             curves = gr.HTML(elem_classes="curves")
             previews = say(
                 gr.Gallery, "finetune.previews", format="png", columns=4, height="auto",
-                interactive=False, buttons=[], object_fit="cover",
+                interactive=False, buttons=[], object_fit="cover", elem_classes="portraits",
             )  # fmt: skip
             with gr.Row():
                 best = say(gr.Button, "finetune.best", min_width=140)
@@ -113,7 +114,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     for button, which in ((w.best, "best"), (w.last, "last")):
         hand_over(
             button.click(
-                on_download, [gr.State(which), *who, w.base], w.file, api_visibility="private"
+                on_download, [gr.State(which), *who, w.base], w.file, **QUIET
             ),
             w.file,
         )  # fmt: skip
@@ -127,10 +128,10 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
         person = chosen(name, root, language)
         if not any(entry.accepted for entry in person.entries()):
             return line(text(language, "finetune.needs_photos", name=person.name))
-        if (person.adapter_folder(base) / "running").exists():
+        if (person.adapter_folder(base_name(base)) / "running").exists():
             return line(text(language, "finetune.unfinished", name=person.name))
         if lora_of(person, base):
-            return line(text(language, "finetune.there", name=person.name, base=base))
+            return line(text(language, "finetune.there", name=person.name, base=base_name(base)))
         return ""
 
 
@@ -152,7 +153,7 @@ def on_base(base: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B
 
 
 def on_finetune(
-    name: str | None, root: Path | None, language: str, base_name: str, skip: bool, faces: str,
+    name: str | None, root: Path | None, language: str, where: str, skip: bool, faces: str,
     steps1: int, rate1: float, steps2: int, rate2: float, rank: int, batch: int, frugal: bool,
     afresh: bool,
 ) -> Iterator[tuple]:  # fmt: skip
@@ -160,7 +161,7 @@ def on_finetune(
     with told():
         person = chosen(name, root, language)
         photos = [(entry.photo(), entry.verdict.face) for entry in person.accepted()]
-        base, engine = load_base(base_name), load_engine()
+        base, engine = load_base(where), load_engine()
         folder = Path(faces).expanduser() if faces.strip() else FACES
         own = {"rank": int(rank), "batch": int(batch), "gradient_checkpointing": frugal}
         first, second = stages_of(base)
@@ -190,7 +191,7 @@ def on_download(
     """The LoRA under a name that tells whose it is."""
     with told():
         person = chosen(name, root, language)
-        file = lora_file(person.adapter(base, which))
+        file = lora_file(person.adapter(base_name(base), which))
         into = Path(tempfile.mkdtemp()) / f"{person.folder.name}-{which}.safetensors"
         return str(shutil.copy(file, into))
 

@@ -82,7 +82,7 @@ def wire(
         on_create,
         [w.name, w.noun, w.consent, shared.root],
         [shared.person, w.creation, w.name, w.consent],
-        api_name="create_person",
+        api_name="create_person", show_progress="hidden",
     )
     w.example.click(
         on_example, [shared.root, shared.language], [shared.person, shared.standing],
@@ -96,7 +96,7 @@ def wire(
         on_delete,
         [shared.person, shared.root, shared.language],
         [shared.person, w.deletion],
-        api_visibility="private",
+        **QUIET,
     )
 
 

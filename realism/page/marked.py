@@ -28,7 +28,7 @@ def key_of(photo: str, mark: Mark) -> tuple:
     return photo, mark.kind, round(float(mark.xy[0]), 1), round(float(mark.xy[1]), 1)
 
 
-def _frame(pixels: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray, float]:
+def frame(pixels: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray, float]:
     """Upper left and lower right corner of the part shown, px, and its enlargement."""
     height, width = pixels.shape[:2]
     room = np.array([0.18, 0.3]) * face.width
@@ -41,7 +41,7 @@ def picture(
     pixels: np.ndarray, face: Face, marks: list[Mark], on: list[bool]
 ) -> np.ndarray:
     """The face enlarged with its marks drawn on, (h, w, 3) uint8."""
-    (x0, y0), (x1, y1), scale = _frame(pixels, face)
+    (x0, y0), (x1, y1), scale = frame(pixels, face)
     size = (round((x1 - x0) * scale), round((y1 - y0) * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     shown = cv2.resize(pixels[y0:y1, x0:x1], size, interpolation=how)
@@ -59,7 +59,7 @@ def picture(
 
 def picture_point(index: list[int], pixels: np.ndarray, face: Face) -> np.ndarray:
     """The picture's pixel (2,) float32 under a click on `picture`."""
-    low, _, scale = _frame(pixels, face)
+    low, _, scale = frame(pixels, face)
     return (np.array(index) / scale + low).astype(np.float32)
 
 

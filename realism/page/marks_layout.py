@@ -153,7 +153,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     hand_over(
         w.save.click(
             marks.on_save, [w.laid, w.off, shared.language, *w.sliders], w.saved,
-            api_visibility="private",
+            **QUIET,
         ),
         w.saved,
     )  # fmt: skip

@@ -89,20 +89,22 @@ def layout(say: Spoken) -> SimpleNamespace:
             said = gr.HTML(elem_classes="said")
             with gr.Row(elem_classes="foot"):
                 run = say(gr.Dropdown, "portraits.run", choices=[], value=None, min_width=180)
-                zipped = say(gr.Button, "portraits.zip", min_width=150, scale=0)
+                zipped = say(gr.Button, "portraits.zip", min_width=190, scale=0)
                 pack = handed("portraits-pack")
             gallery = say(
                 gr.Gallery, "portraits.gallery", format="png", columns=4, height="auto",
                 allow_preview=False, object_fit="cover", interactive=False, buttons=[],
                 show_label=False, elem_classes="portraits",
             )  # fmt: skip
-            with gr.Column(visible=False) as detail:
+            with gr.Row(visible=False) as detail:
                 picture = say(
                     gr.Image, "portraits.picture", format="png", type="filepath",
                     interactive=False, buttons=["download", "fullscreen"], show_label=False,
+                    scale=3, min_width=260, elem_classes="large",
                 )  # fmt: skip
-                about = gr.HTML(elem_classes="verdict")
-                restore = say(gr.Button, "portraits.restore", variant="primary")
+                with gr.Column(scale=2, min_width=220):
+                    about = gr.HTML(elem_classes="verdict")
+                    restore = say(gr.Button, "portraits.restore", variant="primary")
     # Of the run that is shown: what the ranking says, in the gallery's order; the one looked at.
     ranked, one = gr.State([]), gr.State(None)
     return SimpleNamespace(
@@ -126,7 +128,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     }  # fmt: skip
     opened = {
         "fn": on_open, "inputs": [w.run, *who], "outputs": [w.gallery, w.ranked, w.said, w.detail],
-        "show_progress": "minimal", "api_visibility": "private",
+        **QUIET,
     }  # fmt: skip
     gr.on([shared.person.change, shared.language.change, shared.tabs.select], **show)
     shared.language.change(on_language, shared.language, w.preset, **QUIET)
@@ -148,7 +150,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     ).then(**show).then(**refresh)
     w.run.input(**opened)
     shared.person.change(on_leave, None, [w.gallery, w.ranked, w.said, w.detail], **QUIET)
-    hand_over(w.zipped.click(on_zip, [w.run, *who], w.pack, api_visibility="private"), w.pack)
+    hand_over(w.zipped.click(on_zip, [w.run, *who], w.pack, **QUIET), w.pack)
     w.gallery.select(
         on_select, [w.run, w.ranked, *who], [w.detail, w.picture, w.about, w.one], **QUIET
     )

@@ -18,7 +18,8 @@ from realism.settings import home
 
 # All events that use the engine or a base wait for one another: there is one device.
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}
-# For events of the page alone: no name in the machine's API, no veil over what they change.
+# For events of the page alone: no name for other programs, and no veil over what they change:
+# Gradio 6.31 leaves one after an error, through which nothing can be clicked.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -58,10 +59,16 @@ def chosen(name: str | None, root: Path | None, language: str) -> Person:
     return open_person(name, root)
 
 
-def lora_of(person: Person, base: str) -> Path | None:
+def base_name(where: str) -> str:
+    """The name that a base will have once loaded, without loading it."""
+    path = Path(where).expanduser()
+    return path.name if path.exists() else where
+
+
+def lora_of(person: Person, where: str) -> Path | None:
     """The person's LoRA for a base, None where there is none yet."""
     try:
-        return person.adapter(base)
+        return person.adapter(base_name(where))
     except Unusable:
         return None
 

@@ -111,7 +111,7 @@ def losses(latents_folder: Path, state: Path) -> None:
         noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(1))
         timesteps = torch.linspace(20, 980, len(which)).long()[torch.arange(len(which)) * 37 % len(which)]
         with torch.no_grad():
-            plain = [loss(unet, text_encoder, given[k:k + 40], words[k:k + 40], timesteps[k:k + 40], noise[k:k + 40], alphas)[1].item() for k in range(0, len(which), 40)]
+            plain = [loss(unet, text_encoder, given[k:k + 40], words[k:k + 40], timesteps[k:k + 40], noise[k:k + 40], alphas).item() for k in range(0, len(which), 40)]
         print(f"step {saved['number']}, {name}: {np.mean(plain):.4f}")
 
 

@@ -25,6 +25,7 @@ CHANNELS = (16, 32, 64, 128)
 LATENTS = 8
 PATCH = 128                     # px; the last part of the training sees whole pictures
 WHOLE = 0.80                    # share of the time after which it does
+NOISE = 0.05                    # of the latents' deviation, where the decoder is trained alone
 KL = 2e-3                       # nats a pixel: just enough to keep the latents near unit size
 
 # one lightness, two colour channels (ITU-R BT.601), colour doubled: skin marks are as much colour as shade
@@ -112,6 +113,8 @@ def train(crops_folders: list[Path], out: Path, minutes: float, learning_rate: f
         saved = torch.load(state)
         vae.load_state_dict(saved["vae"])
         average = saved["average"]
+        if decoder_only and not saved["decoder_only"]:
+            vae.load_state_dict(average)                           # the latents were made with these
         if saved["decoder_only"] == decoder_only:
             optimizer.load_state_dict(saved["optimizer"])
             used, number = saved["used"], saved["number"]
@@ -129,6 +132,8 @@ def train(crops_folders: list[Path], out: Path, minutes: float, learning_rate: f
             with torch.set_grad_enabled(not decoder_only):
                 posterior = vae.encode(x).latent_dist
                 latents = posterior.sample()                       # (B, 8, h/8, w/8)
+            if decoder_only:                                           # a UNet's latents are never exact
+                latents = latents + NOISE * latents.std((0, 2, 3), keepdim=True) * torch.randn_like(latents)
             made = vae.decode(latents).sample.float()
             quarter = max(1, len(x) // 4)
             halved = vae.decode(F.avg_pool2d(latents[:quarter], 2)).sample.float()

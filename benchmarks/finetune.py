@@ -1,0 +1,181 @@
+"""How like the person the portraits are: two stages against one, over seeds.
+
+For each seed the person of examples/people is learned anew, with stage 1's LoRA as the start and
+without it, in the same number of steps. Twenty portraits are then made with the default style
+and compared, by the face engine, with the person's photos, with the other example person's, and
+with strangers'. The ceiling: the photos among themselves, and their reconstructions by the base's
+VAE, which no fine-tune can pass.
+
+    python -m benchmarks.finetune --data ../shared/data [--person mei] [--seeds 3] [--sheet PNG]
+"""
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+
+from realism.base import decode_latents, encode_images, load_base
+from realism.check import photo_to_photo
+from realism.errors import Unusable
+from realism.faces.find import load_engine, the_face
+from realism.finetune import Preview, Saved, Step
+from realism.lora import Adapter
+from realism.photos import open_photo, save_png
+from realism.portraits import portraits, prompt_for, style
+from realism.settings import EXAMPLES
+from realism.shots import pictures_in, shots_of
+from realism.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
+
+TOP = 6  # portraits looked at: what a person would choose from
+
+
+def faces_of(engine, files: list[Path]) -> list[tuple]:
+    """(photo, face) of every file that has one clear face."""
+    found = []
+    for file in files:
+        photo = open_photo(file)
+        try:
+            found.append((photo, the_face(engine.find(photo.pixels))))
+        except Unusable:
+            continue
+    return found
+
+
+def strangers(engine, data: Path, count: int) -> dict[str, np.ndarray]:
+    """Embeddings (n, D) of people, by name, two pictures each; the shipped faces without data."""
+    files = sorted((data / "synthetic-faces" / "images").glob("*.jpg"))
+    files = files or [file for file, _ in pictures_in(FACES)]
+    by_person: dict[str, list[Path]] = {}
+    for file in files:
+        by_person.setdefault(file.stem.split("-")[0], []).append(file)
+    step = max(1, len(by_person) // count)
+    chosen = list(by_person)[::step][:count]
+    embedded = {}
+    for name in chosen:
+        seen = faces_of(engine, by_person[name][:2])
+        if seen:
+            embedded[name] = np.stack([face.embedding for _, face in seen])
+    return embedded
+
+
+def embeddings(engine, images: list[np.ndarray]) -> list[np.ndarray | None]:
+    """Of the face of each picture; None where there is not exactly one."""
+    found = [engine.find(image) for image in images]
+    return [faces[0].embedding if len(faces) == 1 else None for faces in found]
+
+
+def measure(seen: list, own: np.ndarray, other: np.ndarray, crowd: dict) -> dict[str, float]:
+    """Figures of one set of pictures.
+
+    seen     embeddings or None, one a picture
+    own      (n, D) of the person's photos; other: of the other person's
+    crowd    of strangers
+    """
+    found = [one for one in seen if one is not None]
+    near = sorted(found, key=lambda one: -(own @ one).max())[:TOP]
+    if not near:
+        return {"faces": 0.0}
+    ahead = [
+        np.mean([(own @ one).max() > (them @ one).max() for them in crowd.values()])
+        for one in near
+    ]
+    return {
+        "faces": len(found) / len(seen),
+        "all": float(np.mean([(own @ one).max() for one in found])),
+        "top": float(np.mean([(own @ one).max() for one in near])),
+        "other": float(np.mean([(other @ one).max() for one in near])),
+        "nearer than other": float(np.mean([(own @ p).max() > (other @ p).max() for p in near])),
+        "nearer than strangers": float(np.mean(ahead)),
+        "worst": float(min(ahead)),
+    }
+
+
+def show(name: str, figures: dict[str, float]) -> None:
+    """One line."""
+    told = "  ".join(f"{key} {value:.2f}" for key, value in figures.items())
+    print(f"{name:32} {told}", flush=True)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--base", default="pocket")
+    parser.add_argument("--person", default="mei", choices=("mei", "ravi"))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--portraits", type=int, default=20)
+    parser.add_argument("--style", default="studio")
+    parser.add_argument("--one-stage", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of stage 2")
+    parser.add_argument("--sheet", type=Path)
+    options = parser.parse_args()
+
+    base, engine = load_base(options.base), load_engine()
+    photos = EXAMPLES / "people"
+    own = faces_of(engine, sorted((photos / options.person).glob("*.jpg")))
+    other_name = {"mei": "ravi", "ravi": "mei"}[options.person]
+    other = faces_of(engine, sorted((photos / other_name).glob("*.jpg")))
+    own_e, other_e = (np.stack([face.embedding for _, face in seen]) for seen in (own, other))
+    crowd = strangers(engine, options.data, 50)
+    subject = f"ohwx {'woman' if options.person == 'mei' else 'man'}"
+    print(f"{len(own)} photos, {len(crowd)} strangers; engine {engine.name}, base {base.name}")
+    scale = photo_to_photo(list(own_e))
+    print(f"photo to photo                   lowest {min(scale):.2f}  mean {np.mean(scale):.2f}")
+    crops = [shots_of(photo, face, subject, base.resolution)[0].pixels for photo, face in own]
+    rebuilt = decode_latents(base, encode_images(base, np.stack(crops))[0])
+    show("VAE of the photos", measure(embeddings(engine, list(rebuilt)), own_e, other_e, crowd))
+
+    first, second = stages_of(base)
+    for name, value in (entry.split("=") for entry in options.set):
+        kind = type(getattr(second, name))
+        value = tuple(value.split(",")) if kind is tuple else kind(value)
+        second = replace(second, **{name: value})
+    start = find_stage1(base, first)
+    if start is None:
+        for _ in finetune_faces(base, engine, FACES, first):
+            pass
+        start = find_stage1(base, first)
+    asked = style(options.style)
+    rows = []
+    for seed in range(options.seeds):
+        for name, lora in (("two stages", start), ("one stage", None))[: 1 + options.one_stage]:
+            with TemporaryDirectory() as folder:
+                began, losses, previews, best = time.monotonic(), [], [], None
+                stage = replace(second, seed=seed)
+                for event in finetune_person(
+                    base, engine, own, subject, Path(folder), lora, stage
+                ):  # fmt: skip
+                    if isinstance(event, Step):
+                        losses.append(event.loss)
+                    if isinstance(event, Preview):
+                        previews.append(event.similarity)
+                    if isinstance(event, Saved) and event.best:
+                        best = event.step
+                took = time.monotonic() - began
+                for kept in ("best", "last"):
+                    if not (Path(folder) / kept).exists():
+                        continue
+                    walk = portraits(
+                        base, prompt_for(asked.prompt, subject), asked.negative_prompt,
+                        range(1000, 1000 + options.portraits), adapter=Adapter(Path(folder) / kept),
+                    )  # fmt: skip
+                    images = [portrait.pixels for portrait in walk]
+                    label = f"{name}, seed {seed}, {kept}"
+                    show(label, measure(embeddings(engine, images), own_e, other_e, crowd))
+                    rows.append(np.hstack([cv2.resize(image, (128, 128)) for image in images]))
+                print(
+                    f"    {took:.0f} s, loss {np.mean(losses[:20]):.3f} to "
+                    f"{np.mean(losses[-20:]):.3f}, previews {[round(n, 2) for n in previews]}, "
+                    f"best after step {best}",
+                    flush=True,
+                )
+    if options.sheet:
+        save_png(options.sheet, np.vstack(rows))
+
+
+if __name__ == "__main__":
+    main()

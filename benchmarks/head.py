@@ -1,0 +1,192 @@
+"""How well the 3D head carries marks between pictures of a person, beside simpler ways.
+
+Every ordered pair of views; every round mark that both show; its true place in the photo is
+carried to the portrait. Millimetres in the portrait's plane. The head is fitted to the two
+pictures alone.
+
+    python -m benchmarks.head --data ../shared/data/marked-people [--contrast 0] [--wires DIR]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from realism.faces import head as head_module
+from realism.faces.find import load_engine, the_face
+from realism.faces.head import Head, fit_head, fit_person, steady_mesh
+from realism.faces.mesh import IBUG68
+from realism.marks.surface import carry as carry_on_mesh
+from realism.photos import open_photo
+
+HIDDEN = 0.0  # cosine of the truth below which a mark has turned away for certain
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A picture of a person with its face and truth."""
+
+    name: str
+    pixels: np.ndarray
+    face: object
+    steady: np.ndarray
+    truth: dict
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.pixels.shape[:2]
+
+
+def views_of(data: Path) -> dict[str, list[View]]:
+    """All views by person."""
+    engine, people = load_engine("dlib"), {}
+    for path in sorted((data / "truth").glob("*.json")):
+        truth = json.loads(path.read_text())
+        pixels = open_photo(data / "marked" / f"{path.stem}.jpg").pixels
+        face = the_face(engine.find(pixels))
+        view = View(path.stem, pixels, face, steady_mesh(pixels, face.mesh), truth)
+        people.setdefault(truth["person"], []).append(view)
+    return people
+
+
+def by_nearest3(photo: View, portrait: View, mesh: bool) -> Callable:
+    """The three nearest points carry the mark: of the 468, or of the 68 landmarks."""
+    which = slice(None) if mesh else IBUG68
+    here, there = photo.face.mesh[which, :2], portrait.face.mesh[which, :2]
+
+    def carry(xy):
+        three = np.argsort(np.linalg.norm(here - xy, axis=1))[:3]
+        weights = np.linalg.pinv(np.vstack([here[three].T, np.ones(3)])) @ [*xy, 1]
+        return weights @ there[three], True
+
+    return carry
+
+
+def by_mesh(photo: View, portrait: View) -> Callable:
+    """The mesh's triangles carry the mark; beside them, the mesh near by."""
+
+    def carry(xy):
+        carried = carry_on_mesh(xy[None], photo.face, portrait.face)
+        return carried.to[0], bool(carried.facing[0] > 0.12 and not carried.hidden[0])
+
+    return carry
+
+
+def by_head(photo: Head, portrait: Head) -> Callable:
+    """The 3D head carries the mark."""
+
+    def carry(xy):
+        place = photo.locate(xy)
+        if place is None:
+            return None, False
+        sight = portrait.project(place)
+        return sight.xy, sight.visible
+
+    return carry
+
+
+def errors(people: dict, carrier: Callable, contrast: float) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of shown marks and answers on hidden ones.
+
+    carrier    photo, portrait -> function of px (2,) to (px (2,) or None, visible)
+    ->         (n, 3): mm (nan where unreachable), lower cosine of the two, said to be visible;
+               (m,) bool: marks that have turned away and were said to be visible
+    """
+    shown, hidden = [], []
+    for views in people.values():
+        for photo in views:
+            for portrait in views:
+                if photo is portrait:
+                    continue
+                carry = carrier(photo, portrait)
+                for mark, twin in zip(photo.truth["marks"], portrait.truth["marks"], strict=True):
+                    if mark["kind"] == "wrinkle" or not seen(mark, contrast):
+                        continue
+                    xy, visible = carry(np.array(mark["xy"]) - 0.5)
+                    if twin["facing"] < HIDDEN:
+                        hidden.append(visible)
+                    elif seen(twin, contrast):
+                        wanted = np.array(twin["xy"]) - 0.5
+                        away = np.nan if xy is None else np.linalg.norm(xy - wanted)
+                        cosine = min(mark["facing"], twin["facing"])
+                        shown.append((away * portrait.truth["mm_per_px"], cosine, visible))
+    return np.array(shown), np.array(hidden)
+
+
+def seen(mark: dict, contrast: float) -> bool:
+    """Whether the truth says that a mark can be seen."""
+    return mark["visible"] and mark["contrast"] >= contrast
+
+
+def print_row(name: str, shown: np.ndarray, hidden: np.ndarray) -> None:
+    cells = []
+    for least in (-1, 0.3, 0.5):
+        of = shown[shown[:, 1] > least, 0]
+        reached = of[np.isfinite(of)]
+        median, high = np.median(reached), np.percentile(reached, 95)
+        cells.append(f"{median:5.2f} /{high:6.2f} ({len(of)}, {len(of) - len(reached)} missed)")
+    facing = shown[shown[:, 1] > 0.3]
+    print(
+        f"{name:34s} {'  '.join(cells)}  said hidden {np.mean(facing[:, 2] == 0):5.1%}"
+        f"  put though turned away {hidden.sum()}/{len(hidden)}"
+        f" = {hidden.sum() / (hidden.sum() + shown[:, 2].sum()):.1%} of all put"
+    )
+
+
+def main() -> None:
+    """Print the table; write the wires where asked."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--data", type=Path, default=Path("../shared/data/marked-people"))
+    options.add_argument("--contrast", type=float, default=3.0, help="least contrast, grey levels")
+    options.add_argument("--wires", type=Path, help="folder for pictures of the fitted heads")
+    given = options.parse_args()
+    people = views_of(given.data)
+    print("median / 95th percentile, mm: all marks shown, facing > 0.3, facing > 0.5 (in both)")
+    for name, carrier in (
+        ("nearest 3 of 68 landmarks", lambda a, b: by_nearest3(a, b, False)),
+        ("nearest 3 of 468 mesh points", lambda a, b: by_nearest3(a, b, True)),
+        ("mesh triangles", by_mesh),
+    ):
+        print_row(name, *errors(people, carrier, given.contrast))
+
+    def pair(mesh: Callable, photo: View, portrait: View) -> Callable:
+        return by_head(*fit_person([(mesh(v), v.size) for v in (photo, portrait)]))
+
+    def alone(photo: View, portrait: View) -> Callable:
+        head = fit_head(photo.steady, photo.size)
+        return by_head(head, fit_head(portrait.steady, portrait.size, head.identity))
+
+    print_row(
+        "head + warp, one reading",
+        *errors(people, lambda a, b: pair(lambda v: v.face.mesh, a, b), given.contrast),
+    )
+    steady = lambda a, b: pair(lambda v: v.steady, a, b)  # noqa: E731
+    print_row("head + warp", *errors(people, steady, given.contrast))
+    print_row("head + warp, photo's identity", *errors(people, alone, given.contrast))
+    stiff, usual = replace(head_module.HEAD, warp_height=1e-3), head_module.HEAD
+    head_module.HEAD = stiff
+    print_row("head, no warp", *errors(people, steady, given.contrast))
+    head_module.HEAD = usual
+
+    every = [view for views in people.values() for view in views]
+    start = time.process_time()
+    heads = [fit_head(view.steady, view.size) for view in every]
+    print(f"fit: {1000 * (time.process_time() - start) / len(every):.0f} ms of processor a face")
+    start = time.process_time()
+    for head in heads:
+        _ = head.pixels, head.facings
+    print(f"vertices and warp: {1000 * (time.process_time() - start) / len(every):.0f} ms a face")
+    if given.wires:
+        given.wires.mkdir(parents=True, exist_ok=True)
+        for view, head in zip(every, heads, strict=True):
+            drawn = head.wire(view.pixels)
+            cv2.imwrite(str(given.wires / f"{view.name}.png"), drawn[..., ::-1])
+
+
+if __name__ == "__main__":
+    main()
