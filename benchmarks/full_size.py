@@ -1,6 +1,6 @@
 """A base of SD 1.5's size, random weights, through load, a LoRA step and a sampling step.
 
-    python -m benchmarks.full_size [--folder DIR]
+    python -m benchmarks.full_size [--folder DIR] [--resolution 512]
 
 Shows that the path holds and what it takes; the picture is noise. Writes 2.1 GB to a temporary
 folder (or to DIR, where it is kept and used again).
@@ -11,6 +11,7 @@ import json
 import resource
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -52,15 +53,16 @@ def main() -> None:
     """Walk the path and print seconds and the peak of memory after each part."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--folder", type=Path)
+    options.add_argument("--resolution", type=int, default=512)
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         if not (folder / "model_index.json").exists():
             make_base(folder)
-        walk(folder)
+        walk(folder, given.resolution)
 
 
-def walk(folder: Path) -> None:
+def walk(folder: Path, resolution: int) -> None:
     """Load, one LoRA step, one portrait of a single step."""
     import torch
 
@@ -75,7 +77,7 @@ def walk(folder: Path) -> None:
 
     print(f"{torch.get_num_threads()} threads")
     start = time.perf_counter()
-    base = load_base(str(folder))
+    base = replace(load_base(str(folder)), resolution=resolution)
     weights = read_base(folder).memory(base.device) / 2**30
     tell(f"loaded {base.family}, {base.resolution} px, {weights:.1f} GB of weights", start)
     start = time.perf_counter()

@@ -62,8 +62,11 @@ class View:
 
     def marks(self, kinds: tuple[str, ...] = KINDS) -> dict[str, Mark]:
         """The marks that can be seen, by id."""
-        return {m["id"]: as_mark(m, self.truth) for m in self.truth["marks"]
-                if m["visible"] and m["kind"] in kinds}
+        return {
+            m["id"]: as_mark(m, self.truth)
+            for m in self.truth["marks"]
+            if m["visible"] and m["kind"] in kinds
+        }
 
     def of(self, mark_id: str) -> dict:
         """The truth of one mark, seen or not."""
@@ -74,7 +77,7 @@ def as_mark(value: dict, truth: dict) -> Mark:
     """A mark of the truth, whose pixel centres lie at .5, as ours, at whole numbers."""
     line, radius = np.zeros((0, 2), np.float32), float(value.get("radius_px", 1))
     if value["kind"] == "wrinkle":
-        points = [p for p, v in zip(value["polyline"], value["polyline_visible"]) if v]
+        points = [p for p, v in zip(value["polyline"], value["polyline_visible"], strict=True) if v]
         line = np.float32(points) - 0.5
         radius = max(1.0, value["width_mm"] / truth["mm_per_px"])
     return Mark(value["kind"], np.float32(value["xy"]) - 0.5, radius, 1.0, line)
@@ -103,12 +106,29 @@ def truth_to_score(data: Path) -> list[tuple[Path, dict]]:
             mark = as_mark(value, view.truth)
             # Below 3 grey levels nobody can see a mark; at a grazing angle hardly.
             sure = value["visible"] and value["contrast"] >= 4 and value["facing"] > 0.3
-            marks.append({"kind": mark.kind, "xy": mark.xy.tolist(), "radius": mark.radius,
-                          "line": mark.line.tolist(), "certain": bool(sure)})
+            marks.append(
+                {
+                    "kind": mark.kind,
+                    "xy": mark.xy.tolist(),
+                    "radius": mark.radius,
+                    "line": mark.line.tolist(),
+                    "certain": bool(sure),
+                }
+            )
         for path, there in ((view.marked, marks), (view.clean, [])):
             size = view.truth["size"]
-            entries.append((path, {"image": f"{path.parent.name}-{path.name}", "size": size,
-                                   "face_box": [0, 0, *size], "marks": there, "ignore": []}))
+            entries.append(
+                (
+                    path,
+                    {
+                        "image": f"{path.parent.name}-{path.name}",
+                        "size": size,
+                        "face_box": [0, 0, *size],
+                        "marks": there,
+                        "ignore": [],
+                    },
+                )
+            )
     return entries
 
 
@@ -131,16 +151,20 @@ def find(data: Path, scorer: Path) -> None:
 
 def place_all(data: Path) -> None:
     """Print the placement's error over all ordered pairs of views."""
-    print("placement   marks   all seen   facing > 0.3   facing > 0.5 (median / 95 %, mm)"
-          "   hidden ones placed   seen ones left out")
+    print(
+        "placement   marks   all seen   facing > 0.3   facing > 0.5 (median / 95 %, mm)"
+        "   hidden ones placed   seen ones left out"
+    )
     for method in ("head", "nearest3"):
         errors, facing, placed_hidden, hidden, left_out = [], [], 0, 0, 0
         for group in views(data).values():
             for photo, portrait in ((a, b) for a in group for b in group if a is not b):
                 one, two = seen(photo.marked), seen(portrait.marked)
                 marks = photo.marks(ROUND)
-                places = place(list(marks.values()), photo.name, one.face, two.face, two.skin, method)
-                for mark_id, spot in zip(marks, places):
+                places = place(
+                    list(marks.values()), photo.name, one.face, two.face, two.skin, method
+                )
+                for mark_id, spot in zip(marks, places, strict=True):
                     there = portrait.of(mark_id)
                     if not there["visible"]:
                         hidden += 1
@@ -154,8 +178,10 @@ def place_all(data: Path) -> None:
         errors, facing = np.array(errors), np.array(facing)
         parts = [errors, errors[facing > 0.3], errors[facing > 0.5]]
         cells = "   ".join(f"{np.median(e):5.2f} / {np.percentile(e, 95):5.1f}" for e in parts)
-        print(f"{method:10s}  {len(errors):5d}   {cells}   {placed_hidden} of {hidden}"
-              f"   {left_out} of {(facing > 0.3).sum()}")
+        print(
+            f"{method:10s}  {len(errors):5d}   {cells}   {placed_hidden} of {hidden}"
+            f"   {left_out} of {(facing > 0.3).sum()}"
+        )
 
 
 def lab(pixels: np.ndarray) -> np.ndarray:
@@ -163,8 +189,9 @@ def lab(pixels: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(np.asarray(pixels, np.float32) / 255, cv2.COLOR_RGB2LAB)
 
 
-def appearance(before: np.ndarray, after: np.ndarray, truth: np.ndarray, value: dict,
-               mm_per_px: float) -> tuple[float, float] | None:
+def appearance(
+    before: np.ndarray, after: np.ndarray, truth: np.ndarray, value: dict, mm_per_px: float
+) -> tuple[float, float] | None:
     """Share of a round mark recovered, and its log-contrast over the truth's.
 
     before, after, truth    (H, W, 3) uint8: without marks, restored, rendered with them
@@ -174,7 +201,7 @@ def appearance(before: np.ndarray, after: np.ndarray, truth: np.ndarray, value: 
     radius = value["radius_px"]
     slack = int(np.ceil(1.5 / mm_per_px))
     half = int(np.ceil(2 * radius + slack + 3))
-    x0, y0 = int(round(x)), int(round(y))
+    x0, y0 = round(x), round(y)
     height, width = truth.shape[:2]
     if not (half < x0 < width - half - 1 and half < y0 < height - half - 1):
         return None
@@ -210,25 +237,35 @@ def appearance(before: np.ndarray, after: np.ndarray, truth: np.ndarray, value: 
 def restore(data: Path, sheet: Path | None) -> None:
     """Print how much of the marks' look comes back, for ours and the original; write a picture."""
     rows = []
-    print("method   placement   marks   share recovered: median, 10 %   contrast in 0.75-1.33"
-          "   not put there   seam")
+    print(
+        "method   placement   marks   share recovered: median, 10 %   contrast in 0.75-1.33"
+        "   not put there   seam"
+    )
     for method, placement in (("ratio", "head"), ("paste", "head"), ("paste", "nearest3")):
         shares, contrasts, missing = [], [], 0
         for group in views(data).values():
             for index, portrait in enumerate(group):
                 photos = [group[(index + step) % len(group)] for step in (1, 2)]
                 base, truth = seen(portrait.clean), seen(portrait.marked)
-                sources = [Source(p.name, s.pixels, s.face, s.skin, list(p.marks().values()))
-                           for p in photos for s in [seen(p.marked)]]
+                sources = [
+                    Source(p.name, s.pixels, s.face, s.skin, list(p.marks().values()))
+                    for p in photos
+                    for s in [seen(p.marked)]
+                ]
                 prepared = prepare(base.pixels, base.face, base.skin, sources, method, placement)
                 after = blend(prepared, Sliders())
-                offered = {m for p in photos for m, mark in p.marks(ROUND).items()
-                           if p.of(m)["facing"] > 0.3}
+                offered = {
+                    m
+                    for p in photos
+                    for m, mark in p.marks(ROUND).items()
+                    if p.of(m)["facing"] > 0.3
+                }
                 for value in portrait.truth["marks"]:
                     if value["id"] not in offered or not value["visible"] or value["facing"] < 0.3:
                         continue
-                    figures = appearance(base.pixels, after, truth.pixels, value,
-                                         portrait.truth["mm_per_px"])
+                    figures = appearance(
+                        base.pixels, after, truth.pixels, value, portrait.truth["mm_per_px"]
+                    )
                     if figures is None:
                         continue
                     shares.append(figures[0])
@@ -238,8 +275,10 @@ def restore(data: Path, sheet: Path | None) -> None:
                 if method == "ratio" and index == 0:
                     rows.append((sources[0], base, after, truth))
         right = np.mean([0.75 <= c <= 1.33 for c in contrasts])
-        print(f"{method:6s}   {placement:9s}   {len(shares):4d}   {np.median(shares):.2f}, "
-              f"{np.percentile(shares, 10):.2f}   {right:.0%} of {len(contrasts)}   {missing}")
+        print(
+            f"{method:6s}   {placement:9s}   {len(shares):4d}   {np.median(shares):.2f}, "
+            f"{np.percentile(shares, 10):.2f}   {right:.0%} of {len(contrasts)}   {missing}"
+        )
     if sheet:
         picture = np.vstack([_row(*row) for row in rows])
         cv2.imwrite(str(sheet), picture[..., ::-1])
@@ -248,12 +287,20 @@ def restore(data: Path, sheet: Path | None) -> None:
 def _row(source: Source, base: Seen, after: np.ndarray, truth: Seen) -> np.ndarray:
     """Photo, portrait before, after, truth: the faces side by side."""
     tiles = []
-    for pixels, face in ((source.pixels, source.face), (base.pixels, base.face), (after, base.face),
-                         (truth.pixels, base.face)):
+    for pixels, face in (
+        (source.pixels, source.face),
+        (base.pixels, base.face),
+        (after, base.face),
+        (truth.pixels, base.face),
+    ):
         x0, y0, x1, y1 = face.box
         middle, half = ((x0 + x1) / 2, (y0 + y1) / 2 - 0.08 * (y1 - y0)), 0.66 * (y1 - y0)
-        map_to = np.float32([[300 / half, 0, 300 - middle[0] * 300 / half],
-                             [0, 300 / half, 300 - middle[1] * 300 / half]])
+        map_to = np.float32(
+            [
+                [300 / half, 0, 300 - middle[0] * 300 / half],
+                [0, 300 / half, 300 - middle[1] * 300 / half],
+            ]
+        )
         tiles.append(cv2.warpAffine(pixels, map_to, (600, 600), flags=cv2.INTER_CUBIC))
     return np.hstack(tiles)
 
@@ -271,7 +318,9 @@ def timing(data: Path) -> None:
     base, sources = large(group[0].clean), []
     for photo in photos:
         picture = large(photo.marked)
-        marks = [Mark(m.kind, m.xy * 2, m.radius * 2, 1.0, m.line * 2) for m in photo.marks().values()]
+        marks = [
+            Mark(m.kind, m.xy * 2, m.radius * 2, 1.0, m.line * 2) for m in photo.marks().values()
+        ]
         sources.append(Source(photo.name, picture.pixels, picture.face, picture.skin, marks))
     start = time.perf_counter()
     find_marks(sources[0].pixels, sources[0].face, sources[0].skin)
@@ -285,8 +334,10 @@ def timing(data: Path) -> None:
             start = time.perf_counter()
             blend(prepared, Sliders(overall=float(overall)))
             spans.append(time.perf_counter() - start)
-        print(f"{method:5s}  prepare {first:.3f} s   a slider's move {np.median(spans):.4f} s   "
-              f"{len(prepared.patches)} marks, 3 photos")
+        print(
+            f"{method:5s}  prepare {first:.3f} s   a slider's move {np.median(spans):.4f} s   "
+            f"{len(prepared.patches)} marks, 3 photos"
+        )
 
 
 def main() -> None:

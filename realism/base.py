@@ -1,7 +1,7 @@
 """A Stable Diffusion base: find it, load it, encode pictures and words, predict.
 
-What a base is, its own files tell (`family.py`). Weights are read as safetensors only. The VAE stays
-in float32 on every device: in half precision it rounds away the finest detail of skin.
+What a base is, its own files tell (`family.py`). Weights are read as safetensors only. The VAE
+stays in float32 on every device: in half precision it rounds away the finest detail of skin.
 
 Latent diffusion: Rombach et al., CVPR 2022. v-prediction: Salimans and Ho, ICLR 2022.
 """

@@ -5,6 +5,7 @@ autocast where the processor multiplies bf16 in hardware (measured with
 `python -m benchmarks.bf16`), since elsewhere it is slower than float32.
 """
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ def choose_device() -> Device:
     import torch
 
     if torch.cuda.is_available():
+        # Under `accelerate launch` each process has a GPU of its own.
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dtype = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         return Device("cuda", dtype, dtype)
     if torch.backends.mps.is_available():

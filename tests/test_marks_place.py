@@ -87,7 +87,7 @@ def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_p
 
 
 def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
-    portrait, portrait_face, skin, truth = views[0]
+    _portrait, portrait_face, skin, truth = views[0]
     wanted = round_marks(truth)
     placed = []
     for photo, face, _, seen in views[1:4]:

@@ -1,5 +1,6 @@
 """The original's keypoint R-CNN trains, goes on where it was killed, and loads again."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,13 @@ from safetensors.torch import load_file
 
 from realism.errors import Unusable
 from realism.marks.keypoint import (
-    KeypointFinder, KeypointSettings, build_keypoints, find_with_keypoints, four_points,
-    load_keypoints, save_keypoints,
+    KeypointFinder,
+    KeypointSettings,
+    build_keypoints,
+    find_with_keypoints,
+    four_points,
+    load_keypoints,
+    save_keypoints,
 )  # fmt: skip
 from realism.marks.mark import KINDS, Mark
 from realism.marks.train import Trained, Training, TrainStep, annotated_face, train
@@ -27,7 +33,9 @@ def faces(mei):
     for photo in mei[:2]:
         pixels = np.ascontiguousarray(photo.pixels[100:400:2, 100:400:2])
         box = np.float32([30, 20, 120, 130])
-        result.append(annotated_face(photo.name, pixels, box, [Mark("mole", np.float32([70, 60]), 2)]))
+        result.append(
+            annotated_face(photo.name, pixels, box, [Mark("mole", np.float32([70, 60]), 2)])
+        )
     return result
 
 
@@ -90,7 +98,7 @@ def test_it_finds_at_most_one_mark_of_each_kind(mei, engine, tmp_path):
     face = engine.find(mei[0].pixels)[0]
     marks = find_with_keypoints(KeypointFinder(network, SMALL), mei[0].pixels, face, threshold=0.0)
     assert sorted(m.kind for m in marks) == sorted(KINDS)
-    assert all(a.score >= b.score for a, b in zip(marks, marks[1:], strict=False))
+    assert all(a.score >= b.score for a, b in itertools.pairwise(marks))
 
 
 def test_pickles_and_foreign_weights_are_refused(tmp_path):

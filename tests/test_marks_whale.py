@@ -24,15 +24,16 @@ def written(path, text):
     return path
 
 
+BOTH = [entry(), entry([], "b.jpg")]
 FORMS = {
-    "json lines": lambda d: written(d / "e.json", "\n".join(map(json.dumps, [entry(), entry([], "b.jpg")]))),
-    "array": lambda d: written(d / "e.json", json.dumps([entry(), entry([], "b.jpg")])),
+    "json lines": lambda d: written(d / "e.json", "\n".join(map(json.dumps, BOTH))),
+    "array": lambda d: written(d / "e.json", json.dumps(BOTH)),
     "array, details as text": lambda d: written(
         d / "anno.json", json.dumps([{**entry(), "annoDetails": json.dumps(POINTS), "isAnno": True},
                                      {**entry([], "b.jpg"), "annoDetails": ""}])),
     "project": lambda d: written(d / "anno/b.jpg.json", json.dumps(entry([], "b.jpg")))
-    and written(d / "anno/00012.jpg.json", json.dumps(entry(), ensure_ascii=False)).parent.parent,
-    "old project": lambda d: written(d / "anno.json", json.dumps([entry(), entry([], "b.jpg")])).parent,
+    and written(d / "anno/00012.jpg.json", json.dumps(entry())).parent.parent,
+    "old project": lambda d: written(d / "anno.json", json.dumps(BOTH)).parent,
     "single point key": lambda d: written(d / "e.json", json.dumps(
         [entry([{"type": p["type"], "point": p["points"][0]} for p in POINTS]), entry([], "b.jpg")])),
 }  # fmt: skip
@@ -57,7 +58,9 @@ def test_shares_of_the_image_become_its_pixels(tmp_path):
 
 
 def test_english_labels_are_known_and_unknown_ones_are_named(tmp_path):
-    details = [{"type": t, "points": [[0.5, 0.5]]} for t in ("Mole", "acne", "疤痕", "疤痕", "scar")]
+    details = [
+        {"type": t, "points": [[0.5, 0.5]]} for t in ("Mole", "acne", "疤痕", "疤痕", "scar")
+    ]
     export = read_whale(written(tmp_path / "e.json", json.dumps(entry(details))))
     assert export.annotations[0].kinds == ("mole", "acne")
     assert export.unknown_labels == {"疤痕": 2, "scar": 1}

@@ -295,11 +295,11 @@ def test_marks_can_be_added_and_deleted_by_a_click_on_the_photo(found):
     low, _, scale = marks.marked.frame(source.pixels, source.face)
     nose = source.face.landmarks[30]
     point = ((nose - low) * scale).tolist()
-    given = (view, "mole", None, None, None, "en", clicked(point))
+    given = (view, "mole", None, ["dropped"], None, None, "en", clicked(point))
     more, _, _ = marks.on_photo(sources, laid, [], *given)
     added = more[view].marks[-1]
     assert added.kind == "mole" and np.hypot(*(added.xy - nose)) < 1.5
-    given = (view, "delete", None, None, None, "en", clicked(point))
+    given = (view, "delete", None, ["dropped"], None, None, "en", clicked(point))
     less, _, _ = marks.on_photo(more, laid, [], *given)
     assert len(less[view].marks) == len(source.marks)
     assert len(source.marks) == len(sources[view].marks), "what was given is not changed"

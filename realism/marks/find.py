@@ -103,7 +103,6 @@ def view_of(pixels: np.ndarray, face: Face, skin: np.ndarray, finder: Finder = F
     return View(log_light, own_skin, np.array([x0, y0]), size[0] / (x1 - x0))
 
 
-
 def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
     """Moles, spots and pimples of a view, as marks of the picture it was cut from."""
     # Pigment and blood both darken green most; a little red and blue quiets sensor noise.
@@ -130,7 +129,7 @@ def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
     centres = view.to_picture(np.stack([xs, ys], 1))
     return [
         Mark(kind_of(dip), centre.astype(np.float32), float(1.4 * size / view.scale), float(score))
-        for centre, dip, size, score in zip(centres, dips, sigma[ys, xs], scores)
+        for centre, dip, size, score in zip(centres, dips, sigma[ys, xs], scores, strict=True)
     ]
 
 

@@ -97,8 +97,12 @@ def share_shown(fold: Fold, shown: np.ndarray) -> float:
 
 
 def lay_fold(
-    fold: Fold, course: np.ndarray, widths: np.ndarray, seen: np.ndarray,
-    origin: np.ndarray, size: tuple[int, int]
+    fold: Fold,
+    course: np.ndarray,
+    widths: np.ndarray,
+    seen: np.ndarray,
+    origin: np.ndarray,
+    size: tuple[int, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lay a fold along its course in a portrait.
 
@@ -123,9 +127,15 @@ def lay_fold(
     narrowing = max(0.45 / max(float(np.median(widths)), 0.05) - 0.4, 0.0)
     blurred = gaussian_filter1d(fold.profile, narrowing, axis=1) if narrowing else fold.profile
     laid = cv2.remap(
-        blurred, (offset + fold.half).astype(np.float32), nearest.astype(np.float32),
-        cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0,
+        blurred,
+        (offset + fold.half).astype(np.float32),
+        nearest.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
     )
     count = len(course)
-    ends = np.clip(np.minimum(np.arange(count), np.arange(count)[::-1]) / max(0.15 * count, 1), 0, 1)
+    ends = np.clip(
+        np.minimum(np.arange(count), np.arange(count)[::-1]) / max(0.15 * count, 1), 0, 1
+    )
     return laid * (ends * seen)[nearest], np.abs(offset) / fold.half

@@ -162,14 +162,14 @@ def find_with_keypoints(
     radius = 0.012 * face.width  # the network gives none: about 1.7 mm
     marks = [
         Mark(kind, (point + origin).astype(np.float32), radius, float(score))
-        for kind, point, score in zip(KINDS, points, scores)
+        for kind, point, score in zip(KINDS, points, scores, strict=True)
         if score >= (0.5 if threshold is None else threshold)
     ]
     return sorted(marks, key=lambda mark: -mark.score)
 
 
 def four_points(network, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """The four points (4, 2) px of the crop and their heat maps' peaks (4,); None without a face."""
+    """Four points (4, 2) px of the crop and their heat maps' peaks (4,); None without a face."""
     import torch
 
     network.eval()

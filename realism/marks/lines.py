@@ -43,7 +43,9 @@ class Zone:
 # Mesh points of the person's right side; `MIRROR` gives the left.
 _RIGHT = (
     Zone((33, 130, 226, 35, 143, 34, 127, 116, 111, 31), (133, 33), 45),            # crow's feet
-    Zone((130, 25, 110, 24, 23, 22, 26, 112, 243, 128, 121, 120, 119, 118, 117, 111), (33, 133), 45),
+    Zone(  # under the eye
+        (130, 25, 110, 24, 23, 22, 26, 112, 243, 128, 121, 120, 119, 118, 117, 111), (33, 133), 45
+    ),
     Zone((129, 203, 142, 36, 205, 187, 207, 214, 212, 57, 186, 92, 165), (129, 212), 40),
     Zone((57, 212, 214, 210, 211, 204, 43), (212, 211), 40),                        # mouth to chin
 )  # fmt: skip
@@ -55,7 +57,10 @@ MIRROR = {
     210: 430, 211: 431, 204: 424, 43: 273,
 }  # fmt: skip
 ZONES = (
-    Zone((54, 103, 67, 109, 10, 338, 297, 332, 284, 300, 293, 334, 296, 336, 107, 66, 105, 63, 70), (33, 263), 35),
+    Zone(  # forehead
+        (54, 103, 67, 109, 10, 338, 297, 332, 284, 300, 293, 334, 296, 336, 107, 66, 105, 63, 70),
+        (33, 263), 35,
+    ),
     Zone((107, 336, 55, 285, 193, 417, 168), (9, 168), 35),
     *_RIGHT,
     *(
@@ -83,12 +88,20 @@ def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Mark]:
         if len(path) < lines.shortest:
             continue
         rows, columns = path[:, 1], path[:, 0]
-        score = _score(path, response[rows, columns], way[rows, columns], slack[rows, columns], lines)
+        score = _score(
+            path, response[rows, columns], way[rows, columns], slack[rows, columns], lines
+        )
         smooth = _smooth(path.astype(np.float64))
         line = view.to_picture(smooth[:: lines.keep_every])
         middle = view.to_picture(smooth[len(smooth) // 2][None])[0]
         marks.append(
-            Mark("wrinkle", middle.astype(np.float32), 2.0 / view.scale, score, line.astype(np.float32))
+            Mark(
+                "wrinkle",
+                middle.astype(np.float32),
+                2.0 / view.scale,
+                score,
+                line.astype(np.float32),
+            )
         )
     return marks
 

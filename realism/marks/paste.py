@@ -11,8 +11,12 @@ import numpy as np
 
 
 def cut_out(
-    pixels: np.ndarray, matrix: np.ndarray, xy: np.ndarray, to: np.ndarray,
-    origin: np.ndarray, size: tuple[int, int]
+    pixels: np.ndarray,
+    matrix: np.ndarray,
+    xy: np.ndarray,
+    to: np.ndarray,
+    origin: np.ndarray,
+    size: tuple[int, int],
 ) -> np.ndarray:
     """The photo's patch brought to the portrait's size and place, (height, width, 3) uint8.
 
@@ -43,13 +47,17 @@ def outline(patch: np.ndarray, centre: np.ndarray, near: np.ndarray) -> np.ndarr
     unlike = np.linalg.norm(lab - skin, axis=2)
     scaled = np.clip(unlike * 255 / max(float(unlike[near].max()), 1e-3), 0, 255).astype(np.uint8)
     # Otsu among the pixels near the mark only: the patch is mostly skin.
-    level, _ = cv2.threshold(scaled[near].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    level, _ = cv2.threshold(
+        scaled[near].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU
+    )
     dark = ((scaled > level) & near).astype(np.uint8)
     contours, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     mask = np.zeros(dark.shape, np.uint8)
     if contours:
         at = (float(centre[0]), float(centre[1]))
-        nearest = max(contours, key=lambda c: (cv2.pointPolygonTest(c, at, True), cv2.contourArea(c)))
+        nearest = max(
+            contours, key=lambda c: (cv2.pointPolygonTest(c, at, True), cv2.contourArea(c))
+        )
         cv2.drawContours(mask, [nearest], -1, 255, -1)
     return mask
 

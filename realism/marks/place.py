@@ -1,19 +1,20 @@
 """Where a mark of a photo belongs in a portrait of the same person.
 
 Two ways. `nearest3` is the original entry's: the three landmarks (of 68) nearest to the mark
-carry it along, whatever the turn of the head. `head` carries it on the surface of the head
+carry it along, whatever the turn of the head. `head` carries it on the surface of the 3D head
 (`surface.py`), which also says what is hidden. Both give the local 2x2 matrix, so that the
 mark's size, turn and foreshortening follow.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from realism.errors import Unusable
 from realism.faces.face import Face
+from realism.faces.head import Head
 from realism.marks.mark import Mark
-from realism.marks.surface import Carried, carry, mm_per_px, region_of
+from realism.marks.surface import Carried, carry, carry_on_head, mm_per_px, region_of
 from realism.settings import PLACING
 
 PLACEMENTS = ("head", "nearest3")
@@ -56,11 +57,14 @@ def place(
     portrait_face: Face,
     portrait_skin: np.ndarray,
     method: str = "head",
+    heads: tuple[Head, Head] | None = None,
 ) -> list[Placement]:
     """Where each mark of one photo goes in the portrait, in the order given.
 
     portrait_skin    (H, W) float32 0..1: marks are put on skin only
     method           one of PLACEMENTS
+    heads            fitted to photo and portrait (`faces.head.fit_person`); None: the mesh alone
+                     carries, quicker and less exact
     """
     if method not in PLACEMENTS:
         raise Unusable(f"Unknown placement {method!r}: use one of {', '.join(PLACEMENTS)}.")
@@ -69,7 +73,10 @@ def place(
     points = [np.concatenate([mark.xy[None], mark.line]) for mark in marks]
     lengths = np.cumsum([len(p) for p in points])[:-1]
     everywhere = np.concatenate(points).astype(np.float64)
-    carried = carry(everywhere, photo_face, portrait_face)
+    if heads is None:
+        carried = carry(everywhere, photo_face, portrait_face)
+    else:
+        carried = carry_on_head(everywhere, photo_face, portrait_face, heads)
     if method == "nearest3":
         to, matrix = carry_by_nearest3(everywhere, photo_face.landmarks, portrait_face.landmarks)
         # The original knows no hidden side: everything counts as facing.
@@ -77,7 +84,7 @@ def place(
         carried = replace(carried, to=to, matrix=matrix, facing=ones, hidden=ones < 0)
     return [
         _placement(mark, photo, part, portrait_face, portrait_skin)
-        for mark, part in zip(marks, carried.split(lengths))
+        for mark, part in zip(marks, carried.split(lengths), strict=True)
     ]
 
 
@@ -87,7 +94,7 @@ def _placement(
     """The placement of one mark from its carried points: its centre, then its line's."""
     reasons = [
         why_not(to, facing, hidden, portrait_face, skin)
-        for to, facing, hidden in zip(carried.to, carried.facing, carried.hidden)
+        for to, facing, hidden in zip(carried.to, carried.facing, carried.hidden, strict=True)
     ]
     seen = np.array([reason == "" for reason in reasons[1:]], bool)
     if len(mark.line):
@@ -110,12 +117,10 @@ def _placement(
     )
 
 
-def why_not(
-    to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.ndarray
-) -> str:
+def why_not(to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.ndarray) -> str:
     """Why nothing can be put at `to`, or "" when it can."""
     height, width = skin.shape
-    x, y = int(round(to[0])), int(round(to[1]))
+    x, y = round(to[0]), round(to[1])
     if not (0 <= x < width and 0 <= y < height):
         return "outside the picture"
     if facing < PLACING.least_facing or hidden:
@@ -154,48 +159,52 @@ def carry_by_nearest3(
 def merge(placements: list[Placement], portrait_face: Face) -> list[Placement]:
     """Sightings of one mark in several photos become one placement, from its best view.
 
-    Marks of the same kind from different photos that land within `PLACING.same_mark` mm of each
-    other are one; of them the view that faces the camera best and has the most pixels is kept,
-    at the mean place. Wrinkles: the middle of one lies near the other's line.
+    Marks of one sort (round, wrinkle) from different photos that land within `PLACING.same_mark`
+    mm of each other are one; of them the view that faces the camera best and has the most pixels
+    is kept, at the mean place. Two marks of one photo never merge.
     """
     reach = PLACING.same_mark / mm_per_px(portrait_face)
-    order = sorted(range(len(placements)), key=lambda i: -_worth(placements[i]))
     groups: list[list[Placement]] = []
-    for index in order:
-        sighting = placements[index]
-        group = next((g for g in groups if _same(sighting, g, reach)), None)
-        if group is None:
-            groups.append([sighting])
+    for sighting in sorted(placements, key=_worth, reverse=True):
+        gaps = [_gap(sighting, group) for group in groups]
+        nearest = int(np.argmin(gaps)) if gaps else 0
+        if gaps and gaps[nearest] < reach:
+            groups[nearest].append(sighting)
         else:
-            group.append(sighting)
+            groups.append([sighting])
     return [_merged(group) for group in groups]
 
 
 def _worth(placement: Placement) -> float:
     """How good a view of the mark its photo gives: facing times resolution."""
-    smallest = np.linalg.svd(placement.matrix, compute_uv=False)[0]
+    enlarged = float(np.linalg.norm(placement.matrix, 2))
     # Visible ones first: a view that cannot be placed must not hide one that can.
-    return placement.visible * 100 + placement.photo_facing / max(float(smallest), 1e-3)
+    return placement.visible * 100 + placement.photo_facing / max(enlarged, 1e-3)
 
 
-def _same(sighting: Placement, group: list[Placement], reach: float) -> bool:
+def _gap(sighting: Placement, group: list[Placement]) -> float:
+    """Px between a sighting and a group's best; infinite where they cannot be one mark."""
     best = group[0]
-    if sighting.photo in {member.photo for member in group}:
-        return False
-    pair = {sighting.mark.kind, best.mark.kind}
-    if len(pair) > 1 and "wrinkle" in pair:
-        return False
-    if "wrinkle" in pair:
-        if not (len(best.line) and len(sighting.line)):
-            return False
-        gap = np.linalg.norm(best.line[:, None] - sighting.line[None], axis=2)
-        return bool(np.median(gap.min(0)) < reach)
-    return bool(np.hypot(*(sighting.to - best.to)) < reach)
+    if any(member.photo == sighting.photo for member in group):
+        return np.inf
+    if (sighting.mark.kind == "wrinkle") != (best.mark.kind == "wrinkle"):
+        return np.inf
+    if len(best.line) and len(sighting.line):
+        # Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
+        apart = np.linalg.norm(best.line[:, None] - sighting.line[None], axis=2)
+        return float(min(np.median(apart.min(0)), np.median(apart.min(1))))
+    return float(np.hypot(*(sighting.to - best.to)))
 
 
 def _merged(group: list[Placement]) -> Placement:
-    best = group[0]
-    return replace(best, sightings=len({member.photo for member in group}))
+    """The best view, where the sightings that face the camera put it on average."""
+    best, photos = group[0], {member.photo for member in group}
+    placed = [member for member in group if member.visible]
+    if len(placed) < 2 or len(best.line):
+        return replace(best, sightings=len(photos))
+    says = np.array([max(member.photo_facing, 0.05) ** 2 for member in placed])
+    mean = (says[:, None] * [member.to for member in placed]).sum(0) / says.sum()
+    return replace(best, to=mean.astype(np.float32), sightings=len(photos))
 
 
 def placements_to_json(placements: list[Placement]) -> list[dict]:

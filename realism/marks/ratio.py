@@ -70,7 +70,7 @@ def measure(log_pixels: np.ndarray, clean: np.ndarray, xy: np.ndarray, radius: f
     xy            (2,) px;  radius px, roughly
     """
     half = int(np.ceil(2.8 * radius + 3))
-    x, y = int(round(float(xy[0]))), int(round(float(xy[1])))
+    x, y = round(float(xy[0])), round(float(xy[1]))
     patch, weight = window(log_pixels, x, y, half), window(clean, x, y, half, edge=0)
     centre = np.array([half, half]) + np.asarray(xy, np.float64) - [x, y]
     away = distance(patch.shape, centre)
@@ -147,8 +147,12 @@ def extent_of(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:
 
 
 def warp(
-    log_ratio: np.ndarray, centre: np.ndarray, matrix: np.ndarray, to: np.ndarray,
-    origin: np.ndarray, size: tuple[int, int]
+    log_ratio: np.ndarray,
+    centre: np.ndarray,
+    matrix: np.ndarray,
+    to: np.ndarray,
+    origin: np.ndarray,
+    size: tuple[int, int],
 ) -> np.ndarray:
     """Lay a patch of log-ratios on a portrait's pixels.
 
@@ -170,7 +174,11 @@ def warp(
     map_y = (back[1, 0] * grid_x + back[1, 1] * grid_y + centre[1]).astype(np.float32)
     light = np.exp(log_ratio).astype(np.float32)
     laid = cv2.remap(
-        light, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+        light,
+        map_x,
+        map_y,
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
         borderValue=(1, 1, 1),
     )
     if fine > 1:

@@ -14,6 +14,7 @@ import numpy as np
 
 from realism.errors import Unusable
 from realism.faces.face import Face
+from realism.faces.head import Head, fit_person, steady_mesh
 from realism.marks import fold as folds
 from realism.marks.mark import Mark
 from realism.marks.paste import cut_out, lines_outline, match_brightness, outline
@@ -127,10 +128,13 @@ def prepare(
     """
     if method not in METHODS:
         raise Unusable(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
+    heads = [None] * len(sources)
+    if placement == "head" and sources:
+        heads = _heads(portrait, face, sources)
     placed = [
         spot
-        for source in sources
-        for spot in place(source.marks, source.name, source.face, face, skin, placement)
+        for source, pair in zip(sources, heads, strict=True)
+        for spot in place(source.marks, source.name, source.face, face, skin, placement, pair)
     ]
     if len(sources) > 1:
         placed = merge(placed, face)
@@ -147,10 +151,19 @@ def prepare(
         elif len(spot.mark.line) > 1:
             patch = _fold_patch(index, spot, source, light[spot.photo], own_light, skin)
         else:
-            patch = _ratio_patch(index, spot, source, light[spot.photo], own_light, skin)
+            patch = _ratio_patch(
+                index, spot, source, light[spot.photo], own_light, skin, mm_per_px(face)
+            )
         if patch is not None:
             patches.append(patch)
     return Prepared(portrait, tuple(placed), tuple(patches), method)
+
+
+def _heads(portrait: np.ndarray, face: Face, sources: list[Source]) -> list[tuple[Head, Head]]:
+    """For each photo its head and the portrait's, all fitted together: it is one person."""
+    pictures = [(portrait, face), *((source.pixels, source.face) for source in sources)]
+    fitted = fit_person([(steady_mesh(p, f.mesh), p.shape[:2]) for p, f in pictures])
+    return [(head, fitted[0]) for head in fitted[1:]]
 
 
 def blend(
@@ -198,7 +211,9 @@ def _pasted(below: np.ndarray, patch: Patch, strength: float, sliders: Sliders) 
     pixels = match_brightness(patch.pixels, patch.beside, below, sliders.brightness_match)
     if sliders.denoise > 0:
         pixels = cv2.GaussianBlur(pixels, (0, 0), 0.1 + 1.4 * sliders.denoise)
-    soft = cv2.GaussianBlur((patch.rim < 0.75).astype(np.float32), (0, 0), 0.3 + 2 * sliders.edge_softness)
+    soft = cv2.GaussianBlur(
+        (patch.rim < 0.75).astype(np.float32), (0, 0), 0.3 + 2 * sliders.edge_softness
+    )
     cover = np.clip(soft * min(strength, 1.0) * patch.skin, 0, 1)[..., None]
     return np.rint(below * (1 - cover) + pixels * cover).astype(np.uint8)
 
@@ -225,7 +240,13 @@ def _part(image: np.ndarray, origin: np.ndarray, size: tuple[int, int]) -> np.nd
 
 
 def _ratio_patch(
-    index: int, spot: Placement, source: Source, light: np.ndarray, own: np.ndarray, skin: np.ndarray
+    index: int,
+    spot: Placement,
+    source: Source,
+    light: np.ndarray,
+    own: np.ndarray,
+    skin: np.ndarray,
+    portrait_mm: float,
 ) -> Patch | None:
     """A round mark's log-ratio on the portrait, less what the portrait shows of it already."""
     clean = without(source.skin, source.marks, spot.mark)
@@ -240,15 +261,23 @@ def _ratio_patch(
     if box is None:
         return None
     laid = warp(faded, relief.centre, matrix, to, *box)
-    share, shift = _shown(laid, own, skin, to, box, matrix, relief.radius)
+    search = RATIO.search / portrait_mm
+    share, shift = _shown(laid, own, skin, to, box, matrix, relief.radius, search)
     if share > 0:
         to = to + shift
         box = _box(to[None], there + 1, skin.shape)
         laid = warp(faded, relief.centre, matrix, to, *box) * (1 - share)
     origin, size = box
     return Patch(
-        index, spot.mark.kind, origin, laid.astype(np.float32), None, None,
-        _rim(matrix, to, reach, origin, size), _part(skin, origin, size), relief.bare,
+        index,
+        spot.mark.kind,
+        origin,
+        laid.astype(np.float32),
+        None,
+        None,
+        _rim(matrix, to, reach, origin, size),
+        _part(skin, origin, size),
+        relief.bare,
     )
 
 
@@ -262,14 +291,20 @@ def _rim(
 
 
 def _shown(
-    laid: np.ndarray, own: np.ndarray, skin: np.ndarray, to: np.ndarray,
-    box: tuple[np.ndarray, tuple[int, int]], matrix: np.ndarray, radius: float
+    laid: np.ndarray,
+    own: np.ndarray,
+    skin: np.ndarray,
+    to: np.ndarray,
+    box: tuple[np.ndarray, tuple[int, int]],
+    matrix: np.ndarray,
+    radius: float,
+    reach: float,
 ) -> tuple[float, np.ndarray]:
     """How much of a laid mark the portrait shows already, near its place: share, shift px."""
     radius_there = float(np.sqrt(abs(np.linalg.det(matrix)))) * radius
-    search = int(np.ceil(max(RATIO.search * radius_there, 2)))
+    search = int(np.ceil(max(reach, 2)))
     half = max(box[1]) // 2 + search + 2
-    x, y = int(round(to[0])), int(round(to[1]))
+    x, y = round(to[0]), round(to[1])
     around = measure(own, (skin > 0.5).astype(np.float32), to, max(radius_there, 1.0))
     bare = np.log(around.bare + 0.004)
     shown = window(own, x, y, half) - bare
@@ -277,14 +312,23 @@ def _shown(
     small = max(2, int(np.ceil(1.6 * radius_there)))
     if min(centre[0], centre[1], box[1][1] - 1 - centre[0], box[1][0] - 1 - centre[1]) < small:
         return 0.0, np.zeros(2)  # cut by the picture's rim: nothing to compare
-    middle = laid[centre[1] - small : centre[1] + small + 1, centre[0] - small : centre[0] + small + 1]
-    field = shown[half - small - search : half + small + search + 1,
-                  half - small - search : half + small + search + 1]
+    middle = laid[
+        centre[1] - small : centre[1] + small + 1, centre[0] - small : centre[0] + small + 1
+    ]
+    field = shown[
+        half - small - search : half + small + search + 1,
+        half - small - search : half + small + search + 1,
+    ]
     return already_there(middle, field, np.ones(middle.shape[:2], np.float32), search)
 
 
 def _fold_patch(
-    index: int, spot: Placement, source: Source, light: np.ndarray, own: np.ndarray, skin: np.ndarray
+    index: int,
+    spot: Placement,
+    source: Source,
+    light: np.ndarray,
+    own: np.ndarray,
+    skin: np.ndarray,
 ) -> Patch | None:
     """A wrinkle's relief along its course in the portrait, less the portrait's own."""
     photo_mm = mm_per_px(source.face)
@@ -308,8 +352,15 @@ def _fold_patch(
     ratio = np.repeat(laid[..., None], 3, 2).astype(np.float32)
     bare = np.exp(np.median(light.reshape(-1, 3)[:: max(1, light.size // 30000)], 0))
     return Patch(
-        index, "wrinkle", box[0], ratio, None, None, rim.astype(np.float32),
-        _part(skin, *box), bare,
+        index,
+        "wrinkle",
+        box[0],
+        ratio,
+        None,
+        None,
+        rim.astype(np.float32),
+        _part(skin, *box),
+        bare,
     )
 
 

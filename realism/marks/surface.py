@@ -1,23 +1,27 @@
 """Carry points of the skin from one picture of a head to another, on the face's surface.
 
-Inside MediaPipe's 468-point mesh a point rides on its triangle. Outside (upper forehead, jaw's
-edge) the nearest part of the mesh carries it on, by moving least squares. Turn and size around
-the point come from the mesh around it, never from one triangle, whose corners jitter.
+The 3D head (`faces/head.py`), fitted to all pictures of the person together, carries a point
+and says whether it can be seen. Beside the head, and where no head was fitted, the mesh of 468
+points does: inside it a point rides on its triangle, outside the nearest part of the mesh
+carries it on, by moving least squares.
 
 Moving least squares: Schaefer, McPhail and Warren, "Image deformation using moving least
 squares", SIGGRAPH 2006.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from realism.faces.face import Face
+from realism.faces.head import Head, load_model
 from realism.faces.mesh import WEIGHTS
 from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
+from realism.settings import HEAD, PLACING
 
 EYES_APART = 63.0  # mm between the pupils of an adult: Dodgson, SPIE 5291, 2004
 
@@ -47,7 +51,10 @@ class Carried:
     def split(self, at: np.ndarray) -> Iterator["Carried"]:
         """Cut into parts before each index of `at`."""
         columns = (self.to, self.matrix, self.facing, self.photo_facing, self.hidden)
-        return (Carried(*part) for part in zip(*(np.split(column, at) for column in columns)))
+        return (
+            Carried(*part)
+            for part in zip(*(np.split(column, at) for column in columns), strict=True)
+        )
 
 
 @cache
@@ -58,8 +65,71 @@ def triangles() -> np.ndarray:
     return np.array([[int(corner.split("/")[0]) - 1 for corner in face] for face in faces])
 
 
+def carry_on_head(
+    points: np.ndarray, photo: Face, portrait: Face, heads: tuple[Head, Head]
+) -> Carried:
+    """Carry `points` (n, 2) px by the heads fitted to photo and portrait; the mesh beside them."""
+    here, there = heads
+    triangle, weights, depth = under(here, points)
+    corners, on_head = load_model().triangles[triangle], np.isfinite(depth)
+    to = (there.pixels[corners] * weights[..., None]).sum(1)
+    facing = (there.facings[corners] * weights).sum(1)
+    photo_facing = (here.facings[corners] * weights).sum(1)
+    own_depth = (there.vertices[corners, 2] * weights).sum(1)
+    _, _, front = under(there, to)
+    hidden = np.isfinite(front) & (own_depth - front > HEAD.hidden_behind)
+    edges, edges_there = (_edges(head.pixels[corners]) for head in (here, there))
+    matrix = edges_there @ np.linalg.pinv(edges)
+    # Seen edge-on, a triangle's own map grows without bound; the mesh's is tamer. The mesh also
+    # takes over where the head ends: with its slide over the skin taken off, as the heads have it.
+    edge_on = np.minimum(facing, photo_facing) < PLACING.matrix_facing
+    others = np.flatnonzero(~on_head | edge_on)
+    if len(others):
+        faces = (_with_points(photo, here), _with_points(portrait, there))
+        beside, off = carry(points[others], *faces), ~on_head[others]
+        matrix[others] = beside.matrix
+        for ours, meshs in (
+            (to, beside.to), (facing, beside.facing), (photo_facing, beside.photo_facing),
+            (hidden, beside.hidden),
+        ):  # fmt: skip
+            ours[others[off]] = meshs[off]
+    return Carried(to, matrix, facing, photo_facing, hidden)
+
+
+def under(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The head's front under each point of its picture.
+
+    points    (n, 2) px
+    ->        (n,) triangle, (n, 3) weights of its corners, (n,) depth mm, inf beside the head
+    """
+    corners = head.pixels[load_model().triangles]
+    # y down: a triangle that faces the camera has a negative area.
+    fronts = np.flatnonzero(
+        _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) < -1e-9
+    )
+    # A point lies in one of the triangles whose middles are nearest; few of 20,000 are tried.
+    _, near = cKDTree(corners[fronts].mean(1)).query(points, k=min(48, len(fronts)))
+    tried = fronts[near]
+    weights = barycentric(points[:, None], corners[tried])
+    depths = (head.vertices[load_model().triangles[tried], 2] * weights).sum(2)
+    depths = np.where((weights >= -1e-6).all(2), depths, np.inf)
+    first = depths.argmin(1)
+    row = np.arange(len(points))
+    return tried[row, first], weights[row, first], depths[row, first]
+
+
+def _edges(corners: np.ndarray) -> np.ndarray:
+    """Two sides of each triangle (n, 3, 2) as columns: (n, 2, 2)."""
+    return np.stack([corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]], 2)
+
+
+def _with_points(face: Face, head: Head) -> Face:
+    mesh = np.column_stack([head.points, face.mesh[:, 2]])
+    return replace(face, mesh=mesh.astype(np.float32))
+
+
 def carry(points: np.ndarray, photo: Face, portrait: Face) -> Carried:
-    """Carry `points` (n, 2) px from the photo's face to the portrait's."""
+    """Carry `points` (n, 2) px from the photo's face to the portrait's by the mesh alone."""
     here, there = photo.mesh.astype(np.float64), portrait.mesh.astype(np.float64)
     triangle, weights, inside = locate(points, here)
     corners = triangles()[triangle]
@@ -89,7 +159,9 @@ def locate(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray
     inside = covers.any(1)
     clamped = np.clip(weights, 0, None)
     clamped /= clamped.sum(2, keepdims=True)
-    gap = np.linalg.norm((clamped[..., None] * corners[None, :, :, :2]).sum(2) - points[:, None], axis=2)
+    gap = np.linalg.norm(
+        (clamped[..., None] * corners[None, :, :, :2]).sum(2) - points[:, None], axis=2
+    )
     triangle = np.where(inside, depth.argmin(1), gap.argmin(1))
     return triangle, clamped[np.arange(len(points)), triangle], inside
 
@@ -133,7 +205,7 @@ def moving_least_squares(
 
 
 def facing_at(mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Cosine between the surface and the line of sight, (n,): 1 faces the camera, < 0 is turned away."""
+    """Cosine between surface and line of sight, (n,): 1 faces the camera, < 0 is turned away."""
     sides = mesh[triangles()]
     across = np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0])
     normals = np.zeros_like(mesh)
@@ -163,7 +235,7 @@ def mm_per_px(face: Face) -> float:
 
 
 def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
-    """What is not skin within `slack` mm of a point (2,) px, in words; "" when nothing is."""
+    """What is not skin within `slack` mm of a point (2,) px, in words, or ""."""
     at = (float(point[0]), float(point[1]))
     reach = slack / mm_per_px(face)
     for name, outlines in REGIONS.items():

@@ -17,7 +17,12 @@ from realism.errors import Unusable
 from realism.faces.face import Engine
 from realism.faces.find import the_face
 from realism.marks.keypoint import (
-    KeypointFinder, KeypointSettings, as_tensor, build_keypoints, face_crop, four_points,
+    KeypointFinder,
+    KeypointSettings,
+    as_tensor,
+    build_keypoints,
+    face_crop,
+    four_points,
     save_keypoints,
 )  # fmt: skip
 from realism.marks.mark import KINDS, Mark
@@ -30,13 +35,13 @@ class Training:
     """How the keypoint R-CNN is trained; torchvision's reference recipe, batch scaled down."""
 
     steps: int = 2000
-    batch: int = 2                     # crops a step
-    learning_rate: float = 0.005       # SGD; 0.02 for 16 crops in the reference
+    batch: int = 2  # crops a step
+    learning_rate: float = 0.005  # SGD; 0.02 for 16 crops in the reference
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    save_every: int = 100              # steps
+    save_every: int = 100  # steps
     seed: int = 7
-    validation: int = 5                # every 5th image judges, and is not trained on
+    validation: int = 5  # every 5th image judges, and is not trained on
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +128,10 @@ def train(
     network.train()
     chosen = {n: p for n, p in network.named_parameters() if p.requires_grad}
     optimizer = torch.optim.SGD(
-        chosen.values(), training.learning_rate, training.momentum, weight_decay=training.weight_decay
+        chosen.values(),
+        training.learning_rate,
+        training.momentum,
+        weight_decay=training.weight_decay,
     )
     checkpoint = Path(out).with_suffix(".checkpoint.safetensors")
     done = _resume(checkpoint, network, optimizer, chosen, training)
@@ -131,7 +139,9 @@ def train(
     learning = [f for f in faces if all(f is not j for j in judging)] or faces
     for number in range(done + 1, training.steps + 1):
         # Its own generator a step: a resumed run sees the same faces in the same order.
-        picked = np.random.default_rng([training.seed, number]).integers(len(learning), size=training.batch)
+        picked = np.random.default_rng([training.seed, number]).integers(
+            len(learning), size=training.batch
+        )
         batch = [learning[i] for i in picked]
         torch.manual_seed(training.seed + 7919 * number)  # the network samples boxes at random
         losses = network([as_tensor(f.crop) for f in batch], [_target(f) for f in batch])
@@ -155,12 +165,12 @@ def _start(settings: KeypointSettings | None):
         return settings, build_keypoints(settings), "scratch: as asked"
     weights, why_not = imagenet_backbone()
     if weights is None and settings is not None:
-        raise Unusable(f"The ImageNet backbone cannot be had ({why_not}): use \"scratch\".")
+        raise Unusable(f'The ImageNet backbone cannot be had ({why_not}): use "scratch".')
     settings = settings or KeypointSettings("scratch" if weights is None else "imagenet")
     network = build_keypoints(settings)
     if weights is None:
         return settings, network, f"scratch: ImageNet's cannot be had ({why_not})"
-    network.backbone.body.load_state_dict(weights, strict=False)
+    network.backbone.body.load_state_dict(weights, strict=True)
     return settings, network, "imagenet: torchvision's ResNet-50"
 
 
@@ -203,14 +213,14 @@ def measure_levels(network, faces: list[Annotated]) -> tuple[tuple[float, ...], 
         points, heights = four_points(network, face.crop)
         if points is None:
             continue
-        for kind, (point, height) in enumerate(zip(points, heights)):
+        for kind, (point, height) in enumerate(zip(points, heights, strict=True)):
             present = bool(face.points[kind, 2])
             peaks[present][kind].append(float(height))
             if present:
                 reach = 0.05 * (face.box[2] - face.box[0])
                 hits.append(np.hypot(*(point - face.points[kind, :2])) < reach)
     levels = []
-    for there, absent in zip(peaks[True], peaks[False]):
+    for there, absent in zip(peaks[True], peaks[False], strict=True):
         if not there or not absent:
             # Nothing to part: all that was seen is on one side of the level.
             levels.append(min(there) - 1.0 if there else max(absent, default=0.0) + 1.0)
@@ -221,7 +231,9 @@ def measure_levels(network, faces: list[Annotated]) -> tuple[tuple[float, ...], 
     return tuple(levels), float(np.mean(hits)) if hits else 0.0
 
 
-def _save_checkpoint(path: Path, network, optimizer, chosen: dict, step: int, training: Training) -> None:
+def _save_checkpoint(
+    path: Path, network, optimizer, chosen: dict, step: int, training: Training
+) -> None:
     from safetensors.torch import save_file
 
     tensors = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}

@@ -23,7 +23,8 @@ LABELS = {
     **{kind: kind for kind in KINDS},
     **{word: kind for kind, word in CHINESE.items()},
     # Words that people write for the same thing.
-    "moles": "mole", "nevus": "mole", "色斑": "spot", "斑点": "spot", "雀斑": "spot", "spots": "spot",
+    "moles": "mole", "nevus": "mole", "色斑": "spot", "斑点": "spot", "雀斑": "spot",
+    "spots": "spot",
     "freckle": "spot", "痘痘": "acne", "痤疮": "acne", "pimple": "acne", "皱": "wrinkle",
     "wrinkles": "wrinkle",
 }  # fmt: skip
@@ -49,7 +50,7 @@ class Annotation:
         scale = np.float32([width, height])
         return [
             Mark(kind, (point * scale - 0.5).astype(np.float32), radius)
-            for kind, point in zip(self.kinds, self.points)
+            for kind, point in zip(self.kinds, self.points, strict=True)
         ]
 
 
@@ -116,7 +117,9 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unusable(f"{file.name} is not UTF-8 text, so it is not a whale-anno export.") from error
+        raise Unusable(
+            f"{file.name} is not UTF-8 text, so it is not a whale-anno export."
+        ) from error
 
 
 def _object(text: str, file: Path, line: int = 1) -> dict:

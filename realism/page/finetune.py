@@ -247,6 +247,8 @@ def _progress(event: Step, stage: str, saved: str, language: str) -> str:
         language, "finetune.progress", stage=stage, number=event.number, of=event.of,
         loss=event.loss, rate=event.images_per_second, left=_clock(event.seconds_left),
     )  # fmt: skip
+    if event.number == event.of:
+        saved = text(language, "finetune.finishing")
     return drawn.bar(event.number / event.of) + line(said) + line(saved, "note")
 
 

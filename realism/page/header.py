@@ -142,7 +142,7 @@ def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
     """Delete the person and say what went."""
     with told():
         gone = ", ".join(chosen(name, root, language).delete())
-        gr.Info(text(language, "header.deleted", name=name, gone=gone), title="")
+        gr.Info(text(language, "header.deleted", name=name, gone=gone), title="Realism")
         return _choice(root), gr.update(visible=False)
 
 

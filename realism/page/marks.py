@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -166,8 +166,8 @@ def on_pick(sources: dict[str, Source], event: gr.SelectData) -> tuple:
 
 def on_photo(
     sources: dict[str, Source], laid: Laid | None, off: list[tuple], view: str, click: str,
-    begun: tuple | None, name: str | None, root: Path | None, language: str,
-    event: gr.SelectData,
+    begun: tuple | None, files: list[str] | None, name: str | None, root: Path | None,
+    language: str, event: gr.SelectData,
 ) -> tuple:  # fmt: skip
     """A click on the photo: switch a mark, delete one, or add one."""
     source = sources[view]
@@ -180,14 +180,15 @@ def on_photo(
     if click == "delete":
         marks = [one for one in source.marks if one is not mark]
     elif click == "wrinkle" and begun is None:
-        gr.Info(text(language, "marks.second_click"), title="")
+        gr.Info(text(language, "marks.second_click"), title="Realism")
         return gr.skip(), gr.skip(), tuple(point)
     else:
         marks = [*source.marks, marked.new_mark(click, point, begun, source.face)]
-    sources = sources | {view: _with(source, marks)}
-    if name and view in {entry.name for entry in chosen(name, root, language).entries()}:
-        person = chosen(name, root, language)
-        person.save_marks(person.marks() | {view: marks})
+    sources = sources | {view: replace(source, marks=marks)}
+    if not files:  # photos dropped here belong to nobody
+        with told():
+            person = chosen(name, root, language)
+            person.save_marks(person.marks() | {view: marks})
     return sources, gr.skip(), None
 
 
@@ -263,10 +264,6 @@ def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
     skin = skin_mask(photo.pixels, face)
     found = find_marks(photo.pixels, face, skin) if marks is None else marks
     return Source(photo.name, photo.pixels, face, skin, found)
-
-
-def _with(source: Source, marks: list[Mark]) -> Source:
-    return Source(source.name, source.pixels, source.face, source.skin, marks)
 
 
 def _save(laid: Laid, off: list[tuple], sliders: Sliders, into: Path) -> Path:

@@ -143,7 +143,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
 
     w.gallery.select(marks.on_pick, w.sources, [w.view, w.begun], **QUIET).then(**views)
     w.photo.select(
-        marks.on_photo, [w.sources, w.laid, w.off, w.view, w.click, w.begun, *who],
+        marks.on_photo, [w.sources, w.laid, w.off, w.view, w.click, w.begun, w.files, *who],
         [w.sources, w.off, w.begun], **QUIET,
     ).success(**lay).success(**redraw).then(**views).then(**measure)  # fmt: skip
     w.placed.select(marks.on_placed, [w.laid, w.off], w.off, **QUIET).success(**redraw).then(

@@ -161,7 +161,7 @@ def on_remove(photo: str, name: str, root: Path | None, language: str) -> tuple:
     """Delete one photo."""
     with told():
         chosen(name, root, language).remove_photo(photo, load_engine())
-        gr.Info(text(language, "photos.removed", name=photo), title="")
+        gr.Info(text(language, "photos.removed", name=photo), title="Realism")
         return None, gr.update(visible=False)
 
 

@@ -49,7 +49,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except Unusable as error:
-        raise gr.Error(str(error), title="", duration=20, print_exception=False) from error
+        raise gr.Error(str(error), title="Realism", duration=20, print_exception=False) from error
 
 
 def chosen(name: str | None, root: Path | None, language: str) -> Person:
