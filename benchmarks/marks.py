@@ -15,7 +15,7 @@ import importlib.util
 import json
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.find import load_engine, the_face
+from realism.faces.head import fit_person, steady_mesh
 from realism.faces.skin import skin_mask
 from realism.marks.find import find_marks
 from realism.marks.mark import KINDS, Mark, marks_to_json
@@ -41,6 +42,11 @@ class Seen:
     pixels: np.ndarray
     face: Face
     skin: np.ndarray
+
+    @cached_property
+    def steady(self) -> tuple[np.ndarray, tuple[int, int]]:
+        """What a head is fitted to: the mesh, read several times, and the picture's size."""
+        return steady_mesh(self.pixels, self.face.mesh), self.pixels.shape[:2]
 
 
 @cache
@@ -140,12 +146,12 @@ def find(data: Path, scorer: Path) -> None:
     found, truth, seconds = [], [], []
     for path, entry in truth_to_score(data):
         picture = seen(path)
-        start = time.perf_counter()
+        start = time.process_time()
         marks = find_marks(picture.pixels, picture.face, picture.skin, threshold=0.0)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         truth.append(entry)
         found += marks_to_json([(entry["image"], marks)])
-    print(f"{data.name}: {np.median(seconds):.2f} s a face")
+    print(f"{data.name}: {np.median(seconds):.2f} s of processor a face")
     score.show(score.evaluate(truth, found))
 
 
@@ -161,9 +167,11 @@ def place_all(data: Path) -> None:
             for photo, portrait in ((a, b) for a in group for b in group if a is not b):
                 one, two = seen(photo.marked), seen(portrait.marked)
                 marks = photo.marks(ROUND)
-                places = place(
-                    list(marks.values()), photo.name, one.face, two.face, two.skin, method
-                )
+                heads = None
+                if method == "head":
+                    heads = tuple(fit_person([one.steady, two.steady]))
+                given = list(marks.values())
+                places = place(given, photo.name, one.face, two.face, two.skin, method, heads)
                 for mark_id, spot in zip(marks, places, strict=True):
                     there = portrait.of(mark_id)
                     if not there["visible"]:
@@ -239,7 +247,7 @@ def restore(data: Path, sheet: Path | None) -> None:
     rows = []
     print(
         "method   placement   marks   share recovered: median, 10 %   contrast in 0.75-1.33"
-        "   not put there   seam"
+        "   not put there"
     )
     for method, placement in (("ratio", "head"), ("paste", "head"), ("paste", "nearest3")):
         shares, contrasts, missing = [], [], 0
@@ -306,7 +314,7 @@ def _row(source: Source, base: Seen, after: np.ndarray, truth: Seen) -> np.ndarr
 
 
 def timing(data: Path) -> None:
-    """Print seconds of each phase at 1024 px with about 30 marks."""
+    """Print seconds of processor of each phase at 1024 px with about 30 marks."""
     group = next(iter(views(data).values()))
     photos = group[1:4]
 
@@ -322,18 +330,18 @@ def timing(data: Path) -> None:
             Mark(m.kind, m.xy * 2, m.radius * 2, 1.0, m.line * 2) for m in photo.marks().values()
         ]
         sources.append(Source(photo.name, picture.pixels, picture.face, picture.skin, marks))
-    start = time.perf_counter()
+    start = time.process_time()
     find_marks(sources[0].pixels, sources[0].face, sources[0].skin)
-    print(f"find, one face              {time.perf_counter() - start:.3f} s")
+    print(f"find, one face              {time.process_time() - start:.3f} s")
     for method in ("ratio", "paste"):
-        start = time.perf_counter()
+        start = time.process_time()
         prepared = prepare(base.pixels, base.face, base.skin, sources, method)
-        first = time.perf_counter() - start
+        first = time.process_time() - start
         spans = []
         for overall in np.linspace(0.5, 1.5, 9):
-            start = time.perf_counter()
+            start = time.process_time()
             blend(prepared, Sliders(overall=float(overall)))
-            spans.append(time.perf_counter() - start)
+            spans.append(time.process_time() - start)
         print(
             f"{method:5s}  prepare {first:.3f} s   a slider's move {np.median(spans):.4f} s   "
             f"{len(prepared.patches)} marks, 3 photos"

@@ -243,6 +243,7 @@ def portraits(
         prompt_for,
         save_portrait,
         styles,
+        unread,
     )
     from realism.portraits import portraits as make_portraits
     from realism.portraits import style as style_of
@@ -260,6 +261,8 @@ def portraits(
     say(f"Base: {loaded.name}. {loaded.provenance}")
     lora = one.adapter(loaded.name, adapter)
     words = prompt_for(prompt or preset.prompt, one.subject if lora else one.noun)
+    if rest := unread(loaded, words):
+        say(f"  The prompt is too long for this base; it does not read: {rest}")
     seeds, run = new_seeds(count, seed), one.new_run()
     made = make_portraits(
         loaded, words, negative_prompt or preset.negative_prompt, seeds, steps, guidance_scale,

@@ -202,7 +202,7 @@ def test_every_tab_says_what_it_needs_from_the_one_before(home):
     assert "photos" in photos.on_show(None, None, "en", {})[0]
     with pytest.raises(gr.Error, match="no photos yet"):
         list(portraits.on_make(
-            "Ada", None, "en", "pocket", "a portrait", "", 1, None, 4, 2, "best", None, 1, None,
+            "Ada", None, "en", "pocket", "a portrait", "", 1, "", 4, 2, "best", None, 1, None,
             0.25, False,
         ))  # fmt: skip
 
@@ -224,7 +224,7 @@ def test_a_fine_tune_shows_its_steps_and_portraits_follow_ranked(settled, tiny_s
     assert portraits.on_show("mei", settled, "en", base)[0] == ""
 
     walk = portraits.on_make(
-        "mei", settled, "en", base, "photo of {person}", "", 2, 7, 4, 2, "best", None, 1.0, None,
+        "mei", settled, "en", base, "photo of {person}", "", 2, "7", 4, 2, "best", None, 1.0, None,
         0.25, True,
     )  # fmt: skip
     gallery, line, run, ranked, _ = last(walk)

@@ -71,7 +71,8 @@ def with_marks(pixels: np.ndarray, marks: Sequence[Mark], on: Sequence[bool]) ->
 def curve(values: Sequence[float], colour: str, label: str) -> str:
     """A line of values from left to right as SVG, its last value written beside the label."""
     if len(values) < 2:
-        return f'<figure class="curve"><figcaption>{escape(label)}</figcaption></figure>'
+        said = "".join(f" <b>{value:.3f}</b>" for value in values)
+        return f'<figure class="curve"><figcaption>{escape(label)}{said}</figcaption></figure>'
     y = np.asarray(values, float)
     kept = np.linspace(0, len(y) - 1, min(len(y), 300)).round().astype(int)
     low, high = float(y.min()), float(y.max())

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 
 from realism.base import load_base, recommended
 from realism.faces.find import load_engine
@@ -35,6 +36,7 @@ from realism.shots import Skipped
 from realism.stages import FACES, finetune_person, stages_of, two_stages
 
 EVERY = 0.5                    # seconds between two pictures of the curve
+MEAN_OF = 40                   # steps whose loss is averaged in the curve
 LOSS, LIKENESS = "var(--color-accent)", "#d98324"
 
 
@@ -74,7 +76,8 @@ def layout(say: Spoken) -> SimpleNamespace:
             curves = gr.HTML(elem_classes="curves")
             previews = say(
                 gr.Gallery, "finetune.previews", format="png", columns=4, height="auto",
-                interactive=False, buttons=[], object_fit="cover", elem_classes="portraits",
+                interactive=False, buttons=[], object_fit="cover",
+                elem_classes=["portraits", "previews"],
             )  # fmt: skip
             with gr.Row():
                 best = say(gr.Button, "finetune.best", min_width=140)
@@ -261,10 +264,10 @@ def _saved(event: Saved, language: str) -> str:
 
 def _curves(losses: list[float], likeness: list[float], language: str) -> str:
     # A step's loss swings with the noise level drawn: the mean of the last ones is what falls.
-    smooth, value = [], losses[0] if losses else 0.0
-    for loss in losses:
-        value += 0.05 * (loss - value)
-        smooth.append(value)
+    summed = np.cumsum([0.0, *losses])
+    ends = np.arange(1, len(losses) + 1)
+    starts = np.maximum(ends - MEAN_OF, 0)
+    smooth = (summed[ends] - summed[starts]) / (ends - starts)
     out = drawn.curve(smooth, LOSS, text(language, "finetune.loss"))
     if likeness:
         out += drawn.curve(likeness, LIKENESS, text(language, "finetune.likeness"))

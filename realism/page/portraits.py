@@ -62,7 +62,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                 negative = say(
                     gr.Textbox, "portraits.negative", value=first.negative_prompt, lines=2
                 )
-                seed = say(gr.Number, "portraits.seed", value=None, precision=0)
+                seed = say(gr.Textbox, "portraits.seed", value="", max_lines=1)
                 guidance = say(
                     gr.Slider, "portraits.guidance", minimum=1, maximum=12, step=0.5,
                     value=PORTRAITS.guidance_scale,
@@ -73,12 +73,12 @@ def layout(say: Spoken) -> SimpleNamespace:
                 )  # fmt: skip
                 which = say(gr.Radio, "portraits.adapter", value="best")
                 brought = say(
-                    gr.File, "portraits.brought", file_types=[".safetensors"], height=110
+                    gr.File, "portraits.brought", file_types=[".safetensors"], height=140
                 )
                 weight = say(
                     gr.Slider, "portraits.weight", minimum=0, maximum=1.5, step=0.05, value=1.0
                 )
-                look = say(gr.File, "portraits.look", file_types=[".safetensors"], height=110)
+                look = say(gr.File, "portraits.look", file_types=[".safetensors"], height=140)
                 look_weight = say(
                     gr.Slider, "portraits.look_weight", minimum=0, maximum=1.5, step=0.05,
                     value=STYLE_WEIGHT,
@@ -191,14 +191,16 @@ def on_style(slug: str) -> tuple[str, str]:
 
 def on_make(
     name: str | None, root: Path | None, language: str, base_name: str, prompt: str,
-    negative: str, count: int, seed: int | None, guidance: float, steps: int, which: str,
+    negative: str, count: int, seed: str, guidance: float, steps: int, which: str,
     brought: str | None, weight: float, look: str | None, look_weight: float, label: bool,
 ) -> Iterator[tuple]:  # fmt: skip
     """Make portraits; each is shown when it is there, all of them ranked at the end."""
     with told():
         person = chosen(name, root, language)
         person.accepted()
-        seeds = new_seeds(int(count), None if seed is None else int(seed))
+        if seed.strip() and not seed.strip().isdecimal():
+            raise Unusable(text(language, "portraits.seed_digits"))
+        seeds = new_seeds(int(count), int(seed) if seed.strip() else None)
         base = load_base(base_name)
         yield [], "", gr.skip(), [], gr.update(visible=False)
         lora = person.adapter(base.name, brought or "" if which == "file" else which)

@@ -7,6 +7,9 @@ pictures, are held out: a face seen from another side is not unseen.
     python training/pocket/crops.py --data ../shared/data/synthetic-faces --held-out 20 --out work/crops
     python training/pocket/crops.py --data work/renders --out work/more-crops
 """
+
+# ruff: noqa: E501
+
 import argparse
 import json
 import zlib
@@ -15,12 +18,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SIDE = 256                                     # px, what the models see
-MARGIN = 16                                    # px around it
-SCALES = {"close-up": 0.70, "head and shoulders": 0.50}     # height of the face over height of the frame
+SIDE = 256  # px, what the models see
+MARGIN = 16  # px around it
+SCALES = {
+    "close-up": 0.70,
+    "head and shoulders": 0.50,
+}  # height of the face over height of the frame
 
-GROUPS = {"caucasian": "white", "east asian": "east asian", "south asian": "south asian", "african": "african"}
-DIM, BRIGHT = 104, 168                         # mean grey level of a crop: the darkest and brightest 15 %
+GROUPS = {
+    "caucasian": "white",
+    "east asian": "east asian",
+    "south asian": "south asian",
+    "african": "african",
+}
+DIM, BRIGHT = 104, 168  # mean grey level of a crop: the darkest and brightest 15 %
 
 
 def crop(image: np.ndarray, face_box, scale: float, jitter: np.random.Generator) -> np.ndarray:
@@ -32,18 +43,22 @@ def crop(image: np.ndarray, face_box, scale: float, jitter: np.random.Generator)
     ->        (SIDE + 2 MARGIN, SIDE + 2 MARGIN, 3) uint8 sRGB
     """
     x0, y0, x1, y1 = face_box
-    height = max(y1 - y0, 1.1 * (x1 - x0))     # a face that looks down is short
-    side = height / scale * np.exp(jitter.uniform(-.08, .08))
-    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2 + (0.06 if scale < .6 else -0.03) * side])
+    height = max(y1 - y0, 1.1 * (x1 - x0))  # a face that looks down is short
+    side = height / scale * np.exp(jitter.uniform(-0.08, 0.08))
+    centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2 + (0.06 if scale < 0.6 else -0.03) * side])
     out = SIDE + 2 * MARGIN
-    side = min(side, min(image.shape[:2]) * SIDE / out)             # the window with its margin stays inside the picture,
-    half = side / 2 * out / SIDE                                    # or smeared borders would be learned as clothes
+    side = min(
+        side, min(image.shape[:2]) * SIDE / out
+    )  # the window with its margin stays inside the picture,
+    half = side / 2 * out / SIDE  # or smeared borders would be learned as clothes
     centre = np.clip(centre, half, np.array(image.shape[1::-1]) - half)
     zoom = SIDE / side
     matrix = np.hstack([np.eye(2) * zoom, (out / 2 - zoom * centre)[:, None]])
-    if zoom < 1:                               # prefilter, or the skin's grain turns into false grain
+    if zoom < 1:  # prefilter, or the skin's grain turns into false grain
         image = cv2.GaussianBlur(image, (0, 0), 0.35 / zoom)
-    return cv2.warpAffine(image, matrix, (out, out), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        image, matrix, (out, out), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def words(row: dict, scale: str, grey: float, mirrored: bool) -> dict:
@@ -55,7 +70,10 @@ def words(row: dict, scale: str, grey: float, mirrored: bool) -> dict:
     hair = row["text"].split(" with ", 1)[1].rsplit(", ", 4)[0]
     turn = row["turn"]
     if mirrored:
-        turn = {"turned to image left": "turned to image right", "turned to image right": "turned to image left"}.get(turn, turn)
+        turn = {
+            "turned to image left": "turned to image right",
+            "turned to image right": "turned to image left",
+        }.get(turn, turn)
     expression = row["expression"]
     return {
         "age": row["age_group"],
@@ -74,9 +92,11 @@ def words(row: dict, scale: str, grey: float, mirrored: bool) -> dict:
 
 def read(data: Path) -> list[tuple[Path, dict]]:
     """All rows of a set, with their folder: a set is a folder with metadata.jsonl, or a folder of such folders."""
-    return [(metadata.parent, json.loads(line))
-            for metadata in sorted([*data.glob("metadata.jsonl"), *data.glob("*/metadata.jsonl")])
-            for line in metadata.read_text().splitlines()]
+    return [
+        (metadata.parent, json.loads(line))
+        for metadata in sorted([*data.glob("metadata.jsonl"), *data.glob("*/metadata.jsonl")])
+        for line in metadata.read_text().splitlines()
+    ]
 
 
 def held_out(data: Path, count: int) -> set[str]:
@@ -90,7 +110,7 @@ def cut(data: Path, out: Path, count_held_out: int) -> None:
     pictures, rows = [], []
     for folder, row in read(data):
         image = cv2.imread(str(folder / row["file_name"]))
-        if image is None:                      # still being written by the renderer
+        if image is None:  # still being written by the renderer
             continue
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         jitter = np.random.default_rng(zlib.crc32(row["file_name"].encode()))
@@ -98,18 +118,37 @@ def cut(data: Path, out: Path, count_held_out: int) -> None:
             picture = crop(image, row["face_box"], scale, jitter)
             grey = float(picture.mean())
             pictures.append(picture)
-            rows.append({"person": row["person"], "file": row["file_name"], "held_out": row["person"] in unseen, "scale": name,
-                         "yaw": row["pose"]["yaw"], "grey": grey, "words": words(row, name, grey, False), "mirrored": words(row, name, grey, True)})
+            rows.append(
+                {
+                    "person": row["person"],
+                    "file": row["file_name"],
+                    "held_out": row["person"] in unseen,
+                    "scale": name,
+                    "yaw": row["pose"]["yaw"],
+                    "grey": grey,
+                    "words": words(row, name, grey, False),
+                    "mirrored": words(row, name, grey, True),
+                }
+            )
     out.mkdir(parents=True, exist_ok=True)
     np.save(out / "crops.npy", np.stack(pictures))
     (out / "crops.json").write_text(json.dumps(rows))
     greys = np.array([r["grey"] for r in rows])
-    print(f"{len(rows)} crops of {len({r['person'] for r in rows})} people, {len(unseen)} of them held out; grey level 15/50/85 %: {np.quantile(greys, [.15, .5, .85]).round()}")
+    print(
+        f"{len(rows)} crops of {len({r['person'] for r in rows})} people, {len(unseen)} of them held out; grey level 15/50/85 %: {np.quantile(greys, [0.15, 0.5, 0.85]).round()}"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/synthetic-faces"), help="a set of renders, or a folder of sets")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("../shared/data/synthetic-faces"),
+        help="a set of renders, or a folder of sets",
+    )
     parser.add_argument("--held-out", type=int, default=0, help="people that no model trains on")
     parser.add_argument("--out", type=Path, default=Path("work/crops"))
     options = parser.parse_args()

@@ -1,9 +1,12 @@
 """Figures of the pocket base, and a sheet of its samples: what the model card quotes.
 
-    python training/pocket/evaluate.py vae --crops work/crops --base examples/pocket
-    python training/pocket/evaluate.py losses --latents work/latents --unet work/unet/state.pt
-    python training/pocket/evaluate.py samples --latents work/latents --base examples/pocket --out work/sheet.png
+python training/pocket/evaluate.py vae --crops work/crops --base examples/pocket
+python training/pocket/evaluate.py losses --latents work/latents --unet work/unet/state.pt
+python training/pocket/evaluate.py samples --latents work/latents --base examples/pocket --out work/sheet.png
 """
+
+# ruff: noqa: E501
+
 import argparse
 import json
 from pathlib import Path
@@ -36,7 +39,11 @@ def reconstructed(vae: AutoencoderKL, pictures: np.ndarray) -> np.ndarray:
     parts = []
     with torch.no_grad():
         for k in range(0, len(pictures), 8):
-            x = torch.from_numpy(pictures[k:k + 8].transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
+            x = (
+                torch.from_numpy(pictures[k : k + 8].transpose(0, 3, 1, 2).astype(np.float32))
+                / 127.5
+                - 1
+            )
             parts.append(to_pixels(vae.decode(vae.encode(x).latent_dist.mode()).sample))
     return np.concatenate(parts)
 
@@ -48,11 +55,11 @@ def spots_at(rng: np.random.Generator, count: int) -> list[tuple[float, float]]:
 
 def with_moles(picture: np.ndarray, places, diameter: float) -> np.ndarray:
     """Soft-edged moles, multiplied in as melanin is; picture (256, 256, 3) uint8, places x, y px."""
-    ys, xs = np.mgrid[:256, :256] + .5
+    ys, xs = np.mgrid[:256, :256] + 0.5
     out = picture.astype(np.float32)
     for x, y in places:
-        shape = 1 / (1 + np.exp((np.hypot(xs - x, ys - y) - diameter / 2) / .4))
-        out = out * np.exp(-.9 * shape[..., None] * np.array([.42, .72, .98]))
+        shape = 1 / (1 + np.exp((np.hypot(xs - x, ys - y) - diameter / 2) / 0.4))
+        out = out * np.exp(-0.9 * shape[..., None] * np.array([0.42, 0.72, 0.98]))
     return np.rint(out).astype(np.uint8)
 
 
@@ -60,9 +67,11 @@ def contrast_kept(vae: AutoencoderKL, pictures: np.ndarray, diameter: float) -> 
     """Darkness of painted moles after the autoencoder over darkness before, against the same picture without."""
     rng = np.random.default_rng(3)
     places = [spots_at(rng, 3) for _ in pictures]
-    marked = np.stack([with_moles(p, where, diameter) for p, where in zip(pictures, places)])
+    marked = np.stack(
+        [with_moles(p, where, diameter) for p, where in zip(pictures, places, strict=True)]
+    )
     after_plain, after_marked = reconstructed(vae, pictures), reconstructed(vae, marked)
-    ys, xs = np.mgrid[:256, :256] + .5
+    ys, xs = np.mgrid[:256, :256] + 0.5
     before, after = [], []
     for i, where in enumerate(places):
         for x, y in where:
@@ -81,23 +90,35 @@ def vae_figures(crops_folder: Path, base: Path, out: Path) -> None:
     scales = np.array([rows[i]["scale"] for i in unseen])
     made = reconstructed(vae, pictures)
     error = ((made.astype(np.float32) - pictures) ** 2).mean((1, 2, 3))
-    psnr = 10 * np.log10(255 ** 2 / error)
-    print(f"{len(unseen)} crops of unseen people: {psnr.mean():.2f} dB (" + ", ".join(f"{s} {psnr[scales == s].mean():.2f}" for s in np.unique(scales)) + f"; worst {psnr.min():.2f})")
+    psnr = 10 * np.log10(255**2 / error)
+    print(
+        f"{len(unseen)} crops of unseen people: {psnr.mean():.2f} dB ("
+        + ", ".join(f"{s} {psnr[scales == s].mean():.2f}" for s in np.unique(scales))
+        + f"; worst {psnr.min():.2f})"
+    )
     close = pictures[scales == "close-up"]
     for diameter in (3, 4, 6, 8):
-        print(f"contrast kept of a mole of {diameter} px: {contrast_kept(vae, close, diameter):.2f}")
+        print(
+            f"contrast kept of a mole of {diameter} px: {contrast_kept(vae, close, diameter):.2f}"
+        )
     chosen = np.linspace(0, len(unseen) - 1, 8).astype(int)
-    sheet = np.concatenate([np.concatenate(list(which[chosen]), 1) for which in (pictures, made)], 0)
+    sheet = np.concatenate(
+        [np.concatenate(list(which[chosen]), 1) for which in (pictures, made)], 0
+    )
     cv2.imwrite(str(out), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
 
 def losses(latents_folder: Path, state: Path) -> None:
     """Loss of the averaged weights at fixed noise, on unseen people and on people trained on."""
-    from unet import loss, new_scheduler, new_text_encoder, new_unet
     from captions import LENGTH, full_caption, new_tokenizer
+    from unet import loss, new_scheduler, new_text_encoder, new_unet
+
     saved = torch.load(state)
     tokenizer = new_tokenizer()
-    unet, text_encoder = new_unet(len(saved["mean"])).eval(), new_text_encoder(len(tokenizer)).eval()
+    unet, text_encoder = (
+        new_unet(len(saved["mean"])).eval(),
+        new_text_encoder(len(tokenizer)).eval(),
+    )
     unet.load_state_dict(saved["unet_average"])
     text_encoder.load_state_dict(saved["text_average"])
     rows = json.loads((latents_folder / "rows.json").read_text())
@@ -106,64 +127,136 @@ def losses(latents_folder: Path, state: Path) -> None:
     for name, unseen in (("unseen people", True), ("people trained on", False)):
         which = np.array([i for i, r in enumerate(rows) if r["held_out"] == unseen])
         which = np.random.default_rng(2).permutation(which)[:160]
-        given = (torch.from_numpy(np.array(raw[which, 0])).float() - saved["mean"].view(-1, 1, 1)) / saved["deviation"].view(-1, 1, 1)
-        words = tokenizer([full_caption(rows[i]["words"]) for i in which], padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").input_ids
+        given = (
+            torch.from_numpy(np.array(raw[which, 0])).float() - saved["mean"].view(-1, 1, 1)
+        ) / saved["deviation"].view(-1, 1, 1)
+        words = tokenizer(
+            [full_caption(rows[i]["words"]) for i in which],
+            padding="max_length",
+            truncation=True,
+            max_length=LENGTH,
+            return_tensors="pt",
+        ).input_ids
         noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(1))
-        timesteps = torch.linspace(20, 980, len(which)).long()[torch.arange(len(which)) * 37 % len(which)]
+        timesteps = torch.linspace(20, 980, len(which)).long()[
+            torch.arange(len(which)) * 37 % len(which)
+        ]
         with torch.no_grad():
-            plain = [loss(unet, text_encoder, given[k:k + 40], words[k:k + 40], timesteps[k:k + 40], noise[k:k + 40], alphas).item() for k in range(0, len(which), 40)]
+            plain = [
+                loss(
+                    unet,
+                    text_encoder,
+                    given[k : k + 40],
+                    words[k : k + 40],
+                    timesteps[k : k + 40],
+                    noise[k : k + 40],
+                    alphas,
+                ).item()
+                for k in range(0, len(which), 40)
+            ]
         print(f"step {saved['number']}, {name}: {np.mean(plain):.4f}")
 
 
 def face_found(pictures: np.ndarray) -> float:
     import dlib
+
     detector = dlib.get_frontal_face_detector()
     return float(np.mean([len(detector(np.ascontiguousarray(p), 1)) > 0 for p in pictures]))
 
 
-def sampled(pipeline, prompts: list[str], seed: int, steps: int, guidance: float) -> tuple[np.ndarray, torch.Tensor]:
+def sampled(
+    pipeline, prompts: list[str], seed: int, steps: int, guidance: float
+) -> tuple[np.ndarray, torch.Tensor]:
     """-> pictures (N, 256, 256, 3) uint8 and their latents (N, 8, 32, 32)."""
     latents = []
     for k in range(0, len(prompts), 8):
-        latents.append(pipeline(prompts[k:k + 8], num_inference_steps=steps, guidance_scale=guidance, output_type="latent",
-                                generator=torch.Generator().manual_seed(seed + k)).images)
+        latents.append(
+            pipeline(
+                prompts[k : k + 8],
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                output_type="latent",
+                generator=torch.Generator().manual_seed(seed + k),
+            ).images
+        )
     latents = torch.cat(latents)
     with torch.no_grad():
-        pictures = np.concatenate([to_pixels(pipeline.vae.decode(z).sample) for z in (latents / pipeline.vae.config.scaling_factor).split(8)])
+        pictures = np.concatenate(
+            [
+                to_pixels(pipeline.vae.decode(z).sample)
+                for z in (latents / pipeline.vae.config.scaling_factor).split(8)
+            ]
+        )
     return pictures, latents
 
 
-def samples(latents_folders: list[Path], state: Path, base: Path, out: Path, count: int, steps: int, guidance: float, front: int, crops: Path) -> None:
-    pipeline = StableDiffusionPipeline.from_pretrained(base, dtype=torch.float32, local_files_only=True, safety_checker=None)
-    pipeline.scheduler = UniPCMultistepScheduler.from_config(pipeline.scheduler.config, use_karras_sigmas=True)
+def samples(
+    latents_folders: list[Path],
+    state: Path,
+    base: Path,
+    out: Path,
+    count: int,
+    steps: int,
+    guidance: float,
+    front: int,
+    crops: Path,
+) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        base, dtype=torch.float32, local_files_only=True, safety_checker=None
+    )
+    pipeline.scheduler = UniPCMultistepScheduler.from_config(
+        pipeline.scheduler.config, use_karras_sigmas=True
+    )
     pipeline.set_progress_bar_config(disable=True)
     prompts = [p for p in PROMPTS for _ in range(count)]
     pictures, latents = sampled(pipeline, prompts, 7, steps, guidance)
-    sheet = np.concatenate([np.concatenate(list(pictures[k:k + count]), 1) for k in range(0, len(pictures), count)], 0)
+    sheet = np.concatenate(
+        [np.concatenate(list(pictures[k : k + count]), 1) for k in range(0, len(pictures), count)],
+        0,
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(out), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    print(f"{len(pictures)} samples by {len(PROMPTS)} prompts in {out}; a face found in {face_found(pictures):.0%}")
+    print(
+        f"{len(pictures)} samples by {len(PROMPTS)} prompts in {out}; a face found in {face_found(pictures):.0%}"
+    )
 
-    rows = [row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())]
+    rows = [
+        row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())
+    ]
     raw = np.concatenate([np.load(folder / "latents.npy") for folder in latents_folders])
     saved = torch.load(state)
-    unit = ((torch.from_numpy(raw).float() - saved["mean"].view(-1, 1, 1)) / saved["deviation"].view(-1, 1, 1)).flatten(2)
+    unit = (
+        (torch.from_numpy(raw).float() - saved["mean"].view(-1, 1, 1))
+        / saved["deviation"].view(-1, 1, 1)
+    ).flatten(2)
     seen = np.array([not r["held_out"] for r in rows])
     trained, unseen = unit[seen].flatten(0, 1), unit[~seen, 0]
-    size = trained.shape[1] ** .5
+    size = trained.shape[1] ** 0.5
     nearest = torch.cdist(latents.flatten(1), trained).min(1)[0] / size
     nearest_unseen = torch.cdist(unseen, trained).min(1)[0] / size
-    print(f"distance to the nearest training latents: samples {nearest.mean():.3f} (smallest {nearest.min():.3f}), unseen people {nearest_unseen.mean():.3f} (smallest {nearest_unseen.min():.3f})")
+    print(
+        f"distance to the nearest training latents: samples {nearest.mean():.3f} (smallest {nearest.min():.3f}), unseen people {nearest_unseen.mean():.3f} (smallest {nearest_unseen.min():.3f})"
+    )
     if front:
-        many, _ = sampled(pipeline, [FRONT[i % len(FRONT)] for i in range(front)], 1000, steps, guidance)
+        many, _ = sampled(
+            pipeline, [FRONT[i % len(FRONT)] for i in range(front)], 1000, steps, guidance
+        )
         print(f"a face found in {face_found(many):.1%} of {front} samples with front prompts")
         pictures_given = np.load(crops / "crops.npy", mmap_mode="r")
-        given = [i for i, r in enumerate(json.loads((crops / "crops.json").read_text())) if r["held_out"] and abs(r["yaw"]) < 12]
-        print(f"... and in {face_found(np.array(pictures_given[given][:, 16:-16, 16:-16])):.1%} of {len(given)} renders of unseen people seen from the front")
+        given = [
+            i
+            for i, r in enumerate(json.loads((crops / "crops.json").read_text()))
+            if r["held_out"] and abs(r["yaw"]) < 12
+        ]
+        print(
+            f"... and in {face_found(np.array(pictures_given[given][:, 16:-16, 16:-16])):.1%} of {len(given)} renders of unseen people seen from the front"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("vae")
     one.add_argument("--crops", type=Path, default=Path("work/crops"))
@@ -181,7 +274,12 @@ def main() -> None:
     three.add_argument("--count", type=int, default=8, help="samples a prompt")
     three.add_argument("--steps", type=int, default=20)
     three.add_argument("--guidance", type=float, default=3.0)
-    three.add_argument("--front", type=int, default=0, help="so many more samples with front prompts, for the share with a face found")
+    three.add_argument(
+        "--front",
+        type=int,
+        default=0,
+        help="so many more samples with front prompts, for the share with a face found",
+    )
     for command in (one, two, three):
         command.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -191,7 +289,17 @@ def main() -> None:
     elif options.command == "losses":
         losses(options.latents, options.unet)
     else:
-        samples(options.latents, options.unet, options.base, options.out, options.count, options.steps, options.guidance, options.front, options.crops)
+        samples(
+            options.latents,
+            options.unet,
+            options.base,
+            options.out,
+            options.count,
+            options.steps,
+            options.guidance,
+            options.front,
+            options.crops,
+        )
 
 
 if __name__ == "__main__":

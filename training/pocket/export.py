@@ -5,15 +5,18 @@ so that latents have unit variance and `scaling_factor` is 1. Weights are saved 
 
     python training/pocket/export.py --vae work/vae/vae --unet work/unet/state.pt --out examples/pocket
 """
+
+# ruff: noqa: E501
+
 import argparse
 import copy
 import json
 from pathlib import Path
 
 import torch
+from captions import new_tokenizer
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 from unet import new_scheduler, new_text_encoder, new_unet
-from captions import new_tokenizer
 
 
 def folded(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> AutoencoderKL:
@@ -38,10 +41,18 @@ def export(vae_folder: Path, unet_state: Path, out: Path) -> None:
     unet, text_encoder = new_unet(len(saved["mean"])), new_text_encoder(len(tokenizer))
     unet.load_state_dict(saved["unet_average"])
     text_encoder.load_state_dict(saved["text_average"])
-    pipeline = StableDiffusionPipeline(vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=new_scheduler(),
-                                       safety_checker=None, feature_extractor=None, requires_safety_checker=False)
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     pipeline.to(torch.float16).save_pretrained(out)
-    for config in out.glob("*/config.json"):                      # where it was trained is nobody's business
+    for config in out.glob("*/config.json"):  # where it was trained is nobody's business
         values = json.loads(config.read_text())
         values.pop("_name_or_path", None)
         config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
@@ -50,7 +61,9 @@ def export(vae_folder: Path, unet_state: Path, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--vae", type=Path, default=Path("work/vae/vae"))
     parser.add_argument("--unet", type=Path, default=Path("work/unet/state.pt"))
     parser.add_argument("--out", type=Path, default=Path("examples/pocket"))

@@ -5,6 +5,9 @@ have been chosen least so far; one picture a person, nobody who is held out.
 
     python training/pocket/faces.py --data ../shared/data/synthetic-faces --out examples/faces
 """
+
+# ruff: noqa: E501
+
 import argparse
 import json
 import shutil
@@ -12,8 +15,8 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
-from crops import held_out, read, words
 from captions import full_caption
+from crops import held_out, read, words
 
 KINDS = ("light", "backdrop", "turn", "expression", "group", "sex", "age_group", "hair")
 
@@ -31,12 +34,14 @@ def varied(rows: list[dict], count: int) -> list[dict]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path("../shared/data/synthetic-faces"))
     parser.add_argument("--out", type=Path, default=Path("examples/faces"))
     parser.add_argument("--count", type=int, default=32)
     options = parser.parse_args()
-    unseen = held_out(options.data, 20)                    # as in the commands of training/README.md
+    unseen = held_out(options.data, 20)  # as in the commands of training/README.md
     rows = [row for _, row in read(options.data) if row["person"] not in unseen]
     options.out.mkdir(parents=True, exist_ok=True)
     lines = []
@@ -45,7 +50,14 @@ def main() -> None:
         name = source.name
         shutil.copyfile(source, options.out / name)
         grey = float(cv2.imread(str(source)).mean())
-        lines.append(json.dumps({"file_name": name, "text": full_caption(words(row, "head and shoulders", grey, False))}))
+        lines.append(
+            json.dumps(
+                {
+                    "file_name": name,
+                    "text": full_caption(words(row, "head and shoulders", grey, False)),
+                }
+            )
+        )
     (options.out / "metadata.jsonl").write_text("\n".join(lines) + "\n")
     print(f"{len(lines)} pictures in {options.out}")
 

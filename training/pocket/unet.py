@@ -9,6 +9,9 @@ v-prediction: Salimans and Ho, "Progressive distillation for fast sampling of di
     python training/pocket/unet.py encode --crops work/crops --vae work/vae/vae --out work/latents
     python training/pocket/unet.py train --latents work/latents --out work/unet --minutes 70
 """
+
+# ruff: noqa: E501
+
 import argparse
 import copy
 import json
@@ -17,29 +20,53 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from captions import LENGTH, caption, full_caption, new_tokenizer
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
-from captions import LENGTH, caption, full_caption, new_tokenizer
 
 WIDTHS = (64, 128, 192, 192)
 TEXT = 192
 BATCH = 16
-AVERAGE = 0.997                 # of the weights a step: about the last 330 steps
-SHIFTS = ((16, 16), (7, 22))                  # px, where the 256 px window lies in a 288 px crop
+AVERAGE = 0.997  # of the weights a step: about the last 330 steps
+SHIFTS = ((16, 16), (7, 22))  # px, where the 256 px window lies in a 288 px crop
 
 
 def new_unet(latent_channels: int) -> UNet2DConditionModel:
     """Convolutions alone at 32 x 32, attention to words and places at 16 x 16 and 8 x 8."""
     return UNet2DConditionModel(
-        sample_size=32, in_channels=latent_channels, out_channels=latent_channels, layers_per_block=1, block_out_channels=WIDTHS,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        sample_size=32,
+        in_channels=latent_channels,
+        out_channels=latent_channels,
+        layers_per_block=1,
+        block_out_channels=WIDTHS,
+        down_block_types=(
+            "DownBlock2D",
+            "CrossAttnDownBlock2D",
+            "CrossAttnDownBlock2D",
+            "DownBlock2D",
+        ),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=TEXT, attention_head_dim=4, norm_num_groups=16)        # diffusers reads attention_head_dim as the number of heads
+        cross_attention_dim=TEXT,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )  # diffusers reads attention_head_dim as the number of heads
 
 
 def new_text_encoder(words: int) -> CLIPTextModel:
-    return CLIPTextModel(CLIPTextConfig(vocab_size=words, hidden_size=TEXT, intermediate_size=2 * TEXT, num_hidden_layers=2, num_attention_heads=4,
-                                        max_position_embeddings=LENGTH, bos_token_id=0, eos_token_id=1, pad_token_id=1, projection_dim=TEXT))
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=words,
+            hidden_size=TEXT,
+            intermediate_size=2 * TEXT,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            max_position_embeddings=LENGTH,
+            bos_token_id=0,
+            eos_token_id=1,
+            pad_token_id=1,
+            projection_dim=TEXT,
+        )
+    )
 
 
 def new_scheduler() -> DDIMScheduler:
@@ -47,8 +74,15 @@ def new_scheduler() -> DDIMScheduler:
     latents, the coarsest shapes stand out clearly in all eight channels, and a sample that starts from plain noise,
     where nothing stands out, takes the noise's own chance blobs for a head.
     (Lin et al., "Common diffusion noise schedules and sample steps are flawed", 2024.)"""
-    return DDIMScheduler(beta_start=.00085, beta_end=.0225, beta_schedule="scaled_linear", prediction_type="v_prediction",
-                         steps_offset=1, clip_sample=False, set_alpha_to_one=False)
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.0225,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        steps_offset=1,
+        clip_sample=False,
+        set_alpha_to_one=False,
+    )
 
 
 @torch.no_grad()
@@ -63,16 +97,36 @@ def encode(crops_folder: Path, vae_folder: Path, out: Path) -> None:
     old = {}
     if (out / "latents.npy").exists():
         latents = np.load(out / "latents.npy", mmap_mode="r")
-        old = {(r["file"], r["scale"]): latents[i] for i, r in enumerate(json.loads((out / "rows.json").read_text()))}
+        old = {
+            (r["file"], r["scale"]): latents[i]
+            for i, r in enumerate(json.loads((out / "rows.json").read_text()))
+        }
     made = []
     started = time.monotonic()
-    for number, (crop, row) in enumerate(zip(crops, rows)):
+    for number, (crop, row) in enumerate(zip(crops, rows, strict=True)):
         if (row["file"], row["scale"]) in old:
             made.append(old[row["file"], row["scale"]])
             continue
-        windows = torch.stack([torch.from_numpy(crop[y:y + 256, x:x + 256].transpose(2, 0, 1).astype(np.float32)) for y, x in SHIFTS]) / 127.5 - 1
+        windows = (
+            torch.stack(
+                [
+                    torch.from_numpy(
+                        crop[y : y + 256, x : x + 256].transpose(2, 0, 1).astype(np.float32)
+                    )
+                    for y, x in SHIFTS
+                ]
+            )
+            / 127.5
+            - 1
+        )
         with torch.autocast("cpu", torch.bfloat16):
-            made.append(vae.encode(torch.cat([windows, windows.flip(-1)])).latent_dist.mode().float().numpy().astype(np.float16))
+            made.append(
+                vae.encode(torch.cat([windows, windows.flip(-1)]))
+                .latent_dist.mode()
+                .float()
+                .numpy()
+                .astype(np.float16)
+            )
         if number % 200 == 0:
             print(f"{number} of {len(rows)}, {time.monotonic() - started:.0f} s", flush=True)
     out.mkdir(parents=True, exist_ok=True)
@@ -96,9 +150,13 @@ def loss(unet, text_encoder, latents, tokens, timesteps, noise, alphas):
     return (predicted - target).square().mean()
 
 
-def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate: float, seed: int) -> None:
+def train(
+    latents_folders: list[Path], out: Path, minutes: float, learning_rate: float, seed: int
+) -> None:
     raw = np.concatenate([np.load(folder / "latents.npy") for folder in latents_folders])
-    rows = [row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())]
+    rows = [
+        row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())
+    ]
     train_rows = np.array([i for i, r in enumerate(rows) if not r["held_out"]])
     unseen = np.array([i for i, r in enumerate(rows) if r["held_out"]])[:160]
     out.mkdir(parents=True, exist_ok=True)
@@ -109,28 +167,50 @@ def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate:
     unet = new_unet(raw.shape[2]).to(memory_format=torch.channels_last)
     text_encoder = new_text_encoder(len(tokenizer))
     parameters = [*unet.parameters(), *text_encoder.parameters()]
-    optimizer = torch.optim.AdamW(parameters, learning_rate, betas=(.9, .99), weight_decay=1e-2, fused=True)
+    optimizer = torch.optim.AdamW(
+        parameters, learning_rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True
+    )
     averages = [copy.deepcopy(unet), copy.deepcopy(text_encoder)]
     used, number = 0.0, 0
     if state.exists():
         saved = torch.load(state)
-        for model, name in ((unet, "unet"), (text_encoder, "text_encoder"), (averages[0], "unet_average"), (averages[1], "text_average")):
+        for model, name in (
+            (unet, "unet"),
+            (text_encoder, "text_encoder"),
+            (averages[0], "unet_average"),
+            (averages[1], "text_average"),
+        ):
             model.load_state_dict(saved[name])
         optimizer.load_state_dict(saved["optimizer"])
-        used, number, mean, deviation = saved["used"], saved["number"], saved["mean"], saved["deviation"]
+        used, number, mean, deviation = (
+            saved["used"],
+            saved["number"],
+            saved["mean"],
+            saved["deviation"],
+        )
     else:
         sample = torch.from_numpy(raw[train_rows][::2].astype(np.float32))
         mean, deviation = sample.mean((0, 1, 3, 4)), sample.std((0, 1, 3, 4))
-        print("latents: mean", [round(m, 2) for m in mean.tolist()], "deviation", [round(d, 2) for d in deviation.tolist()])
+        print(
+            "latents: mean",
+            [round(m, 2) for m in mean.tolist()],
+            "deviation",
+            [round(d, 2) for d in deviation.tolist()],
+        )
     latents = (torch.from_numpy(raw).float() - mean.view(-1, 1, 1)) / deviation.view(-1, 1, 1)
     alphas = new_scheduler().alphas_cumprod
     rng = np.random.default_rng(seed + number)
     torch.manual_seed(seed + number)
-    print(f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.1f} M, text encoder {sum(p.numel() for p in text_encoder.parameters()) / 1e6:.2f} M, "
-          f"{len(train_rows)} crops, {len(tokenizer)} words", flush=True)
+    print(
+        f"UNet {sum(p.numel() for p in unet.parameters()) / 1e6:.1f} M, text encoder {sum(p.numel() for p in text_encoder.parameters()) / 1e6:.2f} M, "
+        f"{len(train_rows)} crops, {len(tokenizer)} words",
+        flush=True,
+    )
 
     def tokens(texts):
-        return tokenizer(texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt").input_ids
+        return tokenizer(
+            texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
+        ).input_ids
 
     seen = np.random.default_rng(1).choice(train_rows, len(unseen), replace=False)
 
@@ -139,9 +219,21 @@ def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate:
         """Plain loss of the averaged weights at fixed noise and times spread evenly."""
         generator = torch.Generator().manual_seed(1)
         noise = torch.randn(len(which), *latents.shape[2:], generator=generator)
-        timesteps = torch.linspace(20, 980, len(which)).long()[torch.arange(len(which)) * 37 % len(which)]
+        timesteps = torch.linspace(20, 980, len(which)).long()[
+            torch.arange(len(which)) * 37 % len(which)
+        ]
         words = tokens([full_caption(rows[i]["words"]) for i in which])
-        parts = [loss(*averages, latents[which[k:k + 40], 0], words[k:k + 40], timesteps[k:k + 40], noise[k:k + 40], alphas).item() for k in range(0, len(which), 40)]
+        parts = [
+            loss(
+                *averages,
+                latents[which[k : k + 40], 0],
+                words[k : k + 40],
+                timesteps[k : k + 40],
+                noise[k : k + 40],
+                alphas,
+            ).item()
+            for k in range(0, len(which), 40)
+        ]
         return float(np.mean(parts))
 
     total = minutes * 60
@@ -152,13 +244,22 @@ def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate:
         nonlocal number
         part = (time.monotonic() - began) / total
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * min(1, (number + 1) / 200) * (1 if part < .6 else max(.02, (1 - part) / .4))
+            group["lr"] = (
+                learning_rate
+                * min(1, (number + 1) / 200)
+                * (1 if part < 0.6 else max(0.02, (1 - part) / 0.4))
+            )
         which = rng.choice(train_rows, BATCH)
         variant = rng.integers(latents.shape[1], size=BATCH)
         mirrored = variant >= len(SHIFTS)
-        words = tokens([caption(rows[i]["mirrored" if m else "words"], rng) for i, m in zip(which, mirrored)])
+        words = tokens(
+            [
+                caption(rows[i]["mirrored" if m else "words"], rng)
+                for i, m in zip(which, mirrored, strict=True)
+            ]
+        )
         given = latents[which, variant]
-        timesteps = (1000 * torch.rand(BATCH).sqrt()).long()           # noisier times oftener
+        timesteps = (1000 * torch.rand(BATCH).sqrt()).long()  # noisier times oftener
         error = loss(unet, text_encoder, given, words, timesteps, torch.randn_like(given), alphas)
         error.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -168,43 +269,78 @@ def train(latents_folders: list[Path], out: Path, minutes: float, learning_rate:
         if number % 4 == 0:
             keep = min(AVERAGE, (1 + number) / (10 + number)) ** 4
             with torch.no_grad():
-                for average, model in zip(averages, (unet, text_encoder)):
-                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
+                for average, model in zip(averages, (unet, text_encoder), strict=True):
+                    torch._foreach_lerp_(
+                        list(average.parameters()), list(model.parameters()), 1 - keep
+                    )
         recent.append(error.item())
 
     def save():
         waiting = state.with_suffix(".writing")
-        torch.save({"unet": unet.state_dict(), "text_encoder": text_encoder.state_dict(), "unet_average": averages[0].state_dict(), "text_average": averages[1].state_dict(),
-                    "optimizer": optimizer.state_dict(), "used": time.monotonic() - began, "number": number, "mean": mean, "deviation": deviation}, waiting)
+        torch.save(
+            {
+                "unet": unet.state_dict(),
+                "text_encoder": text_encoder.state_dict(),
+                "unet_average": averages[0].state_dict(),
+                "text_average": averages[1].state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "used": time.monotonic() - began,
+                "number": number,
+                "mean": mean,
+                "deviation": deviation,
+            },
+            waiting,
+        )
         waiting.rename(state)
 
     next_report = time.monotonic() - began + 60
     while time.monotonic() - began < total:
         step()
         if time.monotonic() - began > next_report:
-            print(f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {np.mean(recent[-200:]):.4f}, averaged weights: held out {check(unseen):.4f}, "
-                  f"trained on {check(seen):.4f}", flush=True)
+            print(
+                f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {np.mean(recent[-200:]):.4f}, averaged weights: held out {check(unseen):.4f}, "
+                f"trained on {check(seen):.4f}",
+                flush=True,
+            )
             save()
             next_report = time.monotonic() - began + 120
     save()
-    print(f"done: step {number}, held out {check(unseen):.4f}, trained on {check(seen):.4f}", flush=True)
+    print(
+        f"done: step {number}, held out {check(unseen):.4f}, trained on {check(seen):.4f}",
+        flush=True,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     encoding = commands.add_parser("encode")
     encoding.add_argument("--crops", type=Path, default=Path("work/crops"))
     encoding.add_argument("--vae", type=Path, default=Path("work/vae/vae"))
     encoding.add_argument("--out", type=Path, default=Path("work/latents"))
     training = commands.add_parser("train")
-    training.add_argument("--latents", type=Path, nargs="+", default=[Path("work/latents")], help="folders that encode wrote")
+    training.add_argument(
+        "--latents",
+        type=Path,
+        nargs="+",
+        default=[Path("work/latents")],
+        help="folders that encode wrote",
+    )
     training.add_argument("--out", type=Path, default=Path("work/unet"))
-    training.add_argument("--minutes", type=float, default=70, help="in all, over all sittings; run again to go on")
+    training.add_argument(
+        "--minutes", type=float, default=70, help="in all, over all sittings; run again to go on"
+    )
     training.add_argument("--learning-rate", type=float, default=8e-4)
     training.add_argument("--seed", type=int, default=0)
     for command in (encoding, training):
-        command.add_argument("--threads", type=int, default=1, help="more only where the cores are free: on a busy machine two were forty times slower than one")
+        command.add_argument(
+            "--threads",
+            type=int,
+            default=1,
+            help="more only where the cores are free: on a busy machine two were forty times slower than one",
+        )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.command == "encode":
