@@ -27,7 +27,7 @@ from realism.faces.head import fit_person, steady_mesh
 from realism.faces.skin import skin_mask
 from realism.marks.find import find_marks
 from realism.marks.mark import KINDS, Mark, marks_to_json
-from realism.marks.place import place
+from realism.marks.place import canvas, place
 from realism.marks.restore import Sliders, Source, blend, prepare
 from realism.photos import open_photo, to_linear
 
@@ -42,6 +42,11 @@ class Seen:
     pixels: np.ndarray
     face: Face
     skin: np.ndarray
+
+    @cached_property
+    def canvas(self) -> np.ndarray:
+        """Where marks may be put."""
+        return canvas(self.pixels, self.skin, self.face)
 
     @cached_property
     def steady(self) -> tuple[np.ndarray, tuple[int, int]]:
@@ -162,7 +167,7 @@ def place_all(data: Path) -> None:
         "   hidden ones placed   seen ones left out"
     )
     for method in ("head", "nearest3"):
-        errors, facing, placed_hidden, hidden, left_out = [], [], 0, 0, 0
+        errors, facing, turned, haired, hidden, left_out = [], [], 0, 0, 0, 0
         for group in views(data).values():
             for photo, portrait in ((a, b) for a in group for b in group if a is not b):
                 one, two = seen(photo.marked), seen(portrait.marked)
@@ -171,13 +176,13 @@ def place_all(data: Path) -> None:
                 if method == "head":
                     heads = tuple(fit_person([one.steady, two.steady]))
                 given = list(marks.values())
-                places = place(given, photo.name, one.face, two.face, two.skin, method, heads)
+                places = place(given, photo.name, one.face, two.face, two.canvas, method, heads)
                 for mark_id, spot in zip(marks, places, strict=True):
                     there = portrait.of(mark_id)
                     if not there["visible"]:
                         hidden += 1
-                        # Hair may hide a mark that faces us: only the turn is judged here.
-                        placed_hidden += spot.visible and there["facing"] < 0
+                        turned += spot.visible and there["facing"] < 0
+                        haired += spot.visible and there["facing"] > 0
                         continue
                     gap = np.hypot(*(spot.to - np.float32(there["xy"]) + 0.5))
                     errors.append(gap * portrait.truth["mm_per_px"])
@@ -187,7 +192,7 @@ def place_all(data: Path) -> None:
         parts = [errors, errors[facing > 0.3], errors[facing > 0.5]]
         cells = "   ".join(f"{np.median(e):5.2f} / {np.percentile(e, 95):5.1f}" for e in parts)
         print(
-            f"{method:10s}  {len(errors):5d}   {cells}   {placed_hidden} of {hidden}"
+            f"{method:10s}  {len(errors):5d}   {cells}   {turned} turned, {haired} under hair, of {hidden}"
             f"   {left_out} of {(facing > 0.3).sum()}"
         )
 

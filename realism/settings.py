@@ -233,6 +233,10 @@ class Placing:
 
     least_facing: float = 0.12         # cosine; skin turned away further shows no mark
     least_skin: float = 0.5            # of the portrait's skin mask
+    canvas_reach: float = 9.0          # mm around a pixel whose skin it must look like
+    canvas_hue: float = 0.22           # log units by which a colour may differ from that skin's
+    canvas_shade: float = 0.75         # log units by which shade may darken it; hair is darker
+    feature_margin: float = 2.0        # mm around brows, eyes, lips and nostrils
     matrix_facing: float = 0.2         # cosine; seen more edge-on, the local map is not trusted
     same_mark: float = 6.0             # mm; sightings of several photos that near are one mark
 

@@ -18,7 +18,7 @@ from realism.faces.head import Head, fit_person, steady_mesh
 from realism.marks import fold as folds
 from realism.marks.mark import Mark
 from realism.marks.paste import cut_out, lines_outline, match_brightness, outline
-from realism.marks.place import Placement, merge, place
+from realism.marks.place import Placement, canvas, merge, place
 from realism.marks.ratio import already_there, distance, log_light, measure, warp, window, without
 from realism.marks.surface import mm_per_px
 from realism.photos import to_linear, to_srgb
@@ -128,6 +128,7 @@ def prepare(
     """
     if method not in METHODS:
         raise Unusable(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
+    skin = canvas(portrait, skin, face)
     heads = [None] * len(sources)
     if placement == "head" and sources:
         heads = _heads(portrait, face, sources)

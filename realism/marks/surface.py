@@ -244,3 +244,18 @@ def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
             if cv2.pointPolygonTest(hull, at, True) > -reach:
                 return name
     return ""
+
+
+def features(
+    face: Face, origin: tuple[int, int], shape: tuple[int, int], margin: float
+) -> np.ndarray:
+    """Brows, eyes, lips and nostrils with a margin in px, (h, w) uint8, 1 where they are.
+
+    origin    row and column of the picture at the result's (0, 0)
+    """
+    mask = np.zeros(shape, np.uint8)
+    for outline in (o for outlines in REGIONS.values() for o in outlines):
+        points = face.mesh[outline, :2] - [origin[1], origin[0]]
+        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    side = 2 * max(1, round(margin)) + 1
+    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))

@@ -137,7 +137,7 @@ def on_measure(
     with told():
         now = max(similarity(the_face(faces).embedding, photo) for photo in photos)
     said = text(language, "marks.alike", before=before, after=now)
-    if scale := photo_to_photo(photos):
+    if len(scale := photo_to_photo(photos)) > 1:
         said += " " + text(language, "marks.scale", low=min(scale), high=max(scale))
     return line(said)
 
