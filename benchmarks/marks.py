@@ -27,8 +27,9 @@ from realism.faces.head import fit_person, steady_mesh
 from realism.faces.skin import skin_mask
 from realism.marks.find import find_marks
 from realism.marks.mark import KINDS, Mark, marks_to_json
-from realism.marks.place import canvas, place
+from realism.marks.place import place
 from realism.marks.restore import Sliders, Source, blend, prepare
+from realism.marks.surface import canvas
 from realism.photos import open_photo, to_linear
 
 SCORER = Path(__file__).resolve().parents[2] / "shared" / "tools" / "score_marks.py"
@@ -192,7 +193,8 @@ def place_all(data: Path) -> None:
         parts = [errors, errors[facing > 0.3], errors[facing > 0.5]]
         cells = "   ".join(f"{np.median(e):5.2f} / {np.percentile(e, 95):5.1f}" for e in parts)
         print(
-            f"{method:10s}  {len(errors):5d}   {cells}   {turned} turned, {haired} under hair, of {hidden}"
+            f"{method:10s}  {len(errors):5d}   {cells}   {turned} turned, "
+            f"{haired} under hair, of {hidden}"
             f"   {left_out} of {(facing > 0.3).sum()}"
         )
 

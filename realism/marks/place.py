@@ -8,14 +8,13 @@ mark's size, turn and foreshortening follow.
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.faces.head import Head
 from realism.marks.mark import Mark
-from realism.marks.surface import Carried, carry, carry_on_head, features, mm_per_px, region_of
+from realism.marks.surface import Carried, carry, carry_on_head, mm_per_px, region_of
 from realism.settings import PLACING
 
 PLACEMENTS = ("head", "nearest3")
@@ -129,37 +128,6 @@ def why_not(to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.nd
     if skin[y, x] < PLACING.least_skin:
         return region_of(to, face) or "on hair or off the face"
     return ""
-
-
-def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
-    """Where marks may be put on a portrait: the skin mask, and what beside it looks like skin.
-
-    The mask is strict, as finding needs it: the turned-away side and shaded rims are left out of
-    it. Beside the mask a pixel is skin when its colour is near that of the masked skin about a
-    centimetre around, darker by shade at most, and no brow, eye, lip or nostril is there.
-
-    pixels    (H, W, 3) uint8 sRGB;  skin    (H, W) float32 0..1
-    ->        (H, W) float32 0..1, nowhere below `skin`
-    """
-    scale = 1 / mm_per_px(face)
-    x0, y0 = np.maximum(np.floor(face.mesh[:, :2].min(0) - 30 * scale), 0).astype(int)
-    x1, y1 = np.ceil(face.mesh[:, :2].max(0) + 30 * scale).astype(int)
-    part = np.s_[y0:y1, x0:x1]
-    # Half a millimetre of blur: pores and grain are no colour.
-    light = np.log(cv2.GaussianBlur(pixels[part].astype(np.float32), (0, 0), 0.5 * scale + 0.3) + 4)
-    sure = (skin[part] > PLACING.least_skin).astype(np.float32)
-    reach = PLACING.canvas_reach * scale
-    weight = cv2.GaussianBlur(sure, (0, 0), reach)
-    around = cv2.GaussianBlur(light * sure[..., None], (0, 0), reach)
-    off = light - around / np.maximum(weight, 1e-4)[..., None]
-    shade = off.mean(2)
-    hue = np.abs(off - shade[..., None]).max(2)
-    alike = (weight > 0.02) & (hue < PLACING.canvas_hue) & (np.abs(shade) < PLACING.canvas_shade)
-    alike &= features(face, (y0, x0), sure.shape, PLACING.feature_margin * scale) == 0
-    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    wide = skin.copy()
-    wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
-    return wide
 
 
 def carry_by_nearest3(

@@ -18,9 +18,9 @@ from realism.faces.head import Head, fit_person, steady_mesh
 from realism.marks import fold as folds
 from realism.marks.mark import Mark
 from realism.marks.paste import cut_out, lines_outline, match_brightness, outline
-from realism.marks.place import Placement, canvas, merge, place
+from realism.marks.place import Placement, merge, place
 from realism.marks.ratio import already_there, distance, log_light, measure, warp, window, without
-from realism.marks.surface import mm_per_px
+from realism.marks.surface import canvas, mm_per_px
 from realism.photos import to_linear, to_srgb
 from realism.settings import RATIO
 

@@ -259,3 +259,34 @@ def features(
         cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
     side = 2 * max(1, round(margin)) + 1
     return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+
+
+def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
+    """Where marks may be put on a portrait: the skin mask, and what beside it looks like skin.
+
+    The mask is strict, as finding needs it: the turned-away side and shaded rims are left out of
+    it. Beside the mask a pixel is skin when its colour is near that of the masked skin about a
+    centimetre around, darker by shade at most, and no brow, eye, lip or nostril is there.
+
+    pixels    (H, W, 3) uint8 sRGB;  skin    (H, W) float32 0..1
+    ->        (H, W) float32 0..1, nowhere below `skin`
+    """
+    scale = 1 / mm_per_px(face)
+    x0, y0 = np.maximum(np.floor(face.mesh[:, :2].min(0) - 30 * scale), 0).astype(int)
+    x1, y1 = np.ceil(face.mesh[:, :2].max(0) + 30 * scale).astype(int)
+    part = np.s_[y0:y1, x0:x1]
+    # Half a millimetre of blur: pores and grain are no colour.
+    light = np.log(cv2.GaussianBlur(pixels[part].astype(np.float32), (0, 0), 0.5 * scale + 0.3) + 4)
+    sure = (skin[part] > PLACING.least_skin).astype(np.float32)
+    reach = PLACING.canvas_reach * scale
+    weight = cv2.GaussianBlur(sure, (0, 0), reach)
+    around = cv2.GaussianBlur(light * sure[..., None], (0, 0), reach)
+    off = light - around / np.maximum(weight, 1e-4)[..., None]
+    shade = off.mean(2)
+    hue = np.abs(off - shade[..., None]).max(2)
+    alike = (weight > 0.02) & (hue < PLACING.canvas_hue) & (np.abs(shade) < PLACING.canvas_shade)
+    alike &= features(face, (y0, x0), sure.shape, PLACING.feature_margin * scale) == 0
+    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    wide = skin.copy()
+    wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
+    return wide

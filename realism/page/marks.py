@@ -35,12 +35,14 @@ class Laid:
     face        its Face
     skin        (H, W) float32 0..1
     prepared    for `blend`
+    shown       a PNG of the portrait for the screen
     """
 
     file: Path
     face: Face
     skin: np.ndarray
     prepared: Prepared
+    shown: str
 
     def off(self, keys: list[tuple]) -> frozenset[int]:
         """The placements whose marks are switched off."""
@@ -120,7 +122,7 @@ def on_blend(laid: Laid | None, off: list[tuple], *sliders: float) -> tuple | No
     if laid is None:
         return None
     after = blend(laid.prepared, Sliders(*sliders), laid.off(off))
-    return _quick_png(laid.prepared.portrait), _quick_png(after)
+    return laid.shown, _quick_png(after)
 
 
 def on_measure(
@@ -251,7 +253,8 @@ def lay(file: Path, sources: list[Source], method: str, placement: str) -> Laid:
     pixels = open_photo(file).pixels
     face = the_face(load_engine().find(pixels))
     skin = skin_mask(pixels, face)
-    return Laid(file, face, skin, prepare(pixels, face, skin, sources, method, placement))
+    prepared = prepare(pixels, face, skin, sources, method, placement)
+    return Laid(file, face, skin, prepared, _quick_png(pixels))
 
 
 def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
