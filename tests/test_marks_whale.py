@@ -35,7 +35,10 @@ FORMS = {
     and written(d / "anno/00012.jpg.json", json.dumps(entry())).parent.parent,
     "old project": lambda d: written(d / "anno.json", json.dumps(BOTH)).parent,
     "single point key": lambda d: written(d / "e.json", json.dumps(
-        [entry([{"type": p["type"], "point": p["points"][0]} for p in POINTS]), entry([], "b.jpg")])),
+        [
+            entry([{"type": p["type"], "point": p["points"][0]} for p in POINTS]),
+            entry([], "b.jpg"),
+        ])),
 }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.marks.lines import find_wrinkles
 from realism.marks.mark import Mark
+from realism.marks.surface import canvas
 from realism.settings import FINDER, Finder
 
 METHODS = ("dog", "keypoint-rcnn")
@@ -81,7 +82,9 @@ def find_marks(
         return find_with_keypoints(load_keypoints(weights), pixels, face, threshold)
     view = view_of(pixels, face, skin)
     least = FINDER.threshold if threshold is None else threshold
-    marks = find_round(view) + find_wrinkles(view, face)
+    # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines true.
+    wide = view_of(pixels, face, canvas(pixels, skin, face))
+    marks = find_round(view) + find_wrinkles(wide, face)
     return sorted((m for m in marks if m.score >= least), key=lambda m: -m.score)
 
 

@@ -78,4 +78,6 @@ def marks_by_image(value: object) -> dict[str, list[Mark]]:
 
 def marks_to_json(images: Iterable[tuple[str, list[Mark]]]) -> list[dict]:
     """What `marks find --json` writes: one object an image, in the order given."""
-    return [{"image": name, "marks": [mark_to_json(mark) for mark in marks]} for name, marks in images]
+    return [
+        {"image": name, "marks": [mark_to_json(mark) for mark in marks]} for name, marks in images
+    ]
