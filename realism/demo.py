@@ -21,6 +21,7 @@ from realism.faces.face import Engine
 from realism.faces.find import load_engine
 from realism.lora import Adapter
 from realism.marks.report import Restored, restore_portrait, source_of
+from realism.marks.restore import Sliders
 from realism.overview import BeforeAfter, Tile, overview
 from realism.person import Person, create_person
 from realism.photos import open_photo, read_info, save_png
@@ -35,6 +36,8 @@ NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
 SEED = 1  # of the first portrait: a demo is repeatable
 RESTORED = 4  # of the best portraits
+LEAST_SIGHTINGS = 2  # of a mark on the photos: one alone may be a speck or a strand of hair
+SLIDERS = Sliders(wrinkle=0.5)  # the folds were seen on other expressions than the portraits'
 
 
 def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
@@ -161,7 +164,9 @@ def _marks(
     restored: dict[str, Restored] = {}
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
         portrait = open_photo(run / one.name)
-        done = restore_portrait(portrait, sources, engine)
+        done = restore_portrait(
+            portrait, sources, engine, sliders=SLIDERS, least_sightings=LEAST_SIGHTINGS
+        )
         info = restored_notices(read_info(run / one.name), done.pixels)
         save_png(folder / one.name, done.pixels, info)
         placed = done.report["placements"]

@@ -185,6 +185,7 @@ def finetune(
             accelerator.wait_for_everyone()
         if first:
             shutil.rmtree(running)
+        accelerator.wait_for_everyone()
     except GeneratorExit:
         # Whoever walked us stopped between two steps: the weights are whole.
         if first and done.number > began_at:

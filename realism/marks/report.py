@@ -50,9 +50,11 @@ def restore_portrait(
     method: str = "ratio",
     placement: str = "head",
     sliders: Sliders | None = None,
+    least_sightings: int = 1,
 ) -> Restored:
     """Put the marks of the photos back into a portrait.
 
+    least_sightings    photos that must show a mark; those with fewer are reported, not put back
     Raises Unusable: no photos, no face on the portrait, another method or placement.
     """
     if not sources:
@@ -61,15 +63,20 @@ def restore_portrait(
     face = person_in(portrait, photos, engine)
     skin = skin_mask(portrait.pixels, face)
     prepared = prepare(portrait.pixels, face, skin, sources, method, placement)
-    pixels = blend(prepared, sliders or Sliders())
+    placed = enumerate(prepared.placements)
+    rare = [index for index, one in placed if one.sightings < least_sightings]
+    pixels = blend(prepared, sliders or Sliders(), frozenset(rare))
     scale = photo_to_photo(photos)
     near = {
         "before": _nearest(face, photos),
         "after": _nearest(person_in(Photo(portrait.name, pixels), photos, engine), photos),
         "photos": round(float(np.mean(scale)), 4) if len(scale) > 1 else None,
     }
-    report = {"placements": placements_to_json(list(prepared.placements)), "similarity": near}
-    return Restored(pixels, prepared, report)
+    placements = placements_to_json(list(prepared.placements))
+    for index in rare:
+        seen = f"seen on {placements[index]['sightings']} of {len(sources)} photos only"
+        placements[index] |= {"visible": False, "reason": placements[index]["reason"] or seen}
+    return Restored(pixels, prepared, {"placements": placements, "similarity": near})
 
 
 def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face:
