@@ -163,7 +163,7 @@ def finetune(
 ) -> None:
     """Fine-tune a base: on real faces first, then on the person. Resumes where it stopped.
 
-    Several GPUs or machines: `accelerate launch -m realism finetune --stage 1 --faces DIR`.
+    Several GPUs or machines: `accelerate launch --multi_gpu -m realism finetune --stage 1 --faces DIR`.
     """
     from dataclasses import replace
 
@@ -402,7 +402,8 @@ def marks_restore(
     placed, near = restored.report["placements"], restored.report["similarity"]
     seen = sum(one["visible"] for one in placed)
     print(f"{seen} of {len(placed)} marks put back, {len(placed) - seen} cannot be seen there.")
-    print(f"Similarity before {near['before']:.3f}, after {near['after']:.3f}.")
+    after = "no face found any more" if near["after"] is None else f"{near['after']:.3f}"
+    print(f"Similarity before {near['before']:.3f}, after {after}.")
 
 
 def _named(name: str, step):

@@ -173,7 +173,7 @@ def _marks(
         near = done.report["similarity"]
         yield (
             f"  {one.name}: {sum(p['visible'] for p in placed)} of {len(placed)} marks put back, "
-            f"similarity {near['before']:.3f} before, {near['after']:.3f} after"
+            f"similarity {near['before']:.3f} before, {near['after'] or 0:.3f} after"
         )
         restored[one.name] = done
     return restored
@@ -225,7 +225,7 @@ def _pair(name: str, restored: Restored) -> BeforeAfter:
     return BeforeAfter(
         before, after, np.array([x, y]), side,
         f"{name}: {sum(p['visible'] for p in restored.report['placements'])} marks; similarity "
-        f"{near['before']:.3f} to {near['after']:.3f}",
+        f"{near['before']:.3f} to {near['after'] or 0:.3f}",
     )  # fmt: skip
 
 

@@ -232,6 +232,7 @@ class Placing:
     """Where marks go."""
 
     least_facing: float = 0.12         # cosine; skin turned away further shows no mark
+    least_photo_facing: float = 0.25   # cosine in the photo; seen flatter, a mark is smeared
     least_skin: float = 0.5            # of the portrait's skin mask
     canvas_reach: float = 9.0          # mm around a pixel whose skin it must look like
     canvas_hue: float = 0.22           # log units by which a colour may differ from that skin's
@@ -246,6 +247,10 @@ class Ratio:
     """How marks are measured and laid on by `method="ratio"`."""
 
     reach: float = 1.5                 # of a mark's radius: where it has faded to nothing
+    brightest_pigment: float = 0.02    # log units by which a mole or spot may be lighter than skin
+    brightest_acne: float = 0.2        # the same of a pimple
+    darkest: float = 2.5               # log units; the blackest mole keeps a twelfth of the light
+    least_trust: float = 0.3           # share of a mark's surroundings that must be clean skin
     search: float = 3.5                # mm: how far off the portrait's own mark may lie
     same_mark: float = 0.6             # correlation with the mark from which it is the same one
     fold_reach: float = 2.5            # mm to each side of a wrinkle's line
@@ -286,8 +291,8 @@ FINDER = Finder()
 LINES = Lines()
 PLACING = Placing()
 
-# The embedded base is young: a LoRA on attention alone hardly moves it (top portraits 0.04 like
-# the person after 150 steps at 1e-3), one on all its layers at a high rate does (0.24).
+# The embedded base is young and small: it moves little by a LoRA on attention, so all its layers
+# learn, at a high rate (`python -m benchmarks.finetune` prints how like the person it gets).
 _POCKET = Stage(
     400, 2e-3, batch=8, rank=32,
     targets=(

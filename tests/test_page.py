@@ -350,9 +350,10 @@ def test_another_program_can_create_a_person_and_add_photos_through_the_page(ser
 
 
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="needs a browser at /usr/bin/chromium")
-def test_a_visit_in_a_browser_in_both_languages_meets_no_error_and_no_other_host(served):
+def test_a_visit_in_a_browser_in_both_languages_meets_no_error_and_no_other_host(home, served):
     from playwright.sync_api import sync_playwright
 
+    create_person("Ada", True)
     faults, elsewhere = [], []
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as play:
@@ -371,8 +372,13 @@ def test_a_visit_in_a_browser_in_both_languages_meets_no_error_and_no_other_host
             # Once settled: nothing is wider than the phone.
             fits = "document.documentElement.scrollWidth <= window.innerWidth"
             page.wait_for_function(fits, timeout=10_000)
-        page.get_by_role("button", name="Load example").click()
-        page.get_by_text("14 of 14 photos accepted").wait_for(timeout=180_000)
-        assert page.locator(".photos button img").count() == 14
+        page.locator("input[type=file]").first.set_input_files(MEI[:2])
+        page.get_by_text("2 of 2 photos accepted").wait_for(timeout=120_000)
+        page.locator(".photos button img").nth(1).click()
+        page.get_by_role("button", name="Remove", exact=True).click()
+        page.get_by_text("1 of 1 photos accepted").wait_for(timeout=60_000)
+        page.get_by_role("button", name="Delete", exact=True).click()
+        page.get_by_role("button", name="Delete everything").click()
+        page.get_by_text("Ada was deleted: 1 photos").wait_for(timeout=60_000)
         browser.close()
     assert faults == [] and elsewhere == []

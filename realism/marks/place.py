@@ -81,7 +81,7 @@ def place(
         to, matrix = carry_by_nearest3(everywhere, photo_face.landmarks, portrait_face.landmarks)
         # The original knows no hidden side: everything counts as facing.
         ones = np.ones(len(to))
-        carried = replace(carried, to=to, matrix=matrix, facing=ones, hidden=ones < 0)
+        carried = Carried(to, matrix, ones, ones, ones < 0)
     return [
         _placement(mark, photo, part, portrait_face, portrait_skin)
         for mark, part in zip(marks, carried.split(lengths), strict=True)
@@ -93,8 +93,12 @@ def _placement(
 ) -> Placement:
     """The placement of one mark from its carried points: its centre, then its line's."""
     reasons = [
-        why_not(to, facing, hidden, portrait_face, skin)
-        for to, facing, hidden in zip(carried.to, carried.facing, carried.hidden, strict=True)
+        "seen too much from the side in the photo"
+        if photo_facing < PLACING.least_photo_facing
+        else why_not(to, facing, hidden, portrait_face, skin)
+        for to, facing, hidden, photo_facing in zip(
+            carried.to, carried.facing, carried.hidden, carried.photo_facing, strict=True
+        )
     ]
     seen = np.array([reason == "" for reason in reasons[1:]], bool)
     if len(mark.line):

@@ -121,11 +121,14 @@ def bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]
         # No skin to be seen around it: the middle brightness of the patch is all there is.
         return np.broadcast_to(np.median(patch, (0, 1)), patch.shape), 0.0
     ring, design, near = patch[chosen].astype(np.float64), surface[chosen], weight[chosen]
+    # Skin on all sides carries a curve; on some, a plane; on one, only its own brightness.
+    sides = len(np.unique(np.floor(np.arctan2(v[chosen], u[chosen]) / (np.pi / 4))))
+    tilt, bend = (1e-2 if sides >= 5 else 1e3), (1e-2 if sides >= 7 else 1e3)
+    stiffness = np.diag([0, tilt, tilt, bend, bend, bend])
     say = near.copy()
     for _ in range(8):
-        # A little ridge on the slopes: a ring open to one side must not tilt the surface.
         weighted = design * say[:, None]
-        normal = design.T @ weighted + np.diag([0, 1, 1, 1, 1, 1]) * 1e-2 * say.sum()
+        normal = design.T @ weighted + stiffness * say.sum()
         fit = np.linalg.solve(normal, weighted.T @ ring)
         off = np.linalg.norm(ring - design @ fit, axis=1)
         spread = max(1.4826 * float(np.median(off)), 0.01)

@@ -27,7 +27,8 @@ class Restored:
 
     pixels      (H, W, 3) uint8 sRGB
     prepared    for another blend under other sliders
-    report      {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON
+    report      {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON;
+                "after" is None where the engine finds no face any more, "photos" with one photo
     """
 
     pixels: np.ndarray
@@ -69,7 +70,7 @@ def restore_portrait(
     scale = photo_to_photo(photos)
     near = {
         "before": _nearest(face, photos),
-        "after": _nearest(person_in(Photo(portrait.name, pixels), photos, engine), photos),
+        "after": max((_nearest(one, photos) for one in engine.find(pixels)), default=None),
         "photos": round(float(np.mean(scale)), 4) if len(scale) > 1 else None,
     }
     placements = placements_to_json(list(prepared.placements))

@@ -7,7 +7,7 @@ sliders: fast, on every move. Two methods: `ratio` (ours, `ratio.py` and `fold.p
 of 0 gives the portrait back bit for bit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -141,6 +141,7 @@ def prepare(
         placed = merge(placed, face)
     by_name = {source.name: source for source in sources}
     light = {name: log_light(source.pixels) for name, source in by_name.items()}
+    wide = {s.name: canvas(s.pixels, s.skin, s.face) for s in sources}
     own_light = log_light(portrait)
     patches = []
     for index, spot in enumerate(placed):
@@ -153,10 +154,19 @@ def prepare(
             patch = _fold_patch(index, spot, source, light[spot.photo], own_light, skin)
         else:
             patch = _ratio_patch(
-                index, spot, source, light[spot.photo], own_light, skin, mm_per_px(face)
+                index,
+                spot,
+                source,
+                light[spot.photo],
+                own_light,
+                skin,
+                mm_per_px(face),
+                wide[spot.photo],
             )
         if patch is not None:
             patches.append(patch)
+        else:
+            placed[index] = replace(spot, visible=False, reason="too little skin around it")
     return Prepared(portrait, tuple(placed), tuple(patches), method)
 
 
@@ -248,13 +258,26 @@ def _ratio_patch(
     own: np.ndarray,
     skin: np.ndarray,
     portrait_mm: float,
+    wide: np.ndarray,
 ) -> Patch | None:
     """A round mark's log-ratio on the portrait, less what the portrait shows of it already."""
     clean = without(source.skin, source.marks, spot.mark)
     relief = measure(light, clean, spot.mark.xy, spot.mark.radius)
+    if relief.trust < RATIO.least_trust:
+        return None
     reach = RATIO.reach * relief.radius
     away = distance(relief.log_ratio.shape, relief.centre) / reach
-    faded = relief.log_ratio * _fade(away, 0.7)[..., None]
+    # Pigment only darkens; a pimple may have a pale head. More than that is a base gone wrong.
+    brightest = RATIO.brightest_acne if spot.mark.kind == "acne" else RATIO.brightest_pigment
+    ratio = np.clip(relief.log_ratio, -RATIO.darkest, brightest)
+    # Melanin and blood leave red the most light and take no more than twice as much blue as green;
+    # what else darkens so is backdrop or hair at the face's rim.
+    ratio[..., 0] = np.maximum(ratio[..., 0], 1.1 * ratio[..., 1] - 0.05)
+    ratio[..., 2] = np.maximum(ratio[..., 2], 2.0 * ratio[..., 1] - 0.1)
+    # What is not skin in the photo (backdrop, hair, lips) must not come along.
+    half, at = len(ratio) // 2, np.round(spot.mark.xy).astype(int)
+    on_skin = np.maximum(window(wide, *at, half, edge=0), away * RATIO.reach < 0.7)
+    faded = ratio * (_fade(away, 0.7) * on_skin)[..., None]
     matrix = spot.matrix.astype(np.float64)
     there = float(np.linalg.norm(matrix, 2)) * reach
     to = spot.to.astype(np.float64)

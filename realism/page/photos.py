@@ -28,7 +28,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                 file_types=list(SUFFIXES),
             )  # fmt: skip
             said = gr.HTML(elem_classes="said")
-            stop = say(gr.Button, "photos.stop", size="sm", elem_classes="stop")
+            stop = say(gr.Button, "photos.stop", size="sm", elem_classes="while-running")
             say(gr.Markdown, "photos.tips", elem_classes="tips")
         with gr.Column(scale=5, min_width=300):
             summary = gr.HTML(elem_classes="summary")
@@ -71,7 +71,10 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     one = [w.detail, w.picture, w.verdict]
     show = {"fn": on_show, "inputs": [*who, w.thumbs], "outputs": view, **QUIET}
     gr.on([shared.person.change, shared.language.change], **show)
-    shared.person.change(on_leave, None, [w.detail, w.photo, w.thumbs], **QUIET)
+    gr.on(
+        [shared.person.change, shared.language.change],
+        on_leave, None, [w.detail, w.photo, w.thumbs], **QUIET,
+    )  # fmt: skip
     adding = w.files.upload(
         on_add, [w.files, *who], w.said,
         api_name="add_photos", show_progress="hidden", **DEVICE,
@@ -108,7 +111,7 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
 
 
 def on_leave() -> tuple:
-    """Forget the photo that was looked at: another person is shown."""
+    """Forget the photo that was looked at: another person, or another language, is shown."""
     return gr.update(visible=False), None, {}
 
 
