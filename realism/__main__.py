@@ -163,7 +163,7 @@ def finetune(
 ) -> None:
     """Fine-tune a base: on real faces first, then on the person. Resumes where it stopped.
 
-    Several GPUs or machines: `accelerate launch --multi_gpu -m realism finetune --stage 1 --faces DIR`.
+    Several GPUs: `accelerate launch --multi_gpu -m realism finetune --stage 1 --faces DIR`.
     """
     from dataclasses import replace
 

@@ -71,10 +71,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     one = [w.detail, w.picture, w.verdict]
     show = {"fn": on_show, "inputs": [*who, w.thumbs], "outputs": view, **QUIET}
     gr.on([shared.person.change, shared.language.change], **show)
-    gr.on(
-        [shared.person.change, shared.language.change],
-        on_leave, None, [w.detail, w.photo, w.thumbs], **QUIET,
-    )  # fmt: skip
+    shared.person.change(on_leave, None, [w.detail, w.photo, w.thumbs], **QUIET)
     adding = w.files.upload(
         on_add, [w.files, *who], w.said,
         api_name="add_photos", show_progress="hidden", **DEVICE,
@@ -111,7 +108,7 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
 
 
 def on_leave() -> tuple:
-    """Forget the photo that was looked at: another person, or another language, is shown."""
+    """Forget the photo that was looked at: another person is shown."""
     return gr.update(visible=False), None, {}
 
 
