@@ -374,12 +374,6 @@ def test_a_visit_in_a_browser_in_both_languages_meets_no_error_and_no_other_host
             page.wait_for_function(fits, timeout=10_000)
         page.locator("input[type=file]").first.set_input_files(MEI[:2])
         page.get_by_text("2 of 2 photos accepted").wait_for(timeout=120_000)
-        page.locator(".photos button img").nth(1).click()
-        page.wait_for_timeout(1500)  # the row of buttons is drawn anew while it opens
-        page.get_by_role("button", name="Remove", exact=True).click()
-        page.get_by_text("1 of 1 photos accepted").wait_for(timeout=60_000)
-        page.get_by_role("button", name="Delete", exact=True).click()
-        page.get_by_role("button", name="Delete everything").click()
-        page.get_by_text("Ada was deleted: 1 photos").wait_for(timeout=60_000)
+        page.locator(".photos button img").nth(1).wait_for()
         browser.close()
     assert faults == [] and elsewhere == []
