@@ -173,7 +173,7 @@ def _marks(
         near = done.report["similarity"]
         yield (
             f"  {one.name}: {sum(p['visible'] for p in placed)} of {len(placed)} marks put back, "
-            f"similarity {near['before']:.3f} before, {near['after'] or 0:.3f} after"
+            f"similarity {near['before']:.3f} before, {_after(near)} after"
         )
         restored[one.name] = done
     return restored
@@ -225,8 +225,13 @@ def _pair(name: str, restored: Restored) -> BeforeAfter:
     return BeforeAfter(
         before, after, np.array([x, y]), side,
         f"{name}: {sum(p['visible'] for p in restored.report['placements'])} marks; similarity "
-        f"{near['before']:.3f} to {near['after'] or 0:.3f}",
+        f"{near['before']:.3f} to {_after(near)}",
     )  # fmt: skip
+
+
+def _after(near: dict) -> str:
+    """The similarity after restoring, or that the engine found no face any more."""
+    return "no face" if near["after"] is None else f"{near['after']:.3f}"
 
 
 def _densest(change: np.ndarray, side: int) -> tuple[int, int]:
