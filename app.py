@@ -5,29 +5,31 @@ Local by default: 127.0.0.1, no share link, no telemetry, nothing from the inter
 
 import argparse
 import os
-
-# Before gradio is imported: it reads this once.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
 from pathlib import Path
+
+from realism.settings import INTAKE, home
+
+# Before gradio is imported: it reads these once.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_TEMP_DIR", str(home().absolute() / ".page"))
 
 import gradio as gr
 
 from realism.page import finetune, header, marks_layout, photos, portraits
-from realism.page.told import QUIET, Shared, forget, hosted
+from realism.page.told import QUIET, Shared, forget, forget_passing, hosted
 from realism.page.words import Spoken
-from realism.settings import INTAKE, home
 
 STYLE = Path(__file__).parent / "realism" / "page" / "style.css"
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
-HOUR = 3600
+MINUTE, HOUR = 60, 3600
 
 
 def page() -> gr.Blocks:
     """The whole page: layout first, then wiring."""
     say = Spoken()
-    # What passed through the page's own temporary folder goes after a day, and at each stop.
-    with gr.Blocks(title="Realism", delete_cache=(HOUR, 24 * HOUR)) as blocks:
+    # Copies of what is shown go with the person, at each stop, and after a while.
+    passing = (10 * MINUTE, HOUR) if hosted() else (HOUR, 24 * HOUR)
+    with gr.Blocks(title="Realism", delete_cache=passing) as blocks:
         root = gr.State(None, delete_callback=forget)
         top = header.layout(say)
         with gr.Tabs() as tabs:
@@ -99,6 +101,7 @@ def main() -> None:
         help="port to listen at (default %(default)s)",
     )  # fmt: skip
     given = parser.parse_args()
+    forget_passing()  # of a visit that was cut off
     serve(page(), given.host, given.port)
 
 

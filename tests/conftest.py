@@ -1,6 +1,7 @@
 """Pictures and the engine that several tests look at: two made-up people, and the astronaut."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from realism.faces.dlib import DlibEngine
 from realism.faces.find import load_engine
 from realism.photos import Photo, open_photo
 from realism.settings import EXAMPLES
+
+# The page keeps copies of pictures beside the people: not in this checkout.
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp()
 
 pytest_plugins = ["tiny"]
 
@@ -54,5 +58,8 @@ def astronaut() -> np.ndarray:
 
     return skimage.data.astronaut()
 
+
+# The page keeps copies of pictures beside the people: not in this checkout.
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp()
 
 pytest_plugins = ["tiny"]  # tiny_sd and tiny_sdxl, in tests/tiny.py

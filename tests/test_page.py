@@ -1,5 +1,6 @@
 """The page: its words, its handlers called as Gradio calls them, and one visit in a browser."""
 
+import ast
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 import app
 from realism.page import finetune, header, marks, photos, portraits, told
-from realism.page.words import language_of, words
+from realism.page.words import language_of, translated, words
 from realism.person import create_person, open_person, people
 from realism.photos import open_photo, read_info, save_png
 from realism.settings import EXAMPLES
@@ -77,6 +78,45 @@ def test_no_word_is_left_in_english_on_the_chinese_page():
         assert chinese.search(json.dumps(said, ensure_ascii=False)), key
 
 
+def sentences_of(file: Path) -> set[str]:
+    """What a file may raise Unusable with, "{}" for what varies."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "Unusable":
+            continue
+        match node.args[0]:
+            case ast.Constant(value=str(said)):
+                found.add(said)
+            case ast.JoinedStr(values=parts):
+                found.add("".join(getattr(part, "value", "") if isinstance(part, ast.Constant)
+                                  else "{}" for part in parts))  # fmt: skip
+    return found
+
+
+def test_every_refusal_that_the_page_can_meet_has_chinese_words():
+    program = Path(app.__file__).parent / "realism"
+    # Those of the shell, of training on annotations and of a broken set-up are not met there.
+    files = [file for file in program.glob("*.py") if file.stem not in ("__main__", "demo")]
+    files += [file for file in program.glob("faces/*.py") if file.stem != "dlib"]
+    files += [program / "marks" / f"{name}.py" for name in ("find", "place", "report", "restore")]
+    met = {said for file in files for said in sentences_of(file)}
+    met = {said for said in met if "R-CNN" not in said}
+    said = {english: translated(english.replace("{}", "7"), "zh") for english in met}
+    assert len(met) > 80
+    assert [english for english in said if said[english].isascii()] == []
+
+
+def test_what_a_sentence_of_the_program_names_stays_in_its_translation():
+    said = translated("lady.jpg: 50×40 px is too small to show a face. Use a larger picture.", "zh")
+    assert "lady.jpg" in said and "50×40" in said and "太小" in said
+    refused = "All 3 photos of Ada were refused (blurred): add other photos, or accept one by hand."
+    assert translated(refused, "zh").startswith("Ada 的 3 张照片") and "blurred" in translated(
+        refused, "zh"
+    )
+    assert translated(refused, "en") == refused
+    assert translated("Nothing that is known.", "zh") == "Nothing that is known."
+
+
 def test_the_browser_s_language_decides_which_one_the_page_begins_with():
     assert language_of("zh-CN,zh;q=0.9,en;q=0.8") == "zh"
     assert language_of("de-DE,zh;q=0.5") == "en"
@@ -107,8 +147,8 @@ def test_all_work_on_the_device_waits_in_one_line():
 
 def test_nobody_is_created_without_consent_and_the_notice_says_what_to_do(home):
     with pytest.raises(gr.Error, match="Confirm first"):
-        header.on_create("Ada", "woman", False, None)
-    choice, *_ = header.on_create("Ada", "woman", True, None)
+        header.on_create("Ada", "woman", False, None, "en")
+    choice, *_ = header.on_create("Ada", "woman", True, None, "en")
     assert choice["value"] == "Ada" and (home / "ada" / "person.json").exists()
 
 
@@ -119,6 +159,16 @@ def test_deleting_asks_first_and_then_says_what_went(home, engine, monkeypatch):
     monkeypatch.setattr(gr, "Info", lambda said, **_: told_of.append(said))
     choice, _ = header.on_delete("Ada", None, "en")
     assert "2 photos" in told_of[0] and choice["choices"] == [] and not (home / "ada").exists()
+
+
+def test_copies_of_pictures_go_with_the_person(home, engine, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(home / ".page"))
+    list(create_person("Ada", True).add_photos(MEI[:1], engine))
+    copy = told.passing_folder() / "portrait.png"
+    copy.write_bytes(b"a picture")
+    monkeypatch.setattr(gr, "Info", lambda *_, **__: None)
+    header.on_delete("Ada", None, "en")
+    assert not copy.exists() and list((home / ".page").iterdir()) == []
 
 
 def test_the_standing_names_the_engine_the_base_and_how_far_the_person_is(settled):
@@ -132,7 +182,7 @@ def test_visitors_of_a_hosted_page_do_not_see_each_other(home, monkeypatch):
     assert told.new_root() is None
     monkeypatch.setenv("SPACE_ID", "someone/realism")
     one, other = told.new_root(), told.new_root()
-    header.on_create("Ada", "person", True, one)
+    header.on_create("Ada", "person", True, one, "en")
     assert [person.name for person in people(one)] == ["Ada"]
     assert people(other) == [] and people(None) == []
     told.forget(one)

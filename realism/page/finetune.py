@@ -1,7 +1,6 @@
 """Tab 2, Fine-tune: the base, the two stages, and what is learned as it is learned."""
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -28,9 +27,10 @@ from realism.page.told import (
     hosted,
     line,
     lora_of,
+    passing_folder,
     told,
 )
-from realism.page.words import Spoken, text
+from realism.page.words import Spoken, text, translated
 from realism.settings import STAGES
 from realism.shots import Skipped
 from realism.stages import FACES, finetune_person, stages_of, two_stages
@@ -103,8 +103,9 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     shared.person.change(lambda: ("", "", []), None, [w.said, w.curves, w.previews], **QUIET)
     w.base.input(on_settings, w.base, settings, **QUIET)
     loading = w.start.click(
-        on_base, w.base, w.said, show_progress_on=w.said, api_visibility="private", **DEVICE
-    )
+        on_base, [w.base, shared.language], w.said,
+        show_progress_on=w.said, api_visibility="private", **DEVICE,
+    )  # fmt: skip
     running = loading.success(
         on_finetune, [*who, w.base, w.skip, w.faces, *settings, w.afresh],
         [w.said, w.curves, w.previews],
@@ -127,7 +128,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
     """What is missing before a fine-tune, or what is there already."""
     if not name:
         return line(text(language, "header.nobody"))
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         if not any(entry.accepted for entry in person.entries()):
             return line(text(language, "finetune.needs_photos", name=person.name))
@@ -148,9 +149,9 @@ def on_settings(base: str) -> tuple:
     )  # fmt: skip
 
 
-def on_base(base: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
+def on_base(base: str, language: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
     """Load the base; a download shows how far it is."""
-    with told():
+    with told(language):
         load_base(base, progress=progress)
         return ""
 
@@ -161,7 +162,7 @@ def on_finetune(
     afresh: bool,
 ) -> Iterator[tuple]:  # fmt: skip
     """Both stages; the first only where it was not done before."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         photos = [(entry.photo(), entry.verdict.face) for entry in person.accepted()]
         base, engine = load_base(where), load_engine()
@@ -192,10 +193,10 @@ def on_download(
     which: str, name: str | None, root: Path | None, language: str, base: str
 ) -> str:
     """The LoRA under a name that tells whose it is."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         file = lora_file(person.adapter(base_name(base), which))
-        into = Path(tempfile.mkdtemp()) / f"{person.folder.name}-{which}.safetensors"
+        into = passing_folder() / f"{person.folder.name}-{which}.safetensors"
         return str(shutil.copy(file, into))
 
 
@@ -224,9 +225,9 @@ def _shown(events: Iterable[Event], language: str) -> Iterator[tuple]:
                 said = text(language, "finetune.preparing", number=event.number, photo=event.photo)
                 yield line(f"{stage}. {said}"), gr.skip(), gr.skip()
             case Note():
-                notes.append(event.text)
+                notes.append(translated(event.text, language))
             case Skipped():
-                notes.append(f"{event.name}: {event.reason}")
+                notes.append(f"{event.name}: {translated(event.reason, language)}")
             case Step():
                 losses.append(event.loss)
                 if time.monotonic() - drawn_at > EVERY or event.number == event.of:

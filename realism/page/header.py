@@ -14,13 +14,14 @@ from realism.page.told import (
     QUIET,
     Shared,
     chosen,
+    forget_passing,
     hosted,
     line,
     lora_of,
     new_root,
     told,
 )
-from realism.page.words import LANGUAGES, Spoken, language_of, text
+from realism.page.words import LANGUAGES, Spoken, language_of, text, translated
 from realism.person import NOUNS, create_person, open_person, people
 from realism.settings import EXAMPLES
 
@@ -80,7 +81,7 @@ def wire(
     w.leave.click(lambda: gr.update(visible=False), None, w.creation, **QUIET)
     w.create.click(
         on_create,
-        [w.name, w.noun, w.consent, shared.root],
+        [w.name, w.noun, w.consent, shared.root, shared.language],
         [shared.person, w.creation, w.name, w.consent],
         api_name="create_person", show_progress="hidden",
     )
@@ -108,20 +109,22 @@ def on_load(request: gr.Request) -> tuple:
 
 def on_show(name: str | None, root: Path | None, base: str, language: str) -> str:
     """How far the person is, and what looks at the faces and makes the portraits."""
-    with told():
+    with told(language):
         return standing_of(name, root, base, language)
 
 
-def on_create(name: str, noun: str, consent: bool, root: Path | None) -> tuple:
+def on_create(
+    name: str, noun: str, consent: bool, root: Path | None, language: str
+) -> tuple:
     """Make a person and choose them."""
-    with told():
+    with told(language):
         person = create_person(name, consent, noun, root)
         return _choice(root, person.name), gr.update(visible=False), "", False
 
 
 def on_example(root: Path | None, language: str) -> Iterator[tuple]:
     """Choose the made-up example person, made now if nobody of that name is there."""
-    with told():
+    with told(language):
         if not any(person.name == EXAMPLE.name for person in people(root)):
             files = sorted(EXAMPLE.glob("*.jpg"))
             person = create_person(EXAMPLE.name, True, "woman", root)
@@ -133,15 +136,18 @@ def on_example(root: Path | None, language: str) -> Iterator[tuple]:
 
 def on_ask(name: str | None, root: Path | None, language: str) -> tuple:
     """Ask before a person is deleted."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         return gr.update(visible=True), text(language, "header.ask", name=person.name)
 
 
 def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
     """Delete the person and say what went."""
-    with told():
-        gone = ", ".join(chosen(name, root, language).delete())
+    with told(language):
+        deleted = chosen(name, root, language).delete()
+        gone = ", ".join(translated(one, language) for one in deleted)
+        if not hosted():  # there other visitors' pictures lie beside; they go by the hour
+            forget_passing()
         gr.Info(text(language, "header.deleted", name=name, gone=gone), title="Realism")
         return _choice(root), gr.update(visible=False)
 
@@ -161,11 +167,15 @@ def standing_of(name: str | None, root: Path | None, base: str, language: str) -
         row = known[base]
         about = text(
             language, "header.base_line",
-            name=row.name, resolution=row.resolution, licence=row.licence,
-            note=text(language, "header.pocket") if base == "pocket" else row.note,
+            name=row.name, resolution=row.resolution, licence=translated(row.licence, language),
+            note=text(language, "header.pocket")
+            if base == "pocket"
+            else translated(row.note, language),
         )  # fmt: skip
-    faces = text(language, "header.engine_line", name=engine.name, licence=engine.licence)
-    lines = f"<p>{escape(faces)} {escape(engine.note)}</p><p>{escape(about)}</p>"
+    licence = translated(engine.licence, language)
+    faces = text(language, "header.engine_line", name=engine.name, licence=licence)
+    note = translated(engine.note, language)
+    lines = f"<p>{escape(faces)} {escape(note)}</p><p>{escape(about)}</p>"
     steps = _steps(name, root, base, language)
     return f'<div class="steps">{steps}</div><div class="with">{lines}</div>'
 

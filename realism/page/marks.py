@@ -18,8 +18,8 @@ from realism.marks.find import find_marks
 from realism.marks.mark import Mark
 from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
 from realism.page import drawn, marked
-from realism.page.told import chosen, line, told
-from realism.page.words import text
+from realism.page.told import chosen, line, passing, passing_folder, told
+from realism.page.words import text, translated
 from realism.person import Entry, write_zip
 from realism.photos import open_photo, read_info, save_png
 from realism.provenance import restored_notices
@@ -57,7 +57,7 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
     """What the tab can do now, and the portraits of the person's newest run."""
     if not name:
         return line(text(language, "marks.alone")), gr.update(choices=[], value=None)
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         needs = ""
         if not any(entry.accepted for entry in person.entries()):
@@ -73,7 +73,7 @@ def on_leave() -> tuple:
 
 def on_mine(file: str | None, name: str, root: Path | None, language: str) -> str | None:
     """Take a portrait of the person's newest run."""
-    with told():
+    with told(language):
         ours = file and Path(file).parent in chosen(name, root, language).runs()
         return file if ours else None
 
@@ -83,7 +83,7 @@ def on_find(
     name: str | None, root: Path | None, language: str,
 ) -> Iterator[tuple]:  # fmt: skip
     """Find the marks on the photos dropped here, else on the person's accepted ones."""
-    with told():
+    with told(language):
         if not portrait:
             raise Unusable(text(language, "marks.no_portrait"))
         if not files and not name:
@@ -110,7 +110,7 @@ def on_prepare(
     """Place and measure the marks on the portrait: the slow half."""
     if not portrait or not sources:
         return gr.skip(), gr.skip()
-    with told():
+    with told(language):
         laid = lay(Path(portrait), list(sources.values()), method, placement)
         seen = sum(one.visible for one in laid.prepared.placements)
         counts = {"seen": seen, "of": len(laid.prepared.placements), "photos": len(sources)}
@@ -136,7 +136,7 @@ def on_measure(
     after = blend(laid.prepared, Sliders(*sliders), laid.off(off))
     faces = load_engine().find(after)
     before = max(similarity(laid.face.embedding, photo) for photo in photos)
-    with told():
+    with told(language):
         now = max(similarity(the_face(faces).embedding, photo) for photo in photos)
     said = text(language, "marks.alike", before=before, after=now)
     if len(scale := photo_to_photo(photos)) > 1:
@@ -188,7 +188,7 @@ def on_photo(
         marks = [*source.marks, marked.new_mark(click, point, begun, source.face)]
     sources = sources | {view: replace(source, marks=marks)}
     if not files:  # photos dropped here belong to nobody
-        with told():
+        with told(language):
             person = chosen(name, root, language)
             person.save_marks(person.marks() | {view: marks})
     return sources, gr.skip(), None
@@ -210,10 +210,10 @@ def on_placed(laid: Laid | None, off: list[tuple], event: gr.SelectData) -> list
 
 def on_save(laid: Laid | None, off: list[tuple], language: str, *sliders: float) -> str:
     """The portrait with its marks as PNG, with what the file said of itself before."""
-    with told():
+    with told(language):
         if laid is None:
             raise Unusable(text(language, "marks.nothing"))
-        into = Path(tempfile.mkdtemp()) / f"{laid.file.stem}-marks.png"
+        into = passing_folder() / f"{laid.file.stem}-marks.png"
         return str(_save(laid, off, Sliders(*sliders), into))
 
 
@@ -222,7 +222,7 @@ def on_every(
     placement: str, name: str | None, root: Path | None, language: str, *sliders: float,
 ) -> Iterator[tuple]:  # fmt: skip
     """Restore the marks on every portrait of the run that this one is from; a zip of them."""
-    with told():
+    with told(language):
         if laid is None:
             raise Unusable(text(language, "marks.nothing"))
         person = chosen(name, root, language)
@@ -237,10 +237,10 @@ def on_every(
             try:
                 one = lay(file, list(sources.values()), method, placement)
             except Unusable as reason:
-                skipped.append(f"{file.name}: {reason}")
+                skipped.append(f"{file.name}: {translated(str(reason), language)}")
                 continue
             made.append(_save(one, off, Sliders(*sliders), run / "restored" / file.name))
-        pack = Path(tempfile.mkdtemp()) / f"{person.folder.name}-{run.name}-marks.zip"
+        pack = passing_folder() / f"{person.folder.name}-{run.name}-marks.zip"
         said = text(language, "marks.every_done", made=len(made), of=len(files))
         yield "".join(map(line, [said, *skipped])), str(write_zip(pack, made, run / "restored"))
 
@@ -278,7 +278,7 @@ def _save(laid: Laid, off: list[tuple], sliders: Sliders, into: Path) -> Path:
 
 def _quick_png(pixels: np.ndarray) -> str:
     """A PNG for the screen: the least compression, since a slider waits for it."""
-    with tempfile.NamedTemporaryFile(suffix=".png", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=passing(), suffix=".png", delete=False) as file:
         data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
         file.write(data.tobytes())
     return file.name

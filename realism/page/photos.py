@@ -12,7 +12,7 @@ from realism.check import Reason
 from realism.faces.find import load_engine
 from realism.page import drawn
 from realism.page.told import DEVICE, QUIET, Shared, chosen, line, told
-from realism.page.words import Spoken, text, words
+from realism.page.words import Spoken, text, translated, words
 from realism.person import Entry, Person
 from realism.photos import SUFFIXES
 
@@ -95,7 +95,7 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
     """All photos with their verdicts."""
     if not name:
         return line(text(language, "photos.nobody"), "note"), [], "", {}
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         entries = person.entries()
         thumbs = {entry.name: thumbs.get(entry.name, _thumb(entry)) for entry in entries}
@@ -116,7 +116,7 @@ def on_add(
     files: list[str] | None, name: str | None, root: Path | None, language: str
 ) -> Iterator[str]:
     """Take photos in, one by one."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         files = [Path(file) for file in files or []]
         for number, entry in enumerate(person.add_photos(files, load_engine()), 1):
@@ -141,7 +141,7 @@ def on_select(
     name: str, root: Path | None, language: str, event: gr.SelectData
 ) -> tuple:
     """One photo with its reasons."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         entry = person.entries()[event.index]
         return entry.name, *_one(person, entry, language)
@@ -151,7 +151,7 @@ def on_choose(
     decision: str, photo: str, name: str, root: Path | None, language: str
 ) -> tuple:
     """Accept or refuse by hand, or leave it to the check."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         entry = person.choose(photo, DECISIONS[decision], load_engine())
         return _one(person, entry, language)
@@ -159,7 +159,7 @@ def on_choose(
 
 def on_remove(photo: str, name: str, root: Path | None, language: str) -> tuple:
     """Delete one photo."""
-    with told():
+    with told(language):
         chosen(name, root, language).remove_photo(photo, load_engine())
         gr.Info(text(language, "photos.removed", name=photo), title="Realism")
         return None, gr.update(visible=False)
@@ -173,7 +173,7 @@ def reason_text(reason: Reason, language: str) -> str:
     # The check's own sentences are English.
     sentence = words(language).get(f"reasons.{reason.code}")
     if sentence is None:
-        return reason.text
+        return translated(reason.text, language)
     return sentence.format(value=reason.value, limit=reason.limit)
 
 

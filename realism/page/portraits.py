@@ -1,6 +1,5 @@
 """Tab 3, Portraits: make them, see them ranked, take one on to its marks."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,9 +21,10 @@ from realism.page.told import (
     handed,
     line,
     lora_of,
+    passing_folder,
     told,
 )
-from realism.page.words import Spoken, text
+from realism.page.words import Spoken, text, translated
 from realism.person import Person, write_zip
 from realism.portraits import (
     Portrait,
@@ -126,17 +126,26 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     show = {
         "fn": on_show, "inputs": [*who, shared.base], "outputs": [w.needs, w.run], **QUIET
     }  # fmt: skip
+    arrive = {
+        "fn": on_arrive, "inputs": [w.said, *who],
+        "outputs": [w.run, w.gallery, w.ranked, w.said, w.detail], **QUIET,
+    }  # fmt: skip
     opened = {
         "fn": on_open, "inputs": [w.run, *who], "outputs": [w.gallery, w.ranked, w.said, w.detail],
         **QUIET,
     }  # fmt: skip
-    gr.on([shared.person.change, shared.language.change, shared.tabs.select], **show)
+    shared.tabs.select(**show).then(**arrive)
+    shared.language.change(**show).then(**opened)
+    shared.person.change(
+        on_leave, None, [w.gallery, w.ranked, w.said, w.detail, w.run], **QUIET
+    ).then(**show).then(**arrive)
     shared.language.change(on_language, shared.language, w.preset, **QUIET)
     w.preset.input(on_style, w.preset, [w.prompt, w.negative], **QUIET)
     w.brought.upload(lambda: "file", None, w.which, **QUIET)
     loading = w.make.click(
-        on_base, shared.base, w.said, show_progress_on=w.said, api_visibility="private", **DEVICE
-    )
+        on_base, [shared.base, shared.language], w.said,
+        show_progress_on=w.said, api_visibility="private", **DEVICE,
+    )  # fmt: skip
     making = loading.success(
         on_make,
         [*who, shared.base, w.prompt, w.negative, w.count, w.seed, w.guidance, w.steps, w.which,
@@ -149,7 +158,6 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
         on_stop, shared.language, w.said, cancels=[loading, making], **QUIET
     ).then(**show).then(**refresh)
     w.run.input(**opened)
-    shared.person.change(on_leave, None, [w.gallery, w.ranked, w.said, w.detail], **QUIET)
     hand_over(w.zipped.click(on_zip, [w.run, *who], w.pack, **QUIET), w.pack)
     w.gallery.select(
         on_select, [w.run, w.ranked, *who], [w.detail, w.picture, w.about, w.one], **QUIET
@@ -163,7 +171,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> tu
     """What is missing before portraits can be made, and the runs there are."""
     if not name:
         return line(text(language, "header.nobody")), gr.update(choices=[], value=None)
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         needs = ""
         if not any(entry.accepted for entry in person.entries()):
@@ -173,9 +181,21 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> tu
         return line(needs), gr.update(choices=_runs(person))
 
 
+def on_arrive(said: str, name: str | None, root: Path | None, language: str) -> tuple:
+    """The newest run, where nothing is shown or being made yet."""
+    if said or not name:
+        return (gr.skip(),) * 5
+    with told(language):
+        person = chosen(name, root, language)
+        runs = [run for run in person.runs() if any(run.glob("*.png"))]
+        if not runs or not any(entry.accepted for entry in person.entries()):
+            return (gr.skip(),) * 5
+        return runs[0].name, *_shown(person, runs[0], language)
+
+
 def on_leave() -> tuple:
     """Another person is shown: what was made of the last one leaves the screen."""
-    return [], [], "", gr.update(visible=False)
+    return [], [], "", gr.update(visible=False), gr.update(choices=[], value=None)
 
 
 def on_language(language: str):
@@ -195,7 +215,7 @@ def on_make(
     brought: str | None, weight: float, look: str | None, look_weight: float, label: bool,
 ) -> Iterator[tuple]:  # fmt: skip
     """Make portraits; each is shown when it is there, all of them ranked at the end."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         person.accepted()
         if seed.strip() and not seed.strip().isdecimal():
@@ -232,18 +252,20 @@ def on_stop(language: str) -> str:
 
 def on_open(run: str | None, name: str | None, root: Path | None, language: str) -> tuple:
     """Show an earlier run."""
-    with told():
+    if not run:
+        return (gr.skip(),) * 4
+    with told(language):
         person = chosen(name, root, language)
         return _shown(person, _run(person, run, language), language)
 
 
 def on_zip(run: str | None, name: str | None, root: Path | None, language: str) -> str:
     """All portraits of the run with their ranking, in one file."""
-    with told():
+    with told(language):
         person = chosen(name, root, language)
         folder = _run(person, run, language)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
-        into = Path(tempfile.mkdtemp()) / f"{person.folder.name}-{folder.name}.zip"
+        into = passing_folder() / f"{person.folder.name}-{folder.name}.zip"
         return str(write_zip(into, files, folder))
 
 
@@ -252,7 +274,7 @@ def on_select(
     event: gr.SelectData,
 ) -> tuple:  # fmt: skip
     """One portrait, large, with what the ranking says of it."""
-    with told():
+    with told(language):
         if not ranked:  # still being made
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         person = chosen(name, root, language)
@@ -317,9 +339,7 @@ def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
 
 def _ranked_line(one: Ranked, person: Person, language: str) -> str:
     if one.similarity is None:
-        if language == "en":
-            return one.reason
-        return text(language, "portraits.not_compared_why")
+        return translated(one.reason, language)
     scale = person.photo_to_photo().values()
     return text(
         language, "portraits.one", rank=one.rank, similarity=one.similarity,

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from realism.errors import Unusable
-from realism.page.words import text
+from realism.page.words import text, translated
 from realism.person import Person, open_person
 from realism.settings import home
 
@@ -44,12 +45,13 @@ class Shared:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Show what the person can mend as a notice; the only place that does."""
+def told(language: str) -> Iterator[None]:
+    """Show what the person can mend as a notice in their language; the only place that does."""
     try:
         yield
     except Unusable as error:
-        raise gr.Error(str(error), title="Realism", duration=20, print_exception=False) from error
+        said = translated(str(error), language)
+        raise gr.Error(said, title="Realism", duration=20, print_exception=False) from error
 
 
 def chosen(name: str | None, root: Path | None, language: str) -> Person:
@@ -91,6 +93,24 @@ def hand_over(event: gr.events.Dependency, button: gr.DownloadButton) -> None:
     """
     press = f"() => setTimeout(() => document.querySelector('#{button.elem_id}').click(), 200)"
     event.success(None, None, None, js=press, api_visibility="private")
+
+
+def passing() -> Path:
+    """Where Gradio keeps copies of what the page shows and takes in; made when it is missing."""
+    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or home() / ".page").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def passing_folder() -> Path:
+    """A new folder there, for files made to be handed over."""
+    return Path(tempfile.mkdtemp(dir=passing()))
+
+
+def forget_passing() -> None:
+    """Delete all copies; what is still on a screen is copied again when it is shown again."""
+    for one in passing().iterdir():
+        shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
 
 
 def hosted() -> bool:
