@@ -7,11 +7,12 @@ with strangers'. The ceiling: the photos among themselves, and their reconstruct
 VAE, which no fine-tune can pass.
 
     python -m benchmarks.finetune --data ../shared/data [--person mei] [--seeds 3] [--sheet PNG]
+    python -m benchmarks.finetune --of outputs/demo/portraits      portraits that are there
 """
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +31,8 @@ from realism.settings import EXAMPLES
 from realism.shots import pictures_in, shots_of
 from realism.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
 
+OTHER = {"mei": "ravi", "ravi": "mei"}
+NOUNS = {"mei": "woman", "ravi": "man"}
 TOP = 6  # portraits looked at: what a person would choose from
 
 
@@ -80,8 +83,7 @@ def measure(seen: list, own: np.ndarray, other: np.ndarray, crowd: dict) -> dict
     if not near:
         return {"faces": 0.0}
     ahead = [
-        np.mean([(own @ one).max() > (them @ one).max() for them in crowd.values()])
-        for one in near
+        np.mean([(own @ one).max() > (them @ one).max() for them in crowd.values()]) for one in near
     ]
     return {
         "faces": len(found) / len(seen),
@@ -100,35 +102,42 @@ def show(name: str, figures: dict[str, float]) -> None:
     print(f"{name:32} {told}", flush=True)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--base", default="pocket")
-    parser.add_argument("--person", default="mei", choices=("mei", "ravi"))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--portraits", type=int, default=20)
-    parser.add_argument("--style", default="studio")
-    parser.add_argument("--one-stage", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of stage 2")
-    parser.add_argument("--sheet", type=Path)
-    options = parser.parse_args()
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Whom portraits are compared with: embeddings (n, D) each.
 
-    base, engine = load_base(options.base), load_engine()
-    photos = EXAMPLES / "people"
-    own = faces_of(engine, sorted((photos / options.person).glob("*.jpg")))
-    other_name = {"mei": "ravi", "ravi": "mei"}[options.person]
-    other = faces_of(engine, sorted((photos / other_name).glob("*.jpg")))
+    photos    of the person, (photo, face) each
+    own       of these;  other    of the other example person;  crowd    of strangers, by name
+    """
+
+    photos: list[tuple]
+    own: np.ndarray
+    other: np.ndarray
+    crowd: dict[str, np.ndarray]
+
+    def figures(self, engine, images: list[np.ndarray]) -> dict[str, float]:
+        """`measure` of pictures (H, W, 3) uint8."""
+        return measure(embeddings(engine, images), self.own, self.other, self.crowd)
+
+
+def judged_by(engine, person: str, data: Path) -> Judged:
+    """The photos of an example person, the other one's, and fifty strangers."""
+    own, other = (
+        faces_of(engine, sorted((EXAMPLES / "people" / name).glob("*.jpg")))
+        for name in (person, OTHER[person])
+    )
     own_e, other_e = (np.stack([face.embedding for _, face in seen]) for seen in (own, other))
-    crowd = strangers(engine, options.data, 50)
-    subject = f"ohwx {'woman' if options.person == 'mei' else 'man'}"
-    print(f"{len(own)} photos, {len(crowd)} strangers; engine {engine.name}, base {base.name}")
-    scale = photo_to_photo(list(own_e))
-    print(f"photo to photo                   lowest {min(scale):.2f}  mean {np.mean(scale):.2f}")
-    crops = [shots_of(photo, face, subject, base.resolution)[0].pixels for photo, face in own]
-    rebuilt = decode_latents(base, encode_images(base, np.stack(crops))[0])
-    show("VAE of the photos", measure(embeddings(engine, list(rebuilt)), own_e, other_e, crowd))
+    return Judged(own, own_e, other_e, strangers(engine, data, 50))
 
+
+def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) -> None:
+    """Learn the person anew for every seed, with stage 1 and without, and print the figures."""
+    subject = f"ohwx {NOUNS[options.person]}"
+    crops = [
+        shots_of(photo, face, subject, base.resolution)[0].pixels for photo, face in judged.photos
+    ]
+    rebuilt = decode_latents(base, encode_images(base, np.stack(crops))[0])
+    show("VAE of the photos", judged.figures(engine, list(rebuilt)))
     first, second = stages_of(base)
     for name, value in (entry.split("=") for entry in options.set):
         kind = type(getattr(second, name))
@@ -144,18 +153,8 @@ def main() -> None:
     for seed in range(options.seeds):
         for name, lora in (("two stages", start), ("one stage", None))[: 1 + options.one_stage]:
             with TemporaryDirectory() as folder:
-                began, losses, previews, best = time.monotonic(), [], [], None
                 stage = replace(second, seed=seed)
-                for event in finetune_person(
-                    base, engine, own, subject, Path(folder), lora, stage
-                ):  # fmt: skip
-                    if isinstance(event, Step):
-                        losses.append(event.loss)
-                    if isinstance(event, Preview):
-                        previews.append(event.similarity)
-                    if isinstance(event, Saved) and event.best:
-                        best = event.step
-                took = time.monotonic() - began
+                print(learned(base, engine, judged.photos, subject, Path(folder), lora, stage))
                 for kept in ("best", "last"):
                     if not (Path(folder) / kept).exists():
                         continue
@@ -164,17 +163,55 @@ def main() -> None:
                         range(1000, 1000 + options.portraits), adapter=Adapter(Path(folder) / kept),
                     )  # fmt: skip
                     images = [portrait.pixels for portrait in walk]
-                    label = f"{name}, seed {seed}, {kept}"
-                    show(label, measure(embeddings(engine, images), own_e, other_e, crowd))
+                    show(f"{name}, seed {seed}, {kept}", judged.figures(engine, images))
                     rows.append(np.hstack([cv2.resize(image, (128, 128)) for image in images]))
-                print(
-                    f"    {took:.0f} s, loss {np.mean(losses[:20]):.3f} to "
-                    f"{np.mean(losses[-20:]):.3f}, previews {[round(n, 2) for n in previews]}, "
-                    f"best after step {best}",
-                    flush=True,
-                )
     if options.sheet:
         save_png(options.sheet, np.vstack(rows))
+
+
+def learned(base, engine, photos, subject, out: Path, lora, stage) -> str:
+    """Fine-tune on the person; says how it went."""
+    began, losses, previews, best = time.monotonic(), [], [], None
+    for event in finetune_person(base, engine, photos, subject, out, lora, stage):
+        if isinstance(event, Step):
+            losses.append(event.loss)
+        if isinstance(event, Preview):
+            previews.append(round(event.similarity, 2) if event.similarity is not None else None)
+        if isinstance(event, Saved) and event.best:
+            best = event.step
+    return (
+        f"    {time.monotonic() - began:.0f} s, loss {np.mean(losses[:20]):.3f} to "
+        f"{np.mean(losses[-20:]):.3f}, previews {previews}, best after step {best}"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--base", default="pocket")
+    parser.add_argument("--person", default="mei", choices=tuple(OTHER))
+    parser.add_argument(
+        "--of", type=Path, metavar="DIR", help="judge these portraits, learn nothing"
+    )
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--portraits", type=int, default=20)
+    parser.add_argument("--style", default="studio")
+    parser.add_argument("--one-stage", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of stage 2")
+    parser.add_argument("--sheet", type=Path)
+    options = parser.parse_args()
+
+    engine = load_engine()
+    judged = judged_by(engine, options.person, options.data)
+    print(f"{len(judged.own)} photos, {len(judged.crowd)} strangers; engine {engine.name}")
+    scale = photo_to_photo(list(judged.own))
+    print(f"photo to photo                   lowest {min(scale):.2f}  mean {np.mean(scale):.2f}")
+    if options.of:
+        images = [open_photo(file).pixels for file, _ in pictures_in(options.of)]
+        show(f"{len(images)} portraits", judged.figures(engine, images))
+        return
+    compare_stages(load_base(options.base), engine, judged, options)
 
 
 if __name__ == "__main__":
