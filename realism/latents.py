@@ -29,6 +29,7 @@ class Latents:
     words        conditioning of the different captions: tensors with the captions first
     captions     the different captions
     caption      (n,) int64: which of them is each shot's
+    often        (n,) int64, how many times a round comes by a shot
     photos       (n,) names of the photos
     """
 
@@ -38,6 +39,7 @@ class Latents:
     words: dict
     captions: list[str]
     caption: object
+    often: object
     photos: list[str]
 
 
@@ -60,7 +62,7 @@ def encode_shots(
     import torch
     from safetensors.torch import save_file
 
-    means, stds, weights, captions, photos, skipped = [], [], [], [], [], []
+    means, stds, weights, captions, often, photos, skipped = [], [], [], [], [], [], []
     for shot in shots:
         if isinstance(shot, Skipped):
             skipped.append(shot)
@@ -72,6 +74,7 @@ def encode_shots(
         weight = torch.from_numpy(shot.weight)[None, None]
         weights.append(torch.nn.functional.adaptive_avg_pool2d(weight, mean.shape[-2:]))
         captions.append(shot.caption)
+        often.append(shot.often)
         photos.append(shot.photo)
         yield Preparing(len(means), shot.photo)
     if not means:
@@ -87,6 +90,7 @@ def encode_shots(
         "std": torch.cat(stds),
         "weight": torch.cat(weights),
         "caption": torch.tensor([different.index(caption) for caption in captions]),
+        "often": torch.tensor(often),
     }
     for name in words[0]:
         tensors[f"words.{name}"] = torch.cat([one[name] for one in words]).float().cpu()
@@ -118,6 +122,7 @@ def read_latents(file: Path, source: str) -> Latents | None:
         words,
         json.loads(about["captions"]),
         tensors["caption"],
+        tensors["often"],
         json.loads(about["photos"]),
     )
 
@@ -147,7 +152,8 @@ def batch_of(
 
     size = stage.batch * processes
     mine = slice(process * stage.batch, (process + 1) * stage.batch)
-    which = torch.tensor(_order(len(latents.mean), stage.seed, (number - 1) * size, size))
+    row = np.repeat(np.arange(len(latents.mean)), latents.often.numpy())
+    which = torch.tensor(row[_order(len(row), stage.seed, (number - 1) * size, size)])
     generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + number)
     shape = (size, *latents.mean.shape[1:])
     drawn = latents.mean[which] + latents.std[which] * torch.randn(shape, generator=generator)
@@ -167,10 +173,10 @@ def batch_of(
     )
 
 
-def _order(count: int, seed: int, start: int, length: int) -> list[int]:
+def _order(count: int, seed: int, start: int, length: int) -> np.ndarray:
     """Places `start` .. `start + length` of an endless row of shuffles of range(count)."""
     rounds = range(start // count, (start + length - 1) // count + 1)
     shuffled = [np.random.default_rng([seed, turn]).permutation(count) for turn in rounds]
     row = np.concatenate(shuffled)
     first = start - rounds[0] * count
-    return row[first : first + length].tolist()
+    return row[first : first + length]

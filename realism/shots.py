@@ -1,7 +1,8 @@
 """Photos to what the fine-tune sees: square crops, what each shows in words, what counts in it.
 
 Each photo gives several crops: head and shoulders, a close-up, and skin at the photo's own
-resolution where that is finer than both. Nothing is mirrored, since faces and their marks are not
+resolution where that is finer than both. Skin comes by less often and under another caption, or a
+small base takes it for the portrait. Nothing is mirrored, since faces and their marks are not
 symmetric. A caption names what this crop shows and others do not (framing, turn, expression,
 light, backdrop): what is named is not learned as the person. The loss counts the head fully and
 the backdrop little; beyond the photo's border it counts nothing.
@@ -27,11 +28,13 @@ from realism.photos import SUFFIXES, Photo, open_photo, to_linear
 from realism.settings import CROPS, Crops
 
 # Mesh points of MediaPipe's canonical head.
-CHEEKS = (50, 280)          # middle of the person's right and left cheek
-LIPS = (13, 14)             # middle of the upper and lower lip, inside
-CORNERS = (61, 291)         # of the mouth
-EYE_CORNERS = (33, 263)     # outer
-MIDLINE = (10, 152)         # top of the forehead, chin
+CHEEKS = (50, 280)  # middle of the person's right and left cheek
+LIPS = (13, 14)  # middle of the upper and lower lip, inside
+CORNERS = (61, 291)  # of the mouth
+EYE_CORNERS = (33, 263)  # outer
+MIDLINE = (10, 152)  # top of the forehead, chin
+
+SKIN = "close-up of skin"  # caption of skin at the photo's own resolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +45,14 @@ class Shot:
     pixels    (R, R, 3) uint8 sRGB, R the base's resolution
     weight    (R, R) float32, how much the loss counts a pixel: 0 beyond the photo's border
     caption   what it shows
+    often     how many times a round through all shots comes by it
     """
 
     photo: str
     pixels: np.ndarray
     weight: np.ndarray
     caption: str
+    often: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,9 @@ def _frames(shape: tuple, face: Face, resolution: int, crops: Crops) -> list[_Fr
             name = min(crops.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[0]
             frames.append(_frame(shape, centre + np.array([0, lower * side]), side, name))
     if resolution < frames[-1].side * crops.distinct:
-        frames.append(_frame(shape, _skin_centre(face, resolution), resolution, crops.skin_name))
+        # While eyes, nose and mouth are in it, it is one more close-up.
+        name = SKIN if resolution < crops.skin * face_height else crops.framings[-1][0]
+        frames.append(_frame(shape, _skin_centre(face, resolution), resolution, name))
     return frames
 
 
@@ -136,12 +143,17 @@ def _shot(photo, face, head, frame: _Frame, subject, resolution, told, crops: Cr
     oval = _cut(cv2.fillConvexPoly(np.zeros_like(head), outline, 1.0), frame, resolution)
     on_head = _cut(head, frame, resolution)
     weight = crops.backdrop + (1 - crops.backdrop) * on_head + (crops.face - 1) * oval
+    skin = frame.name == SKIN
     if told:
-        caption = f"{told}, {frame.name}"
+        caption = f"{SKIN}, {told}" if skin else f"{told}, {frame.name}"
+    elif skin:
+        seen = (light_of(photo.pixels, face, crops), level_of(pixels, crops))
+        caption = ", ".join(filter(None, (f"{SKIN} of {subject}", *seen)))
     else:
         seen = _seen(photo.pixels, pixels, head, face, frame.name, crops)
         caption = f"photo portrait of {subject}, {seen}"
-    return Shot(photo.name, pixels, weight.astype(np.float32), caption)
+    often = 1 if skin else crops.often
+    return Shot(photo.name, pixels, weight.astype(np.float32), caption, often)
 
 
 def _cut(pixels: np.ndarray, frame: _Frame, resolution: int) -> np.ndarray:
