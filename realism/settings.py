@@ -127,7 +127,8 @@ class Crops:
         ("head and shoulders", 0.50, 0.06),
         ("close-up", 0.70, -0.03),
     )
-    skin_name: str = "close-up"        # of skin at the photo's own resolution
+    skin: float = 0.6                  # of the face's height: less than that is skin, not a face
+    often: int = 3                     # framings for each time that skin from near comes by
     distinct: float = 0.9              # a crop whose side is nearer to the last one's is left out
     backdrop: float = 0.15             # loss weight off the head; 0 leaves seams round the hair
     face: float = 1.3                  # loss weight on the face; hair and neck have 1
@@ -212,6 +213,21 @@ class Finder:
 
 
 @dataclass(frozen=True)
+class Heatmap:
+    """The default finder of marks: what is around its network. px are of what it sees."""
+
+    most_span: int = 780               # px from ear to ear: the largest faces it was taught on; the
+                                       # smallest it is shown are brought to `Finder.span`
+    tile: int = 1024                   # px; larger views are seen in parts
+    overlap: int = 96                  # px of each part's border that are left to its neighbour
+    margin: int = 6                    # px: no mark so close to the skin's edge
+    least_chance: float = 0.02         # of the heat map's peaks that are looked at
+    candidates: int = 120              # strongest peaks looked at
+    same: float = 6.0                  # px of the Hessian's view: a dip so near a peak is the same
+    threshold: float = 0.5             # least score of a mark
+
+
+@dataclass(frozen=True)
 class Lines:
     """The embedded finder of wrinkles, in px of the finder's view (`Finder.span`)."""
 
@@ -240,6 +256,31 @@ class Placing:
     feature_margin: float = 2.0        # mm around brows, eyes, lips and nostrils
     matrix_facing: float = 0.2         # cosine; seen more edge-on, the local map is not trusted
     same_mark: float = 6.0             # mm; sightings of several photos that near are one mark
+    sure_facing: float = 0.6           # cosine in the photo from which a place is sharp
+    least_stretch: float = 0.25        # of a mark's map from photo to portrait, over its size
+    most_stretch: float = 1.8          # the same; more would smear what is seen edge-on
+    worth_averaging: float = 0.4       # of the best view's worth: measured there too
+
+
+@dataclass(frozen=True)
+class Register:
+    """Registration of a photo on a portrait over the heads; set on the people q01, q03 and q05
+    of ../shared/data/marked-people (`benchmarks.restore`)."""
+
+    px: float = 0.65                   # mm in a px of the working pictures
+    step: int = 8                      # working px between the nodes that the heads carry
+    facing: float = 0.25               # cosine below which skin is not compared
+    band: tuple[float, float] = (0.6, 2.5)  # mm, sigmas of the band-pass
+    evened: float = 6.0                # mm over which the strength of structure is evened out
+    noise: float = 0.02                # log units; keeps noise from becoming structure
+    looks: tuple[tuple[float, float], ...] = ((16.0, 6.0), (10.0, 3.0))  # mm: patch, search
+    apart: float = 7.0                 # mm between patches
+    least_whole: float = 0.8           # share of a patch that must be seen in both
+    least_likeness: float = 0.2        # correlation
+    says: float = 8.0                  # independent values in a patch
+    floor: float = 0.4                 # mm, doubt of the surest match
+    # mm, mm: usual size of what the heads are off by, and over what distance it is alike
+    drift: tuple[tuple[float, float], ...] = ((1.5, float("inf")), (2.0, 25.0), (0.6, 10.0))
 
 
 @dataclass(frozen=True)
@@ -253,6 +294,8 @@ class Ratio:
     least_trust: float = 0.3           # share of a mark's surroundings that must be clean skin
     search: float = 3.5                # mm: how far off the portrait's own mark may lie
     same_mark: float = 0.6             # correlation with the mark from which it is the same one
+    least_shown: float = 0.3           # of its strength; less is the skin's own texture
+    stands_out: float = 4.0            # standard deviations of what is like it around there
     fold_reach: float = 2.5            # mm to each side of a wrinkle's line
     fold_smoothing: float = 2.0        # px along the line
 
@@ -289,6 +332,7 @@ LABEL = Label()
 PERSON = Folder()
 FINDER = Finder()
 LINES = Lines()
+HEATMAP = Heatmap()
 PLACING = Placing()
 
 # The embedded base is young and small: it moves little by a LoRA on attention, so all its layers
@@ -310,5 +354,6 @@ STAGES = {
         Stage(800, 1e-4, batch=2, gradient_checkpointing=True),
     ),
 }
+REGISTER = Register()
 RATIO = Ratio()
 HEAD = HeadFit()
