@@ -7,7 +7,7 @@
 4. How far a point lies from its place, foretold from turn and face shape by ridge regression, and
    what is left: the noise. Held-out people measure it.
 
-    python training/head/pack.py --truth work/head/truth.npz --data ../shared/data/synthetic-faces \
+    python -m training.head.pack --truth work/head/truth.npz --data ../shared/data/synthetic-faces \
         --model ../shared/data/face-model/ict-facekit-light.npz \
         --out realism/faces/weights/ict-head.npz
 """

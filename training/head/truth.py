@@ -4,7 +4,7 @@ The renderer draws people and views from seeds, so their geometry can be had aga
 modules. Blender is not needed for that: empty modules stand in where the renderer imports it.
 Every picture's 68 published landmarks must agree with the result to 0.1 px.
 
-    python training/head/truth.py --tools ../shared/tools/synthetic-people \
+    python -m training.head.truth --tools ../shared/tools/synthetic-people \
         --data ../shared/data/synthetic-faces --out work/head/truth.npz
 """
 
