@@ -35,6 +35,16 @@ BaseName = Annotated[
     ),
 ]
 
+FINDER_METHOD = "heatmap"
+FinderMethod = Annotated[str, typer.Option(help="heatmap, dog, keypoint-rcnn or compact.")]
+FinderWeights = Annotated[Path | None, typer.Option(help="Of a finder that you trained.")]
+Annotations = Annotated[
+    Path, typer.Option(help="whale-anno's exported file, or its project folder.")
+]
+AnnotatedImages = Annotated[
+    Path | None, typer.Option(help="Folder of the pictures; without, the project's data/.")
+]
+
 
 def say(text: str) -> None:
     """One line of progress, on standard error."""
@@ -330,9 +340,13 @@ def bases(
 def marks_find(
     images: Annotated[list[Path], typer.Argument(help="Pictures with a face.")],
     json: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
-    method: Annotated[str, typer.Option(help="dog or keypoint-rcnn.")] = "dog",
-    weights: Annotated[Path | None, typer.Option(help="Of the keypoint R-CNN.")] = None,
+    method: FinderMethod = FINDER_METHOD,
+    weights: FinderWeights = None,
     threshold: Annotated[float | None, typer.Option(help="Least score, 0 to 1.")] = None,
+    export: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(help="whale-anno FOLDER: a project to correct the findings in."),
+    ] = None,
 ) -> None:
     """Find moles, spots, acne and wrinkles on the skin of a face."""
     from realism.disk import write_json
@@ -340,8 +354,13 @@ def marks_find(
     from realism.faces.skin import skin_mask
     from realism.marks.find import find_marks
     from realism.marks.mark import KINDS, marks_to_json
+    from realism.marks.whale import refuse_annotated, write_whale
     from realism.photos import open_photo
 
+    if export and export[0] != "whale-anno":
+        raise Unusable(f"Nothing is exported as {export[0]!r}: use --export whale-anno FOLDER.")
+    if export:
+        refuse_annotated(export[1])
     if len({image.name for image in images}) < len(images):
         raise Unusable("Two pictures have the same file name: rename one, results go by name.")
     photos, chosen, found = [open_photo(image) for image in images], engine(), []
@@ -354,6 +373,88 @@ def marks_find(
         print(f"{photo.name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     if json:
         write_json(json, marks_to_json(found))
+    if export:
+        folder, sizes = export[1].resolve(), [photo.pixels.shape[1::-1] for photo in photos]
+        marks = [marks for _, marks in found]
+        write_whale(folder, folder.name, list(zip(images, sizes, marks, strict=True)))
+        say(f"Correct them in whale-anno: put {folder} into its app/projects.")
+
+
+@marks_app.command("serve")
+def marks_serve(
+    port: Annotated[int, typer.Option(help="whale-anno's button knows 5000 only.")] = 5000,
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    kind: Annotated[
+        list[str] | None, typer.Option(help="mole, spot, acne or wrinkle; may be repeated.")
+    ] = None,
+    method: FinderMethod = FINDER_METHOD,
+    weights: FinderWeights = None,
+    threshold: Annotated[float | None, typer.Option(help="Least score, 0 to 1.")] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="http://HOST:9060, if whale-anno runs elsewhere.")
+    ] = None,
+) -> None:
+    """Answer whale-anno's automatic-annotation button. All points get the label chosen there."""
+    from realism.faces.find import the_face
+    from realism.faces.skin import skin_mask
+    from realism.marks.find import find_marks
+    from realism.marks.mark import KINDS
+    from realism.marks.serve import server
+
+    for one in kind or ():
+        if one not in KINDS:
+            raise Unusable(f"There is no kind {one!r}: use one of {', '.join(KINDS)}.")
+    chosen = engine()
+
+    def find(pixels):
+        face = the_face(chosen.find(pixels))
+        skin = skin_mask(pixels, face)
+        found = find_marks(pixels, face, skin, method, weights, threshold)
+        say(f"  {len(found)} marks found")
+        return [mark for mark in found if mark.kind in (kind or KINDS)]
+
+    with server(find, host, port, tuple(origin or ())) as serving:
+        say(f"whale-anno's button is answered at {host}:{serving.server_port}; Ctrl-C ends it.")
+        serving.serve_forever()
+
+
+@marks_app.command("train")
+def marks_train(
+    annotations: Annotations,
+    images: AnnotatedImages = None,
+    model: Annotated[str, typer.Option(help="heatmap, resnet50 or compact.")] = "heatmap",
+    weights: Annotated[Path | None, typer.Option("--from", help="Weights to build on.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("outputs/finder"),
+    steps: Annotated[int | None, typer.Option(help="Of the optimiser.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Faces a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    judge_every: Annotated[int | None, typer.Option(help="Steps to a checkpoint.")] = None,
+    size: Annotated[int | None, typer.Option(help="px at which faces are seen.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Do not resume.")] = False,
+) -> None:
+    """Train a finder on your whale-anno annotations. Resumes where it stopped."""
+    from realism.marks.loop import train_on
+
+    lines = train_on(
+        annotations, images, engine(), out, model, weights, size, restart, steps=steps,
+        batch=batch, learning_rate=learning_rate, judge_every=judge_every,
+    )  # fmt: skip
+    print(_said(lines))
+
+
+@marks_app.command("evaluate")
+def marks_evaluate(
+    annotations: Annotations,
+    images: AnnotatedImages = None,
+    method: FinderMethod = FINDER_METHOD,
+    weights: FinderWeights = None,
+    threshold: Annotated[float, typer.Option(help="Least score, 0 to 1.")] = 0.5,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("outputs/evaluated"),
+) -> None:
+    """How many of the marks that you annotated a finder finds, and how many it makes up."""
+    from realism.marks.loop import evaluate_on
+
+    print(_said(evaluate_on(annotations, images, engine(), out, method, weights, threshold)))
 
 
 @marks_app.command("restore")
@@ -363,6 +464,7 @@ def marks_restore(
     out: Annotated[Path, typer.Option(help="Where to write the PNG.")],
     marks: Annotated[Path | None, typer.Option(help="JSON of `marks find`.")] = None,
     report: Annotated[Path | None, typer.Option(help="Where to write the report.")] = None,
+    card: Annotated[Path | None, typer.Option(help="Where to write the fidelity card.")] = None,
     method: Annotated[str, typer.Option(help="ratio (ours) or paste (the original).")] = "ratio",
     placement: Annotated[str, typer.Option(help="head (ours) or nearest3.")] = "head",
     strength: Annotated[float, typer.Option(help="0 to 1.5; of all marks.")] = 1.0,
@@ -372,6 +474,8 @@ def marks_restore(
     wrinkle: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
 ) -> None:
     """Put the marks of the photos back into a portrait; all else stays bit for bit."""
+    from realism.card import fidelity_card
+    from realism.check import photo_to_photo
     from realism.disk import read_json, write_json
     from realism.faces.find import the_face
     from realism.marks.mark import marks_by_image
@@ -384,8 +488,9 @@ def marks_restore(
     for name, value in strengths.items():
         if not 0 <= value <= 1.5:
             raise Unusable(f"The strength of {name} is {value}: use 0 to 1.5.")
-    if out.suffix.lower() != ".png":
-        raise Unusable(f"{out.name}: the result is a PNG, so that nothing is lost: name it .png.")
+    for file in (out, card):
+        if file and file.suffix.lower() != ".png":
+            raise Unusable(f"{file.name}: it is a PNG, so that nothing is lost: name it .png.")
     target, photos = open_photo(portrait), [open_photo(file) for file in photo]
     given = marks_by_image(read_json(marks, "the marks file")) if marks else {}
     if marks and not any(one.name in given for one in photos):
@@ -400,10 +505,62 @@ def marks_restore(
     if report:
         write_json(report, restored.report)
     placed, near = restored.report["placements"], restored.report["similarity"]
+    if card:
+        likeness = (near["before"], near["after"])
+        scale = photo_to_photo([source.face.embedding for source in sources])
+        scale = list(scale) if len(scale) > 1 else []
+        pictures = (target.pixels, restored.pixels)
+        save_png(card, fidelity_card(portrait.stem, *pictures, placed, likeness, scale))
     seen = sum(one["visible"] for one in placed)
     print(f"{seen} of {len(placed)} marks put back, {len(placed) - seen} cannot be seen there.")
     after = "no face found any more" if near["after"] is None else f"{near['after']:.3f}"
     print(f"Similarity before {near['before']:.3f}, after {after}.")
+
+
+@marks_app.command("passport")
+def marks_passport(
+    person: Annotated[str, typer.Argument(help="Whose photos are looked at.")],
+    json: Annotated[Path | None, typer.Option(help="Where to write it as JSON.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Where to write the head as PNG.")] = None,
+) -> None:
+    """All marks of a person on one head, in how many photos each is seen; what to take next."""
+    from realism.disk import write_json
+    from realism.marks.atlas import atlas_to_json, build_atlas, coach, counts, draw
+    from realism.marks.report import source_of
+    from realism.person import open_person
+    from realism.photos import save_png
+
+    one = open_person(person)
+    if picture and picture.suffix.lower() != ".png":
+        raise Unusable(f"{picture.name}: the picture is a PNG: name it .png.")
+    known, sources = one.marks(), []
+    for entry in one.accepted():
+        sources.append(source_of(entry.photo(), entry.verdict.face, known.get(entry.name)))
+        say(f"  {entry.name}: {len(sources[-1].marks)} marks")
+    one.save_marks(known | {source.name: source.marks for source in sources})
+    atlas = build_atlas(sources)
+    version = one.save_passport(atlas)
+    if json:
+        write_json(json, atlas_to_json(atlas, version))
+    if picture:
+        save_png(picture, draw(atlas))
+    for entry in atlas.entries:
+        state = "" if entry.on else ", off: seen once only"
+        seen = f"{len(entry.seen_in)} of {entry.chances} photos that could show it"
+        print(f"{entry.mark.kind}, radius {entry.size:.1f} mm: in {seen}{state}")
+    print("On: " + ", ".join(f"{count} {kind}" for kind, count in counts(atlas).items()))
+    for name in atlas.mirrored:
+        print(f"{name} seems to be mirrored: its marks agree with the others' when it is flipped.")
+    print(coach(atlas))
+
+
+def _said(lines):
+    """Say each line as it comes; -> what the generator returns at its end."""
+    while True:
+        try:
+            say(f"  {next(lines)}")
+        except StopIteration as ended:
+            return ended.value
 
 
 def _named(name: str, step):

@@ -2,7 +2,8 @@
 
 Every step is the one that page and shell run, on the embedded defaults; nothing is prepared but
 the photos of a made-up person and the base. Writes every image, `report.json` (time and peak
-memory of each step, similarity of each portrait, placement of each mark) and `overview.png`.
+memory of each step, similarity of each portrait, placement of each mark), the head with all marks
+(`passport.png`), a card for each restored portrait and `overview.png`.
 """
 
 import os
@@ -15,11 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from realism.base import Base, load_base
+from realism.card import fidelity_card
 from realism.disk import write_json
 from realism.errors import Unusable
 from realism.faces.face import Engine
 from realism.faces.find import load_engine
 from realism.lora import Adapter
+from realism.marks.atlas import build_atlas, coach, draw
 from realism.marks.report import Restored, restore_portrait, source_of
 from realism.marks.restore import Sliders
 from realism.overview import BeforeAfter, Tile, overview
@@ -30,7 +33,7 @@ from realism.progress import line_of
 from realism.provenance import restored_notices
 from realism.rank import Ranked, rank_to_json
 from realism.settings import EXAMPLES, PORTRAITS, VERSION
-from realism.stages import FACES, finetune_faces, finetune_person, stage1_folder, stages_of
+from realism.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
 
 NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
@@ -81,13 +84,17 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
 
     first, second = stages_of(base)
     with meter.step("finetune, stage 1"):
-        yield f"Step 2, stage 1: {first.steps} steps on the faces of {FACES.name}"
-        for event in finetune_faces(base, engine, FACES, first):
-            yield from _lines(event)
+        stage1 = find_stage1(base, first)
+        if stage1:
+            yield f"Step 2, stage 1: its LoRA ships with {base.name} ({first.steps} steps)"
+        else:
+            yield f"Step 2, stage 1: {first.steps} steps on the faces of {FACES.name}"
+            for event in finetune_faces(base, engine, FACES, first):
+                yield from _lines(event)
+            stage1 = find_stage1(base, first)
     with meter.step("finetune, stage 2"):
         photos = [(entry.photo(), entry.verdict.face) for entry in person.accepted()]
         yield f"Step 2, stage 2: {second.steps} steps on {len(photos)} photos of {person.name}"
-        stage1 = stage1_folder(base, first, FACES) / "last"
         adapters = person.adapter_folder(base.name)
         for event in finetune_person(
             base, engine, photos, person.subject, adapters, stage1, second
@@ -161,6 +168,11 @@ def _marks(
     found = {source.name: source.marks for source in sources}
     person.save_marks(found)
     yield f"  {sum(map(len, found.values()))} sightings found"
+    atlas = build_atlas(sources)
+    person.save_passport(atlas)
+    save_png(folder.parent / "passport.png", draw(atlas))
+    on = sum(entry.on for entry in atlas.entries)
+    yield f"  {len(atlas.entries)} marks on the head, {on} of them believed. {coach(atlas)}"
     restored: dict[str, Restored] = {}
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
         portrait = open_photo(run / one.name)
@@ -171,6 +183,12 @@ def _marks(
         save_png(folder / one.name, done.pixels, info)
         placed = done.report["placements"]
         near = done.report["similarity"]
+        scale = list(person.photo_to_photo().values())
+        card = fidelity_card(
+            Path(one.name).stem, portrait.pixels, done.pixels, placed,
+            (near["before"], near["after"]), scale,
+        )  # fmt: skip
+        save_png(folder / "cards" / one.name, card)
         yield (
             f"  {one.name}: {sum(p['visible'] for p in placed)} of {len(placed)} marks put back, "
             f"similarity {near['before']:.3f} before, {_after(near)} after"

@@ -7,7 +7,8 @@
                   similarity.json              each accepted photo against the best of the others
                   adapters/<base>/             LoRA of stage 2: last/, best/, running state
                   portraits/<run>/             portraits, ranking.json, restored/
-                  marks/                       found.json, the owner's corrections
+                  marks/                       found.json, the owner's corrections;
+                                               passport.json, passport-<version>.json
 
 Photos and embeddings are personal data: they stay in this folder and go with it.
 """
@@ -29,6 +30,7 @@ from realism.check import SET_CODES, Reason, Verdict, check_photo, check_set, ph
 from realism.disk import read_json, whole_file, write_json
 from realism.errors import Unusable
 from realism.faces.face import Engine, Face, Pose
+from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
 from realism.marks.mark import Mark, mark_from_json, mark_to_json
 from realism.photos import Photo, open_photo, save_png
 from realism.portraits import recipe_of
@@ -131,9 +133,7 @@ class Person:
         stored = read_json(self._photo_path(entry.name, ".json"), "verdict").get("engine")
         if entry.path is None or stored == engine.name:
             return entry
-        return self._write_entry(
-            replace(entry, verdict=check_photo(entry.photo(), engine)), engine
-        )
+        return self._write_entry(replace(entry, verdict=check_photo(entry.photo(), engine)), engine)
 
     def entries(self) -> list[Entry]:
         """All photos, refused ones included, by name."""
@@ -260,6 +260,22 @@ class Person:
         """Keep marks by photo."""
         found = {name: [mark_to_json(mark) for mark in those] for name, those in marks.items()}
         write_json(self.folder / "marks" / "found.json", {"schema": SCHEMA, "photos": found})
+
+    def passport(self) -> Atlas | None:
+        """The mark passport as last made or edited; None before the first."""
+        file = self.folder / "marks" / "passport.json"
+        return atlas_from_json(read_json(file, "a mark passport")) if file.exists() else None
+
+    def save_passport(self, atlas: Atlas) -> int:
+        """Keep a passport, the last one beside it under its version; returns the new version."""
+        file = self.folder / "marks" / "passport.json"
+        version = 1
+        if file.exists():
+            last = read_json(file, "a mark passport")
+            write_json(file.with_name(f"passport-{last['version']}.json"), last)
+            version = last["version"] + 1
+        write_json(file, atlas_to_json(atlas, version))
+        return version
 
     def delete(self) -> list[str]:
         """Delete the person with everything derived; says what was deleted."""
@@ -398,7 +414,7 @@ def slug_of(name: str) -> str:
     if len(name) > PERSON.max_name:
         raise Unusable(f"The name has {len(name)} characters: use {PERSON.max_name} at most.")
     if re.search(r'[/\\:*?"<>|\x00-\x1f]|\.\.', name) or name.startswith("."):
-        raise Unusable("A name cannot hold / \\ : * ? \" < > | or two dots, nor begin with a dot.")
+        raise Unusable('A name cannot hold / \\ : * ? " < > | or two dots, nor begin with a dot.')
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if slug == re.sub(r"[ _-]+", "-", name.lower()).strip("-"):

@@ -220,10 +220,16 @@ class Heatmap:
                                        # smallest it is shown are brought to `Finder.span`
     tile: int = 1024                   # px; larger views are seen in parts
     overlap: int = 96                  # px of each part's border that are left to its neighbour
-    margin: int = 6                    # px: no mark so close to the skin's edge
+    margin: float = 8.0                # px of the Hessian's view: none so close to the skin's edge
+    inside: float = 30.0               # px of it from the edge: further in makes no difference
+    # Below these nothing is a mark, and how far below says nothing; nor does being surer than sure.
+    odds: tuple[float, float] = (-7.0, 8.0)  # log odds of the heat map
+    least_response: float = 0.3        # of a dip
+    least_strength: float = 2.0        # of a dip
     least_chance: float = 0.02         # of the heat map's peaks that are looked at
     candidates: int = 120              # strongest peaks looked at
     same: float = 6.0                  # px of the Hessian's view: a dip so near a peak is the same
+    apart: float = 10.0                # px of it: of marks so near only the surest is kept
     threshold: float = 0.5             # least score of a mark
 
 
@@ -263,6 +269,16 @@ class Placing:
 
 
 @dataclass(frozen=True)
+class Atlas:
+    """The mark passport: when a mark is believed, and when a photo shows skin well."""
+
+    enough_chances: int = 3            # photos that could show it: seen once of these, it is off
+    well: float = 0.45                 # cosine to the line of sight from which skin is seen well
+    covered: int = 2                   # photos that should show each part of the face well
+    mirror_marks: int = 3              # round marks that agree mirrored: a mirrored photo
+
+
+@dataclass(frozen=True)
 class Register:
     """Registration of a photo on a portrait over the heads; set on the people q01, q03 and q05
     of ../shared/data/marked-people (`benchmarks.restore`)."""
@@ -287,10 +303,12 @@ class Register:
 class Ratio:
     """How marks are measured and laid on by `method="ratio"`."""
 
-    reach: float = 1.5                 # of a mark's radius: where it has faded to nothing
+    reach: float = 1.9                 # of a mark's radius: where it has faded to nothing
+    smoothing: float = 0.75            # of a mark's radius: sigma at most of the denoise slider
     brightest_pigment: float = 0.02    # log units by which a mole or spot may be lighter than skin
     brightest_acne: float = 0.2        # the same of a pimple
     darkest: float = 2.5               # log units; the blackest mole keeps a twelfth of the light
+    most_dark: float = 1.15            # of its core's darkness: darker beside it is not the mark
     least_trust: float = 0.3           # share of a mark's surroundings that must be clean skin
     search: float = 3.5                # mm: how far off the portrait's own mark may lie
     same_mark: float = 0.6             # correlation with the mark from which it is the same one
@@ -298,6 +316,16 @@ class Ratio:
     stands_out: float = 4.0            # standard deviations of what is like it around there
     fold_reach: float = 2.5            # mm to each side of a wrinkle's line
     fold_smoothing: float = 2.0        # px along the line
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What becomes of a wrinkle's relief under another expression and light."""
+
+    lit_facing: float = 0.3            # cosine from which skin tells of the light
+    unsure_light: float = 0.3          # log units; across slopes of light below it say little
+    smoothed: float = 6.0              # share of its depth lost for a stretch of 1: gone at 17 %
+    least_left: float = 0.35           # of its depth, however smooth the expression
 
 
 @dataclass(frozen=True)
@@ -334,6 +362,7 @@ FINDER = Finder()
 LINES = Lines()
 HEATMAP = Heatmap()
 PLACING = Placing()
+ATLAS = Atlas()
 
 # The embedded base is young and small: it moves little by a LoRA on attention, so all its layers
 # learn, at a high rate (`python -m benchmarks.finetune` prints how like the person it gets).
@@ -356,4 +385,5 @@ STAGES = {
 }
 REGISTER = Register()
 RATIO = Ratio()
+FOLDS = Folds()
 HEAD = HeadFit()

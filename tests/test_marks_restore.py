@@ -164,12 +164,13 @@ def test_a_wrinkle_darkens_along_its_line_in_the_portrait(mei, engine):
     source = Source("p", folded, face, skin, [Mark("wrinkle", line[30], 1.0, 1.0, line)])
     painted_dark = np.median([darkness(folded, pixels, xy, 1.0).mean() for xy in line])
     portrait = views[1][0]
-    for method in ("ratio", "paste"):
+    # The original's patch brings the photo's own shading along, which may be lighter.
+    for method, least in (("ratio", 0.5), ("paste", 0.3)):
         ready = prepare(*views[1], [source], method)
         after = blend(ready, NO_BLUR)
         course = ready.placements[0].line[ready.placements[0].line_seen]
         dark = [darkness(after, portrait, xy, 1.0).mean() for xy in course]
-        assert 0.5 * painted_dark < np.median(dark) < 1.5 * painted_dark, method
+        assert least * painted_dark < np.median(dark) < 1.5 * painted_dark, method
 
 
 def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
@@ -188,3 +189,32 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
 def test_an_unknown_method_is_refused_in_words(bare, source):
     with pytest.raises(Unusable, match="ratio"):
         prepare(*bare[1], [source], method="glue")
+
+
+def test_a_moles_ratio_is_of_pigment_and_what_gets_darker_beside_it_stays_out():
+    from realism.marks.ratio import measure, pigment
+
+    ys, xs = np.mgrid[:61, :61]
+    away = np.hypot(xs - 30, ys - 30)
+    light = np.full((61, 61, 3), -1.0, np.float32)
+    light -= (np.clip(5.5 - away, 0, 1)[..., None] * DENSITY).astype(np.float32)
+    light[:, 38:41] -= 2.0  # a hair, of no colour
+    clean = np.ones((61, 61), np.float32)
+    clean[:, 37:42] = 0
+    relief = measure(light, clean, np.array([30, 30]), 5.0)
+    ratio = pigment(relief, "mole")
+    middle = len(ratio) // 2
+    assert ratio[middle, middle] == pytest.approx(-DENSITY, rel=0.1)
+    assert ratio[middle, middle + 9].mean() > -0.5 * DENSITY.mean()
+
+
+def test_lively_skin_is_not_taken_for_a_faint_mark():
+    from realism.marks.ratio import already_there
+
+    rng = np.random.default_rng(3)
+    noise = cv2.GaussianBlur(rng.normal(0, 1, (41, 41)).astype(np.float32), (0, 0), 1.2)
+    shown = (0.08 * noise / noise.std())[..., None] * MELANIN
+    ys, xs = np.mgrid[-4:5, -4:5]
+    wanted = -0.15 * np.exp(-(xs**2 + ys**2) / 5)[..., None] * MELANIN
+    share, _ = already_there(wanted, shown, np.ones((9, 9), np.float32), 16)
+    assert share == 0

@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import time
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import app
+from realism.marks.whale import read_whale
 from realism.page import finetune, header, marks, photos, portraits, told
 from realism.page.words import language_of, translated, words
 from realism.person import create_person, open_person, people
@@ -294,7 +297,7 @@ def found(settled) -> tuple:
     """Sources of two photos and what is laid on a third."""
     walk = marks.on_find(str(MEI[7]), [str(MEI[0]), str(MEI[4])], {}, None, None, "en")
     sources, view, _, _ = last(walk)
-    laid, said = marks.on_prepare(str(MEI[7]), sources, "ratio", "head", "en")
+    laid, said = marks.on_prepare(str(MEI[7]), sources, 0.5, "ratio", "head", "en")
     return sources, view, laid, said
 
 
@@ -329,13 +332,13 @@ def test_a_slider_is_answered_at_once(found):
 
 def test_a_click_on_the_portrait_switches_a_mark_off_and_on(found):
     sources, view, laid, _ = found
-    _, portrait, _, _ = marks.on_view(sources, laid, [], view, "en")
+    _, portrait, _, _ = marks.on_view(sources, 0.5, laid, [], view, "en")
     seen = next(one for one in laid.prepared.placements if one.visible)
     low, _, scale = marks.marked.frame(laid.prepared.portrait, laid.face)
     point = ((seen.to - low) * scale).tolist()
     off = marks.on_placed(laid, [], clicked(point))
     assert len(laid.off(off)) == 1
-    assert (marks.on_view(sources, laid, off, view, "en")[1] != portrait).any()
+    assert (marks.on_view(sources, 0.5, laid, off, view, "en")[1] != portrait).any()
     assert marks.on_placed(laid, off, clicked(point)) == []
 
 
@@ -346,13 +349,75 @@ def test_marks_can_be_added_and_deleted_by_a_click_on_the_photo(found):
     nose = source.face.landmarks[30]
     point = ((nose - low) * scale).tolist()
     given = (view, "mole", None, ["dropped"], None, None, "en", clicked(point))
-    more, _, _ = marks.on_photo(sources, laid, [], *given)
+    more, _, _ = marks.on_photo(sources, 0.5, laid, [], *given)
     added = more[view].marks[-1]
     assert added.kind == "mole" and np.hypot(*(added.xy - nose)) < 1.5
     given = (view, "delete", None, ["dropped"], None, None, "en", clicked(point))
-    less, _, _ = marks.on_photo(more, laid, [], *given)
+    less, _, _ = marks.on_photo(more, 0.5, laid, [], *given)
     assert len(less[view].marks) == len(source.marks)
     assert len(source.marks) == len(sources[view].marks), "what was given is not changed"
+
+
+def test_a_click_on_a_mark_gives_it_the_kind_that_is_chosen(found):
+    sources, view, laid, _ = found
+    source = sources[view]
+    mark = next(one for one in source.marks if not len(one.line) and one.kind != "acne")
+    low, _, scale = marks.marked.frame(source.pixels, source.face)
+    point = ((mark.xy - low) * scale).tolist()
+    given = (view, "acne", None, ["dropped"], None, None, "en", clicked(point))
+    told_right, _, _ = marks.on_photo(sources, 0.0, laid, [], *given)
+    assert len(told_right[view].marks) == len(source.marks)
+    changed = [one for one in told_right[view].marks if one.kind == "acne" and one.score == 1]
+    assert [tuple(one.xy) for one in changed] == [tuple(mark.xy)]
+
+
+def test_the_surer_a_mark_must_be_the_fewer_are_put_on(found):
+    sources, view, laid, _ = found
+    all_of_them = sum(len(one.marks) for one in marks.surest(sources, 0.0))
+    sure = sum(len(one.marks) for one in marks.surest(sources, 0.9))
+    assert 0 <= sure < all_of_them
+    table = marks.on_view(sources, 1.01, laid, [], view, "en")
+    assert table[0] is not None  # the photo is shown without rings
+
+
+def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found):
+    sources, _, laid, _ = found
+    assert marks.on_rare(laid, sources, 2) == []  # two photos: each may be the only chance
+    three = sources | {"third.jpg": next(iter(sources.values()))}
+    once = {
+        marks.marked.key_of(one.photo, one.mark)
+        for one in laid.prepared.placements
+        if one.sightings == 1
+    }
+    assert set(marks.on_rare(laid, three, 2)) == once
+    assert marks.on_rare(laid, three, 1) == []
+    by_hand = [replace(one, mark=replace(one.mark, score=1.0)) for one in laid.prepared.placements]
+    placed = replace(laid, prepared=replace(laid.prepared, placements=tuple(by_hand)))
+    assert marks.on_rare(placed, three, 2) == []
+
+
+def test_the_passport_shows_the_head_and_says_what_to_photograph_next(found):
+    sources, _, _, _ = found
+    head, said, atlas = marks.on_passport(sources, 0.5, ["dropped"], None, None, "en")
+    assert head.ndim == 3 and "of 2 photos" in said
+    assert "Take the next photo" in said or "seen well in at least two" in said
+    file = Path(marks.on_passport_file(atlas, "en"))
+    assert len(json.loads(file.read_text())["marks"]) == len(atlas.entries) > 0
+    with pytest.raises(gr.Error, match="Make the passport first"):
+        marks.on_passport_file(None, "en")
+
+
+def test_findings_go_to_whale_anno_and_come_back(found, tmp_path):
+    sources, _, _, _ = found
+    with zipfile.ZipFile(marks.on_export(sources, 0.5, "en")) as pack:
+        pack.extractall(tmp_path)
+    (project,) = tmp_path.iterdir()
+    back = read_whale(project)
+    assert {one.file_name for one in back.annotations} == {
+        f"{Path(name).stem}.png" for name in sources
+    }
+    count = sum(len(one.marks) for one in marks.surest(sources, 0.5))
+    assert sum(len(one.kinds) for one in back.annotations) == count > 0
 
 
 def test_the_saved_portrait_says_that_marks_of_photographs_are_in_it(found):

@@ -1,11 +1,12 @@
 """Find marks on skin: moles, spots, pimples and wrinkles.
 
-A round mark is a dip in the light of the skin, closed on every side and small beside the face.
-The face is brought to one size, the Hessian of its log-light is taken at several scales (each
-the difference of neighbouring Gaussians along two axes: what a difference of Gaussians
-approximates, split by direction), and a place counts by the weaker of its two curvatures, so
-that hairs, folds and edges, which curve along one axis only, fall out. What is usual on this
-skin (pores, stubble, freckles) sets the measure. Colour tells the kinds apart.
+The default finder joins a network (`heatmap.py`, `decode.py`) with the plain measure that is here
+and needs no training ("dog"): a round mark is a dip in the light of the skin, closed on every side
+and small beside the face. The face is brought to one size, the Hessian of its log-light is taken
+at several scales (each the difference of neighbouring Gaussians along two axes: what a difference
+of Gaussians approximates, split by direction), and a place counts by the weaker of its two
+curvatures, so that hairs, folds and edges, which curve along one axis only, fall out. What is
+usual on this skin (pores, stubble, freckles) sets the measure. Colour tells the kinds apart.
 
 Scale selection: Lindeberg, "Feature detection with automatic scale selection", IJCV 1998.
 The original entry's network is in `keypoint.py`, wrinkles are in `lines.py`.
@@ -22,9 +23,11 @@ from realism.faces.face import Face
 from realism.marks.lines import find_wrinkles
 from realism.marks.mark import Mark
 from realism.marks.surface import canvas
-from realism.settings import FINDER, Finder
+from realism.settings import FINDER, HEATMAP, Finder
 
-METHODS = ("dog", "keypoint-rcnn")
+METHODS = ("heatmap", "dog", "keypoint-rcnn", "compact")
+# The heat-map finder's own, from painted marks: `training/finder`.
+WEIGHTS = Path(__file__).parent / "weights" / "heatmap.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,7 @@ def find_marks(
     pixels: np.ndarray,
     face: Face,
     skin: np.ndarray,
-    method: str = "dog",
+    method: str = METHODS[0],
     weights: Path | None = None,
     threshold: float | None = None,
 ) -> list[Mark]:
@@ -65,26 +68,38 @@ def find_marks(
 
     pixels      (H, W, 3) uint8 sRGB
     skin        (H, W) float32 0..1, from `faces.skin.skin_mask`
-    method      one of METHODS; "keypoint-rcnn" needs `weights` (safetensors, from `train.py`)
+    method      one of METHODS; "keypoint-rcnn" and "compact" need weights from `train.py`
+    weights     safetensors; None for those that come with the program
     threshold   least score, 0..1; None takes the method's own
     Raises Unusable for another method or weights that do not fit.
     """
     if method not in METHODS:
         raise Unusable(f"Unknown finder {method!r}: use one of {', '.join(METHODS)}.")
-    if method == "keypoint-rcnn":
-        from realism.marks.keypoint import find_with_keypoints, load_keypoints
-
+    if method in ("keypoint-rcnn", "compact"):
         if weights is None:
             raise Unusable(
-                "The keypoint R-CNN has no weights yet: train it on your annotations first, "
-                "or use the dog finder."
+                f"The {method} finder has no weights yet: train it on your annotations first, or "
+                f"use the {METHODS[0]} finder."
             )
+        if method == "compact":
+            from realism.marks.compact import find_with_compact, load_compact
+
+            return find_with_compact(load_compact(weights), pixels, face, skin, threshold)
+        from realism.marks.keypoint import find_with_keypoints, load_keypoints
+
         return find_with_keypoints(load_keypoints(weights), pixels, face, threshold)
-    view = view_of(pixels, face, skin)
-    least = FINDER.threshold if threshold is None else threshold
-    # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines true.
-    wide = view_of(pixels, face, canvas(pixels, skin, face))
-    marks = find_round(view) + find_wrinkles(wide, face)
+    if method == "heatmap":
+        from realism.marks.decode import find_with_heatmap
+        from realism.marks.heatmap import load_heatmap
+
+        marks = find_with_heatmap(load_heatmap(weights or WEIGHTS), pixels, face, skin)
+        least = HEATMAP.threshold if threshold is None else threshold
+    else:
+        # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines
+        # true.
+        wide = view_of(pixels, face, canvas(pixels, skin, face))
+        marks = find_round(view_of(pixels, face, skin)) + find_wrinkles(wide, face)
+        least = FINDER.threshold if threshold is None else threshold
     return sorted((m for m in marks if m.score >= least), key=lambda m: -m.score)
 
 
@@ -106,33 +121,68 @@ def view_of(pixels: np.ndarray, face: Face, skin: np.ndarray, finder: Finder = F
     return View(log_light, own_skin, np.array([x0, y0]), size[0] / (x1 - x0))
 
 
-def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
-    """Moles, spots and pimples of a view, as marks of the picture it was cut from."""
+@dataclass(frozen=True, eq=False)
+class Dips:
+    """How much each pixel of a view is the middle of a dark round dip, all (h, w) float32.
+
+    light        log of light, most of it green
+    curvature    the weaker one, at its best scale
+    sigma        that scale, px
+    response     curvature over what is usual around
+    grain        fine unevenness around, log units
+    """
+
+    light: np.ndarray
+    curvature: np.ndarray
+    sigma: np.ndarray
+    response: np.ndarray
+    grain: np.ndarray
+
+
+def dips_of(view: View, finder: Finder = FINDER) -> Dips:
+    """The dips of a view."""
     # Pigment and blood both darken green most; a little red and blue quiets sensor noise.
     light = view.log_light @ np.float32([0.3, 0.6, 0.1])
     curvature, sigma = blob_response(light, finder.sigmas)
     usual = cv2.GaussianBlur(np.abs(curvature), (0, 0), finder.around) + finder.noise
-    response = curvature / usual
-
-    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(finder.margin))
-    peaks = (response >= cv2.dilate(response, disc(3))) & (curvature > 0.006) & (solid > 0)
-    peaks[[0, -1]] = peaks[:, [0, -1]] = False
-    ys, xs = np.nonzero(peaks)
-    first = np.argsort(-response[ys, xs])[: finder.candidates]
-    ys, xs = ys[first], xs[first]
-
-    closed = depth_on_every_side(light, xs, ys, sigma[ys, xs])
     fine = np.abs(cv2.GaussianBlur(light, (0, 0), 1.2) - cv2.GaussianBlur(light, (0, 0), 5))
     grain = cv2.GaussianBlur(fine, (0, 0), finder.around) + finder.noise
-    strength = response[ys, xs] * closed / grain[ys, xs]
+    return Dips(light, curvature, sigma, curvature / usual, grain)
+
+
+def dip_places(dips: Dips, solid: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of the strongest dips, (n,) int each, strongest first.
+
+    solid    (h, w) bool, where they may be
+    """
+    peaks = (dips.response >= cv2.dilate(dips.response, disc(3))) & (dips.curvature > 0.006)
+    peaks &= solid
+    peaks[[0, -1]] = peaks[:, [0, -1]] = False
+    ys, xs = np.nonzero(peaks)
+    first = np.argsort(-dips.response[ys, xs])[:most]
+    return xs[first], ys[first]
+
+
+def strength_of(dips: Dips, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """How strong the dips at some pixels are, (n,): closed on every side, and over the grain."""
+    closed = depth_on_every_side(dips.light, xs, ys, dips.sigma[ys, xs])
+    return dips.response[ys, xs] * closed / dips.grain[ys, xs]
+
+
+def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
+    """Moles, spots and pimples of a view, as marks of the picture it was cut from."""
+    dips = dips_of(view, finder)
+    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(finder.margin)) > 0
+    xs, ys = dip_places(dips, solid, finder.candidates)
+    strength = strength_of(dips, xs, ys)
     # A logistic on the logarithm: 0.5 where precision and recall balance, 1 never reached.
     scores = 1 / (1 + (finder.even_odds / np.maximum(strength, 1e-6)) ** 1.5)
-
-    dips = colour_dips(view.log_light, xs, ys, sigma[ys, xs])
+    sigma = dips.sigma[ys, xs]
+    colours = colour_dips(view.log_light, xs, ys, sigma)
     centres = view.to_picture(np.stack([xs, ys], 1))
     return [
         Mark(kind_of(dip), centre.astype(np.float32), float(1.4 * size / view.scale), float(score))
-        for centre, dip, size, score in zip(centres, dips, sigma[ys, xs], scores, strict=True)
+        for centre, dip, size, score in zip(centres, colours, sigma, scores, strict=True)
     ]
 
 

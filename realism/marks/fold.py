@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
+from scipy.spatial import cKDTree
 
 from realism.settings import RATIO
 
@@ -90,6 +91,16 @@ def relief_along(
     return (relief * fade).astype(np.float32)
 
 
+def relit(fold: Fold, left: float, turned: float) -> Fold:
+    """A fold under another expression and light, of `relief.carried`.
+
+    Its even part across is the valley's shade, its odd part the lit and the unlit side.
+    """
+    mirrored = fold.profile[:, ::-1]
+    even, odd = (fold.profile + mirrored) / 2, (fold.profile - mirrored) / 2
+    return Fold(left * (even + turned * odd), fold.course, fold.half)
+
+
 def share_shown(fold: Fold, shown: np.ndarray) -> float:
     """How much of a fold a portrait shows already, 0..1, from its own relief there."""
     wanted = fold.profile
@@ -116,9 +127,8 @@ def lay_fold(
     height, width = size
     ys, xs = np.mgrid[:height, :width]
     pixels = np.stack([xs + origin[0], ys + origin[1]], -1).astype(np.float64)
-    gap = pixels[:, :, None] - course[None, None]
-    nearest = (gap**2).sum(3).argmin(2)
-    gap = np.take_along_axis(gap, nearest[..., None, None], 2)[:, :, 0]
+    nearest = cKDTree(course).query(pixels.reshape(-1, 2))[1].reshape(height, width)
+    gap = pixels - course[nearest]
     across = (gap * normals_of(course)[nearest]).sum(2)
     # Beyond the ends the nearest point is the last: distance from it counts, not from the line.
     signed = np.where(across < 0, -1, 1) * np.hypot(gap[..., 0], gap[..., 1])

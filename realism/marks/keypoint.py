@@ -156,16 +156,27 @@ def find_with_keypoints(
     """
     crop, origin = face_crop(pixels, face.box)
     points, peaks = four_points(finder.network, crop)
+    least = 0.5 if threshold is None else threshold
+    marks = marks_of(points, peaks, finder.settings, origin, face)
+    return sorted((m for m in marks if m.score >= least), key=lambda mark: -mark.score)
+
+
+def marks_of(
+    points: np.ndarray | None,
+    peaks: np.ndarray,
+    settings: KeypointSettings,
+    origin: np.ndarray,
+    face: Face,
+) -> list[Mark]:
+    """What `four_points` answered, as marks of the picture, whatever their score."""
     if points is None:
         return []
-    scores = 1 / (1 + np.exp(-(peaks - np.array(finder.settings.levels))))
+    scores = 1 / (1 + np.exp(-(peaks - np.array(settings.levels))))
     radius = 0.012 * face.width  # the network gives none: about 1.7 mm
-    marks = [
+    return [
         Mark(kind, (point + origin).astype(np.float32), radius, float(score))
         for kind, point, score in zip(KINDS, points, scores, strict=True)
-        if score >= (0.5 if threshold is None else threshold)
     ]
-    return sorted(marks, key=lambda mark: -mark.score)
 
 
 def four_points(network, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
@@ -173,8 +184,10 @@ def four_points(network, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarra
     import torch
 
     network.eval()
+    device = next(network.parameters()).device
     with torch.inference_mode():
-        answer = network([as_tensor(crop)])[0]
+        answer = network([as_tensor(crop).to(device)])[0]
     if len(answer["boxes"]) == 0:
         return None, np.zeros(len(KINDS))
-    return answer["keypoints"][0, :, :2].numpy(), answer["keypoints_scores"][0].numpy()
+    points, peaks = answer["keypoints"][0, :, :2], answer["keypoints_scores"][0]
+    return points.float().cpu().numpy(), peaks.float().cpu().numpy()

@@ -70,8 +70,43 @@ ZONES = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The bottom of a valley of light in a view, which may be a wrinkle.
+
+    points      (n, 2) int, x y px of the view, one for each pixel of its course
+    strength    median response times how well it runs as the face folds there
+    """
+
+    points: np.ndarray
+    strength: float
+
+
 def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Mark]:
     """Wrinkles of a view, as marks of the picture it was cut from."""
+    marks = []
+    for path in paths_of(view, face, lines):
+        # Longer lines count for more.
+        strength = path.strength * np.sqrt(len(path.points) / lines.usual_length)
+        score = 1 / (1 + (lines.even_odds / max(strength, 1e-6)) ** 2)
+        marks.append(as_wrinkle(path, view, float(score), lines))
+    return marks
+
+
+def as_wrinkle(path: Path, view: View, score: float, lines: Lines = LINES) -> Mark:
+    """A path as a mark of the picture the view was cut from."""
+    smooth = view.to_picture(_smooth(path.points.astype(np.float64))).astype(np.float32)
+    middle = smooth[len(smooth) // 2]
+    return Mark("wrinkle", middle, 2.0 / view.scale, score, smooth[:: lines.keep_every])
+
+
+def paths_of(
+    view: View, face: Face, lines: Lines = LINES, favour: np.ndarray | None = None
+) -> list[Path]:
+    """What may be a wrinkle in a view.
+
+    favour    (h, w), by which the response of valleys is multiplied before they are followed
+    """
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
 
@@ -81,29 +116,17 @@ def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Mark]:
     response = valley / usual
     mesh = (face.mesh[:, :2] - view.origin + 0.5) * view.scale - 0.5
     fold, way, slack = zones_of(mesh, light.shape)
-    strong = np.where(fold & (view.skin > 0.5), response, 0)
+    followed = response if favour is None else response * favour
+    strong = np.where(fold & (view.skin > 0.5), followed, 0)
     thin = skeletonize(apply_hysteresis_threshold(strong, lines.low, lines.high))
-    marks = []
-    for path in join(trace(thin), lines.gap):
-        if len(path) < lines.shortest:
+    paths = []
+    for points in join(trace(thin), lines.gap):
+        if len(points) < lines.shortest:
             continue
-        rows, columns = path[:, 1], path[:, 0]
-        score = _score(
-            path, response[rows, columns], way[rows, columns], slack[rows, columns], lines
-        )
-        smooth = _smooth(path.astype(np.float64))
-        line = view.to_picture(smooth[:: lines.keep_every])
-        middle = view.to_picture(smooth[len(smooth) // 2][None])[0]
-        marks.append(
-            Mark(
-                "wrinkle",
-                middle.astype(np.float32),
-                2.0 / view.scale,
-                score,
-                line.astype(np.float32),
-            )
-        )
-    return marks
+        at = (points[:, 1], points[:, 0])
+        fits = _fit(points, way[at], slack[at])
+        paths.append(Path(points, float(np.median(response[at]) * fits)))
+    return paths
 
 
 def valley_response(light: np.ndarray, sigmas: tuple[float, ...]) -> np.ndarray:
@@ -207,15 +230,11 @@ def _follows(path: np.ndarray, other: np.ndarray, gap: float) -> bool:
     return bool(along > 0.87 and straight > 0.7)
 
 
-def _score(
-    path: np.ndarray, response: np.ndarray, way: np.ndarray, slack: np.ndarray, lines: Lines
-) -> float:
-    """How sure a path is a wrinkle, 0..1."""
-    run = np.gradient(_smooth(path.astype(np.float64)), axis=0)
+def _fit(points: np.ndarray, way: np.ndarray, slack: np.ndarray) -> float:
+    """How well a path runs the way the face folds where it lies, 0..1."""
+    run = np.gradient(_smooth(points.astype(np.float64)), axis=0)
     turn = np.abs((np.arctan2(run[:, 1], run[:, 0]) - way + np.pi / 2) % np.pi - np.pi / 2)
-    fits = np.exp(-((turn / slack) ** 2)).mean()
-    strength = np.median(response) * np.sqrt(len(path) / lines.usual_length) * fits
-    return float(1 / (1 + (lines.even_odds / max(strength, 1e-6)) ** 2))
+    return float(np.exp(-((turn / slack) ** 2)).mean())
 
 
 def _smooth(path: np.ndarray) -> np.ndarray:

@@ -12,6 +12,10 @@ import numpy as np
 from realism.errors import Unusable
 
 KINDS = ("mole", "spot", "acne", "wrinkle")
+# In which each kind is drawn, sRGB; apart for the colour-blind, too (Okabe and Ito, 2008).
+COLOURS = {
+    "mole": (0, 114, 178), "spot": (230, 159, 0), "acne": (204, 51, 85), "wrinkle": (0, 158, 115)
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

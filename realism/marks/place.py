@@ -6,6 +6,7 @@ carry it along, whatever the turn of the head. `head` carries it on the surface 
 mark's size, turn and foreshortening follow.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,36 @@ from realism.marks.surface import Carried, carry, carry_on_head, mm_per_px, regi
 from realism.settings import PLACING
 
 PLACEMENTS = ("head", "nearest3")
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One photo's sight of a mark.
+
+    mark      the Mark, in px of its photo
+    photo     the photo's name
+    matrix    (2, 2) float32, px of the portrait over px of the photo, at the mark
+    size      px of the portrait over px of the photo, of what is seen face on
+    facing    cosine between the skin and the line of sight in the photo
+    """
+
+    mark: Mark
+    photo: str
+    matrix: np.ndarray
+    size: float
+    facing: float
+
+    @property
+    def worth(self) -> float:
+        """How good a view of the mark it is: facing times resolution."""
+        return (max(self.facing, 0.05) / max(self.size, 1.0)) ** 2
+
+    @property
+    def tame_matrix(self) -> np.ndarray:
+        """`matrix` with its stretching held to what a turned patch of skin can be trusted for."""
+        turn, stretch, other = np.linalg.svd(self.matrix.astype(np.float64))
+        low, high = PLACING.least_stretch * self.size, PLACING.most_stretch * self.size
+        return (turn * np.clip(stretch, low, high)) @ other
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +66,10 @@ class Placement:
     visible       whether it is put there
     reason        why not, "" when it is
     sightings     photos that showed it, when several were merged
+    size          px of the portrait over px of the photo, of what is seen face on
+    others        further views of it that are good enough to be averaged with this one
+    left          of a wrinkle: depth that the portrait's expression leaves it, 0..1
+    turned        of a wrinkle: factor of its lit and unlit sides in the portrait's light, -1..1
     """
 
     mark: Mark
@@ -48,6 +83,20 @@ class Placement:
     visible: bool
     reason: str = ""
     sightings: int = 1
+    size: float = 1.0
+    others: tuple[View, ...] = ()
+    left: float = 1.0
+    turned: float = 1.0
+
+    @property
+    def view(self) -> View:
+        """The best photo's sight of the mark."""
+        return View(self.mark, self.photo, self.matrix, self.size, self.photo_facing)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """All sights to measure the mark in, the best first."""
+        return (self.view, *self.others)
 
 
 def place(
@@ -58,6 +107,7 @@ def place(
     portrait_skin: np.ndarray,
     method: str = "head",
     heads: tuple[Head, Head] | None = None,
+    shift: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[Placement]:
     """Where each mark of one photo goes in the portrait, in the order given.
 
@@ -65,6 +115,7 @@ def place(
     method           one of PLACEMENTS
     heads            fitted to photo and portrait (`faces.head.fit_person`); None: the mesh alone
                      carries, quicker and less exact
+    shift            what to add to carried points (n, 2) px, from `marks.register`
     """
     if method not in PLACEMENTS:
         raise Unusable(f"Unknown placement {method!r}: use one of {', '.join(PLACEMENTS)}.")
@@ -77,19 +128,35 @@ def place(
         carried = carry(everywhere, photo_face, portrait_face)
     else:
         carried = carry_on_head(everywhere, photo_face, portrait_face, heads)
+    if shift is not None:
+        carried = _shifted(carried, shift)
     if method == "nearest3":
         to, matrix = carry_by_nearest3(everywhere, photo_face.landmarks, portrait_face.landmarks)
         # The original knows no hidden side: everything counts as facing.
         ones = np.ones(len(to))
         carried = Carried(to, matrix, ones, ones, ones < 0)
+    if heads is None:
+        size = mm_per_px(photo_face) / mm_per_px(portrait_face)
+    else:
+        here, there = (float(head.translation[2]) / head.focal for head in heads)
+        size = here / there
     return [
-        _placement(mark, photo, part, portrait_face, portrait_skin)
+        _placement(mark, photo, part, size, portrait_face, portrait_skin)
         for mark, part in zip(marks, carried.split(lengths), strict=True)
     ]
 
 
+def _shifted(carried: Carried, shift: Callable[[np.ndarray], np.ndarray]) -> Carried:
+    """Carried points moved by a smooth field, and their maps bent with it."""
+    to, step = carried.to, 3.0  # px; the field changes over tens of px
+    bend = np.stack(
+        [(shift(to + step * axis) - shift(to - step * axis)) / (2 * step) for axis in np.eye(2)], 2
+    )
+    return replace(carried, to=to + shift(to), matrix=(np.eye(2) + bend) @ carried.matrix)
+
+
 def _placement(
-    mark: Mark, photo: str, carried: Carried, portrait_face: Face, skin: np.ndarray
+    mark: Mark, photo: str, carried: Carried, size: float, portrait_face: Face, skin: np.ndarray
 ) -> Placement:
     """The placement of one mark from its carried points: its centre, then its line's."""
     reasons = [
@@ -118,6 +185,7 @@ def _placement(
         float(carried.photo_facing[0]),
         visible,
         reason,
+        size=size,
     )
 
 
@@ -180,10 +248,8 @@ def merge(placements: list[Placement], portrait_face: Face) -> list[Placement]:
 
 
 def _worth(placement: Placement) -> float:
-    """How good a view of the mark its photo gives: facing times resolution."""
-    enlarged = float(np.linalg.norm(placement.matrix, 2))
     # Visible ones first: a view that cannot be placed must not hide one that can.
-    return placement.visible * 100 + placement.photo_facing / max(enlarged, 1e-3)
+    return placement.visible * 100 + placement.view.worth
 
 
 def _gap(sighting: Placement, group: list[Placement]) -> float:
@@ -197,7 +263,9 @@ def _gap(sighting: Placement, group: list[Placement]) -> float:
         # Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
         apart = np.linalg.norm(best.line[:, None] - sighting.line[None], axis=2)
         return float(min(np.median(apart.min(0)), np.median(apart.min(1))))
-    return float(np.hypot(*(sighting.to - best.to)))
+    # Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
+    vague = min(sighting.photo_facing, best.photo_facing) / PLACING.sure_facing
+    return float(np.hypot(*(sighting.to - best.to))) * float(np.clip(vague, 0.3, 1))
 
 
 def _merged(group: list[Placement]) -> Placement:
@@ -208,7 +276,13 @@ def _merged(group: list[Placement]) -> Placement:
         return replace(best, sightings=len(photos))
     says = np.array([max(member.photo_facing, 0.05) ** 2 for member in placed])
     mean = (says[:, None] * [member.to for member in placed]).sum(0) / says.sum()
-    return replace(best, to=mean.astype(np.float32), sightings=len(photos))
+    others = tuple(
+        member.view
+        for member in group[1:]
+        if member.view.worth > PLACING.worth_averaging * best.view.worth
+        and member.mark.kind == best.mark.kind
+    )
+    return replace(best, to=mean.astype(np.float32), sightings=len(photos), others=others)
 
 
 def placements_to_json(placements: list[Placement]) -> list[dict]:

@@ -11,7 +11,7 @@ Ratio images: Riklin-Raviv and Shashua, "The quotient image", PAMI 2001; for wri
 and Zhang, "Expressive expression mapping with ratio images", SIGGRAPH 2001.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,8 +24,7 @@ from realism.settings import RATIO
 DARKEST = 0.002
 
 
-@dataclass(frozen=True, eq=False)
-class Relief:
+class Relief(NamedTuple):
     """A mark measured in one picture.
 
     log_ratio    (h, w, 3) float32, log of the mark's linear light over the bare skin's
@@ -138,6 +137,47 @@ def bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]
     return surface @ fit, float(np.clip(chosen.sum() / (0.5 * chosen.size), 0, 1))
 
 
+def on_a_flank(relief: Relief, radius: float) -> bool:
+    """Whether one side of a mark is darker than its middle: hair, shadow or backdrop beside it.
+
+    Such a place tells nothing of the mark's own darkness.
+    """
+    dark = -relief.log_ratio.mean(2)
+    ys, xs = np.mgrid[: dark.shape[0], : dark.shape[1]]
+    x, y = xs - relief.centre[0], ys - relief.centre[1]
+    away = np.hypot(x, y)
+    eighth = np.floor((np.arctan2(y, x) + np.pi) / (np.pi / 4)).astype(int) % 8
+    beside = (away > 1.3 * radius) & (away <= 2.2 * radius)
+    sides = [dark[beside & (eighth == k)] for k in range(8)]
+    middle = np.median(dark[away <= max(0.7 * radius, 1)])
+    return max((float(side.mean()) for side in sides if side.size), default=0.0) > middle
+
+
+def pigment(relief: Relief, kind: str) -> np.ndarray:
+    """A mark's log-ratio as far as pigment can have made it, (h, w, 3).
+
+    The channels keep their own shapes: red light wanders further in skin, so a mole's rim is
+    redder than its middle. On one colour for the whole mark, a tenth of what it looks like is
+    lost even where a picture is restored from itself.
+    """
+    # Pigment only darkens; a pimple may have a pale head. More than that is a base gone wrong.
+    brightest = RATIO.brightest_acne if kind == "acne" else RATIO.brightest_pigment
+    ratio = np.clip(relief.log_ratio, -RATIO.darkest, brightest)
+    # Melanin and blood leave red the most light and take no more than twice as much blue as green;
+    # what else darkens so is backdrop or hair at the face's rim.
+    ratio[..., 0] = np.maximum(ratio[..., 0], 1.1 * ratio[..., 1] - 0.05)
+    ratio[..., 2] = np.maximum(ratio[..., 2], 2.0 * ratio[..., 1] - 0.1)
+    away = distance(ratio.shape, relief.centre) / relief.radius
+    core = away <= 0.7
+    if kind == "acne" or not core.any():
+        return ratio
+    # Towards its rim a mark gets no darker: what does is a fold, a hair or a shadow beside it.
+    dark = -ratio.mean(2)
+    fading = np.clip((RATIO.reach - away) / (RATIO.reach - 1), 0, 1)
+    most = np.maximum(RATIO.most_dark * np.percentile(dark[core], 90) * fading, 0)
+    return ratio * np.where(dark > most, most / np.maximum(dark, 1e-6), 1)[..., None]
+
+
 def extent_of(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:
     """Where the mark's darkness has fallen to a fifth of its middle's, px; 0.6 to 1.8 radius."""
     dark = np.abs(ratio.mean(2))
@@ -180,7 +220,7 @@ def warp(
         light,
         map_x,
         map_y,
-        cv2.INTER_LINEAR,
+        cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(1, 1, 1),
     )
@@ -214,4 +254,10 @@ def already_there(
     height, width = template.shape
     there = field[y : y + height, x : x + width]
     share = float((there * template).sum()) / energy
+    # Skin that is lively all around has something like a faint mark everywhere.
+    around = cv2.matchTemplate(field, template, cv2.TM_CCOEFF)
+    usual = 1.4826 * float(np.median(np.abs(around - np.median(around))))
+    alone = float(around[y, x] - np.median(around)) > RATIO.stands_out * usual
+    if share < RATIO.least_shown or not alone:
+        return 0.0, np.zeros(2)
     return float(np.clip(share, 0, 1)), np.array([x - reach, y - reach], np.float64)

@@ -1,63 +1,82 @@
-"""Train the original entry's finder on annotated faces.
+"""Train a finder on faces that a person annotated.
 
-Each face is a crop with one box and four keypoints. The loop yields after every step; every so
-many steps and at the end it saves weights, optimiser and place in the order, all as safetensors
-and JSON, so that a killed run goes on where it was. The presence levels are measured last.
+The loop yields after every step. Every so many steps the finder is judged on the images that
+it does not learn from, and its weights are kept where they are the best so far. Checkpoints are
+written on the way, as safetensors and JSON, so that a killed run goes on where it was and ends
+with the same weights.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from realism.device import choose_device
 from realism.disk import whole_file
 from realism.errors import Unusable
-from realism.faces.face import Engine
-from realism.faces.find import the_face
-from realism.marks.keypoint import (
-    KeypointFinder,
-    KeypointSettings,
-    as_tensor,
-    build_keypoints,
-    face_crop,
-    four_points,
-    save_keypoints,
-)  # fmt: skip
-from realism.marks.mark import KINDS, Mark
-from realism.marks.whale import Export
-from realism.photos import open_photo
+from realism.marks.annotated import Annotated, counts
+from realism.marks.evaluate import Judged, judge, mean_ap
+from realism.marks.mark import Mark
+
+if TYPE_CHECKING:
+    import torch
+
+MODELS = ("heatmap", "resnet50", "compact")
+LARGEST = 600.0  # px from ear to ear: what the finders look at
+SETTLED = 24  # faces that scores are settled on: each costs as long as finding
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the keypoint R-CNN is trained; torchvision's reference recipe, batch scaled down."""
+    """How a finder is trained."""
 
     steps: int = 2000
-    batch: int = 2  # crops a step
-    learning_rate: float = 0.005  # SGD; 0.02 for 16 crops in the reference
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    save_every: int = 100  # steps
+    batch: int = 2  # faces a step
+    learning_rate: float = 3e-4  # of AdamW
+    weight_decay: float = 1e-2
+    judge_every: int = 200  # steps
+    save_every: int = 50  # steps to a checkpoint; one is written after judging, too
     seed: int = 7
-    validation: int = 5  # every 5th image judges, and is not trained on
+    validation: int = 5  # every 5th image judges, and is not learned from
 
 
-@dataclass(frozen=True, eq=False)
-class Annotated:
-    """One face with its marks.
+RECIPES = {
+    "heatmap": Training(steps=400, batch=4, learning_rate=1e-4),
+    "resnet50": Training(learning_rate=2e-4),
+    "compact": Training(steps=4000),
+}
 
-    name     of the picture
-    crop     (h, w, 3) uint8 sRGB, the face with a margin
-    box      (4,) float32, the face in the crop, px
-    points   (4, 3) float32: x, y px of the crop and 1, in the order of KINDS; 0, 0, 0 if absent
+
+class Learner(Protocol):
+    """A finder that learns: `learn_keypoint.py`, `compact.py`, `learn_heatmap.py`.
+
+    network    torch module
+    note       where its first weights come from, in words
+    taught     whether those know marks already
     """
 
-    name: str
-    crop: np.ndarray
-    box: np.ndarray
-    points: np.ndarray
+    network: "torch.nn.Module"
+    note: str
+    taught: bool
+
+    def optimizer(self, training: Training) -> "torch.optim.Optimizer":
+        """The optimiser of its trained parameters."""
+
+    def loss(self, faces: list[Annotated]) -> "torch.Tensor":
+        """The loss of a batch."""
+
+    def settle(self, faces: list[Annotated]) -> None:
+        """Measure, on faces learned from, what its scores need; before it is judged or saved."""
+
+    def find_all(self, faces: list[Annotated]) -> list[list[Mark]]:
+        """Findings, whatever their score."""
+
+    def save(self, path: Path) -> None:
+        """Write weights for `find_marks`."""
 
 
 @dataclass(frozen=True)
@@ -70,201 +89,215 @@ class TrainStep:
 
 
 @dataclass(frozen=True)
+class Score:
+    """How the finder does on the validation images; `best` when its weights were kept."""
+
+    number: int
+    mean_ap: float
+    best: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Trained:
     """The end of training.
 
     weights    the file to give to `find_marks`
-    backbone   "imagenet" or "scratch", and why
-    levels     presence level of each of KINDS
-    found      share of present points found within 5 % of the face's width, validation images
+    note       where the first weights came from
+    best       step and mean AP of the weights kept
     """
 
     weights: Path
-    backbone: str
-    levels: tuple[float, ...]
-    found: float
+    note: str
+    best: tuple[int, float]
 
 
-def annotated_face(name: str, pixels: np.ndarray, box: np.ndarray, marks: list[Mark]) -> Annotated:
-    """A face for training: of each kind the first mark counts, as the original has it."""
-    crop, origin = face_crop(pixels, box)
-    points = np.zeros((len(KINDS), 3), np.float32)
-    for mark in reversed(marks):
-        points[KINDS.index(mark.kind)] = [*(mark.xy - origin), 1]
-    offset = np.concatenate([origin, origin])
-    high = np.tile([crop.shape[1], crop.shape[0]], 2)
-    return Annotated(name, crop, np.clip(box - offset, 0, high).astype(np.float32), points)
+def split(faces: list[Annotated], validation: int) -> tuple[list[Annotated], list[Annotated]]:
+    """Faces to learn from and faces to judge on, by image; at least one of each.
 
-
-def annotated_faces(export: Export, images: Path, engine: Engine) -> Iterator[Annotated]:
-    """The faces of a whale-anno export, one at a time.
-
-    Raises Unusable for a picture that is missing or shows no single face.
+    By the name's hash, so that adding images later moves none from one side to the other.
     """
-    for annotation in export.annotations:
-        photo = open_photo(Path(images) / annotation.file_name)
-        face = the_face(engine.find(photo.pixels))
-        height, width = photo.pixels.shape[:2]
-        yield annotated_face(photo.name, photo.pixels, face.box, annotation.marks(width, height))
+    if len(faces) < 2:
+        raise Unusable(
+            f"There {'is 1 annotated face' if faces else 'are 0 annotated faces'} to train on: "
+            "annotate at least two, one to learn from and one to judge on; 20 are a start."
+        )
+    ordered = sorted(faces, key=lambda face: sha256(face.name.encode()).hexdigest())
+    judging = ordered[: max(1, len(ordered) // validation)]
+    return ordered[len(judging) :], judging
 
 
 def train(
-    faces: list[Annotated],
-    out: Path,
-    training: Training = Training(),
-    settings: KeypointSettings | None = None,
-) -> Iterator[TrainStep | Trained]:
-    """Train and write `out` (safetensors); resumes from `out`'s checkpoint when there is one.
+    faces: list[Annotated], learner: Learner, out: Path, training: Training, key: str = ""
+) -> Iterator[TrainStep | Score | Trained]:
+    """Train and keep the best weights in `out` (safetensors); resumes from its checkpoint.
 
-    faces       at least 2; the issue's author expects little of 20, something of 300
-    settings    None: ImageNet's backbone where torchvision has it or can download it
+    faces    at least 2
+    key      of what else makes this run differ from another, such as the model's name
+    Raises Unusable for too few faces, or a checkpoint of another run.
     """
     import torch
 
-    if len(faces) < 2:
-        raise Unusable("Training needs at least two annotated faces.")
-    torch.manual_seed(training.seed)  # the first weights
-    settings, network, note = _start(settings)
-    network.train()
-    chosen = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.SGD(
-        chosen.values(),
-        training.learning_rate,
-        training.momentum,
-        weight_decay=training.weight_decay,
-    )
-    checkpoint = Path(out).with_suffix(".checkpoint.safetensors")
-    done = _resume(checkpoint, network, optimizer, chosen, training)
-    judging = faces[:: training.validation] if len(faces) >= 2 * training.validation else faces
-    learning = [f for f in faces if all(f is not j for j in judging)] or faces
+    learning, judging = split(faces, training.validation)
+    device = choose_device()
+    network, optimizer = learner.network.to(device.name), learner.optimizer(training)
+    checkpoint = checkpoint_of(out)
+    key = _run_key(faces, training, key)
+    done, best = _resume(checkpoint, network, optimizer, key)
+    if learner.taught and best is None:
+        # Few annotations may teach nothing new: then what was known is kept, settled or not.
+        best = (0, mean_ap(judge_learner(learner, judging)))
+        learner.save(out)
+        yield Score(*best, True)
+        network.eval()
+        learner.settle(learning[:SETTLED])
+        near = mean_ap(judge_learner(learner, judging))
+        better = near > best[1]
+        if better:
+            best = (0, near)
+            learner.save(out)
+        yield Score(0, near, better)
     for number in range(done + 1, training.steps + 1):
         # Its own generator a step: a resumed run sees the same faces in the same order.
-        picked = np.random.default_rng([training.seed, number]).integers(
-            len(learning), size=training.batch
-        )
-        batch = [learning[i] for i in picked]
-        torch.manual_seed(training.seed + 7919 * number)  # the network samples boxes at random
-        losses = network([as_tensor(f.crop) for f in batch], [_target(f) for f in batch])
-        loss = sum(losses.values())
+        rng = np.random.default_rng([training.seed, number])
+        picked = rng.integers(len(learning), size=training.batch)
+        torch.manual_seed(training.seed + 7919 * number)  # R-CNNs sample boxes at random
+        network.train()
+        with device.training_context():
+            loss = learner.loss([varied(learning[i], rng) for i in picked])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(chosen.values(), 10.0)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 10.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if number % training.save_every == 0 or number == training.steps:
-            _save_checkpoint(checkpoint, network, optimizer, chosen, number, training)
         yield TrainStep(number, training.steps, loss.item())
-    levels, found = measure_levels(network, judging)
-    settings = replace(settings, levels=levels)
-    save_keypoints(Path(out), KeypointFinder(network, settings))
-    yield Trained(Path(out), note, levels, found)
+        judged = number % training.judge_every == 0 or number == training.steps
+        if judged:
+            network.eval()
+            learner.settle(learning[:SETTLED])
+            near = mean_ap(judge_learner(learner, judging))
+            # On a tie the later weights, unless the first ones knew marks.
+            better = best is None or near > best[1] or (near == best[1] and best[0] > 0)
+            if better:
+                best = (number, near)
+                learner.save(out)
+        if judged or number % training.save_every == 0:
+            _save_checkpoint(checkpoint, network, optimizer, number, best, key)
+        if judged:
+            yield Score(number, near, better)
+    yield Trained(Path(out), learner.note, best)
 
 
-def _start(settings: KeypointSettings | None):
-    """Settings, network and where its backbone comes from, in words."""
-    if settings is not None and settings.backbone == "scratch":
-        return settings, build_keypoints(settings), "scratch: as asked"
-    weights, why_not = imagenet_backbone()
-    if weights is None and settings is not None:
-        raise Unusable(f'The ImageNet backbone cannot be had ({why_not}): use "scratch".')
-    settings = settings or KeypointSettings("scratch" if weights is None else "imagenet")
-    network = build_keypoints(settings)
-    if weights is None:
-        return settings, network, f"scratch: ImageNet's cannot be had ({why_not})"
-    network.backbone.body.load_state_dict(weights, strict=True)
-    return settings, network, "imagenet: torchvision's ResNet-50"
+def judge_learner(learner: Learner, faces: list[Annotated]) -> list[Judged]:
+    """What a learner finds on annotated faces, matched."""
+    learner.network.eval()
+    found = learner.find_all(faces)
+    return [judge(face, marks) for face, marks in zip(faces, found, strict=True)]
 
 
-def imagenet_backbone() -> tuple[dict | None, str]:
-    """torchvision's ResNet-50 from its cache or by download, or None and why."""
-    import urllib.error
-    import urllib.request
+def varied(face: Annotated, rng: np.random.Generator) -> Annotated:
+    """The face in other light, and mirrored or not: for a finder left and right are alike.
 
-    import torch
-    from torchvision.models import ResNet50_Weights
+    The mesh of a mirrored face keeps the numbers of its points: only its outline can be used.
+    """
+    gain = np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.04, 3))
+    pixels = np.clip(255 * (face.pixels / 255.0) ** np.exp(rng.normal(0, 0.1)) * gain, 0, 255)
+    pixels = np.rint(pixels + rng.normal(0, 1.5, pixels.shape)).clip(0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        return replace(face, pixels=pixels)
+    last = face.pixels.shape[1] - 1
 
-    url = ResNet50_Weights.IMAGENET1K_V1.url
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
-    try:
-        if not cached.exists():
-            with urllib.request.urlopen(url, timeout=5):
-                pass  # is the server there at all? torch's own download has no time limit
-        weights = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
-    except (urllib.error.URLError, OSError) as error:
-        return None, f"no download: {error}"
-    # fc.* is the classifier: the detector has none.
-    return {k: v for k, v in weights.items() if not k.startswith("fc.")}, ""
+    def mirrored(points: np.ndarray) -> np.ndarray:
+        flipped = points.copy()
+        flipped[..., 0] = last - points[..., 0]
+        return flipped
+
+    box = face.face.box[[2, 1, 0, 3]] * [-1, 1, -1, 1] + [last, 0, last, 0]
+    own = replace(
+        face.face,
+        box=box.astype(np.float32),
+        landmarks=mirrored(face.face.landmarks),
+        mesh=mirrored(face.face.mesh),
+    )
+    clicks = (replace(c, clicked=mirrored(c.clicked), xy=mirrored(c.xy)) for c in face.clicks)
+    doubts = (replace(m, xy=mirrored(m.xy), line=mirrored(m.line)) for m in face.doubts)
+    return replace(
+        face,
+        pixels=np.ascontiguousarray(pixels[:, ::-1]),
+        face=own,
+        skin=np.ascontiguousarray(face.skin[:, ::-1]),
+        clicks=tuple(clicks),
+        doubts=tuple(doubts),
+    )
 
 
-def _target(face: Annotated) -> dict:
-    import torch
+def expected(faces: list[Annotated], model: str) -> str:
+    """What may be hoped for from so many images, in words."""
+    seen = ", ".join(f"{count} {kind}" for kind, count in counts(faces).items())
+    if len(faces) < 50:
+        hope = (
+            "so few settle the scores of a finder that knows marks already (heatmap, or --from); "
+            "from scratch they teach little more than where marks tend to lie"
+        )
+    elif len(faces) < 200:
+        hope = "enough to adjust a network that knows marks; from scratch its finds stay coarse"
+    else:
+        hope = (
+            "as many as the original's authors had (300): enough to adjust a network well, and for "
+            "resnet50 from ImageNet's weights; from scratch it remains few"
+        )
+    return f"{len(faces)} images, {seen}. For {model}: {hope}."
 
-    return {
-        "boxes": torch.from_numpy(face.box)[None],
-        "labels": torch.ones(1, dtype=torch.int64),
-        "keypoints": torch.from_numpy(face.points)[None],
-    }
+
+def checkpoint_of(out: Path) -> Path:
+    """The checkpoint that belongs to weights."""
+    return Path(out).with_suffix(".checkpoint.safetensors")
 
 
-def measure_levels(network, faces: list[Annotated]) -> tuple[tuple[float, ...], float]:
-    """Peak level of each kind that best parts present from absent; share of points found."""
-    peaks = {True: [[] for _ in KINDS], False: [[] for _ in KINDS]}
-    hits = []
-    for face in faces:
-        points, heights = four_points(network, face.crop)
-        if points is None:
-            continue
-        for kind, (point, height) in enumerate(zip(points, heights, strict=True)):
-            present = bool(face.points[kind, 2])
-            peaks[present][kind].append(float(height))
-            if present:
-                reach = 0.05 * (face.box[2] - face.box[0])
-                hits.append(np.hypot(*(point - face.points[kind, :2])) < reach)
-    levels = []
-    for there, absent in zip(peaks[True], peaks[False], strict=True):
-        if not there or not absent:
-            # Nothing to part: all that was seen is on one side of the level.
-            levels.append(min(there) - 1.0 if there else max(absent, default=0.0) + 1.0)
-            continue
-        tried = sorted(there + absent)
-        right = [sum(p >= t for p in there) + sum(p < t for p in absent) for t in tried]
-        levels.append(tried[int(np.argmax(right))])
-    return tuple(levels), float(np.mean(hits)) if hits else 0.0
+def _run_key(faces: list[Annotated], training: Training, key: str) -> str:
+    """Equal exactly where the same steps lead to the same weights; more steps may be asked for."""
+    recipe = {k: v for k, v in asdict(training).items() if k not in ("steps", "save_every")}
+    marks = [(f.name, [(c.kind, c.clicked.round(2).tolist()) for c in f.clicks]) for f in faces]
+    return sha256(json.dumps([recipe, sorted(marks), key]).encode()).hexdigest()
 
 
 def _save_checkpoint(
-    path: Path, network, optimizer, chosen: dict, step: int, training: Training
+    path: Path, network, optimizer, step: int, best: tuple[int, float] | None, key: str
 ) -> None:
     from safetensors.torch import save_file
 
     tensors = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
-    for name, parameter in chosen.items():
-        momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
-        if momentum is not None:
-            tensors[f"momentum.{name}"] = momentum.contiguous()
-    about = {"step": str(step), "training": json.dumps(_recipe(training))}
+    for name, parameter in network.named_parameters():
+        for part, value in optimizer.state.get(parameter, {}).items():
+            if value is not None:
+                tensors[f"optimizer.{part}.{name}"] = value.contiguous()
+    about = {"step": str(step), "best": json.dumps(best), "run": key}
     with whole_file(path) as temporary:
         save_file(tensors, str(temporary), metadata=about)
 
 
-def _recipe(training: Training) -> dict:
-    """What must be the same for a run to go on; more steps may be asked for."""
-    return {k: v for k, v in asdict(training).items() if k not in ("steps", "save_every")}
-
-
-def _resume(path: Path, network, optimizer, chosen: dict, training: Training) -> int:
-    """Load a checkpoint of the same recipe; -> steps done, 0 without one."""
-    from safetensors import safe_open
+def _resume(path: Path, network, optimizer, key: str) -> tuple[int, tuple[int, float] | None]:
+    """Load a checkpoint of the same run; -> steps done and the best, (0, None) without one."""
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     if not path.exists():
-        return 0
-    with safe_open(str(path), "pt") as file:
-        about = file.metadata()
-    if json.loads(about["training"]) != _recipe(training):
-        raise Unusable(f"{path.name} is of a run with other settings: move it away to start anew.")
-    tensors = load_file(str(path))
+        return 0, None
+    try:
+        with safe_open(str(path), "pt") as file:
+            about = file.metadata() or {}
+        tensors = load_file(str(path))
+    except SafetensorError as error:
+        raise Unusable(f"{path} is damaged ({error}): delete it, or use --restart.") from error
+    if about.get("run") != key:
+        raise Unusable(
+            f"{path} is of a run with other settings or annotations: use --restart to start anew, "
+            "another --out, or --from its weights to build on them."
+        )
     network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
-    for name, parameter in chosen.items():
-        if f"momentum.{name}" in tensors:
-            optimizer.state[parameter]["momentum_buffer"] = tensors[f"momentum.{name}"].clone()
-    return int(about["step"])
+    parameters = dict(network.named_parameters())
+    for name in (k for k in tensors if k.startswith("optimizer.")):
+        _, part, owner = name.split(".", 2)
+        # A count of steps is a scalar, which stays on the CPU.
+        value, parameter = tensors[name], parameters[owner]
+        optimizer.state[parameter][part] = value.to(parameter.device) if value.ndim else value
+    best = json.loads(about["best"])
+    return int(about["step"]), best and tuple(best)

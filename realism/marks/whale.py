@@ -157,6 +157,15 @@ def _annotation(value: dict, path: Path, unknown: Counter) -> Annotation:
     return Annotation(name, tuple(kinds), array)
 
 
+def refuse_annotated(folder: Path) -> None:
+    """Raises Unusable where a project would write over a person's annotations."""
+    if any((Path(folder) / name).exists() for name in ("anno", "anno.json", "config.json")):
+        raise Unusable(
+            f"{folder} is a whale-anno project already, whose annotations would be lost: "
+            "give a new folder."
+        )
+
+
 def write_whale(
     folder: Path, project: str, images: list[tuple[Path, tuple[int, int], list[Mark]]]
 ) -> list[str]:

@@ -7,14 +7,10 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
-from realism.marks.mark import Mark
+from realism.marks.mark import COLOURS, Mark
 
 SIDE = 320                                # px, of a thumbnail
 GOOD, BAD = (47, 138, 94), (196, 69, 54)  # sRGB; the badge's shape says the same
-# Colours of the kinds, apart from each other for the colour-blind, too (Okabe and Ito, 2008).
-COLOURS = {
-    "mole": (0, 114, 178), "spot": (230, 159, 0), "acne": (204, 51, 85), "wrinkle": (0, 158, 115)
-}  # fmt: skip
 OFF = (150, 150, 150)
 
 

@@ -23,7 +23,7 @@ from realism.page.told import (
 )
 from realism.page.words import LANGUAGES, Spoken, language_of, text, translated
 from realism.person import NOUNS, create_person, open_person, people
-from realism.settings import EXAMPLES
+from realism.settings import EXAMPLES, HEATMAP
 
 EXAMPLE = EXAMPLES / "people" / "mei"
 
@@ -187,7 +187,8 @@ def _steps(name: str | None, root: Path | None, base: str, language: str) -> str
     entries = person.entries()
     accepted = sum(entry.accepted for entry in entries)
     portraits = sum(len(list(run.glob("*.png"))) for run in person.runs())
-    marks = sum(len(those) for those in person.marks().values())
+    found = (mark for those in person.marks().values() for mark in those)
+    marks = sum(mark.score >= HEATMAP.threshold for mark in found)
     lora = lora_of(person, base)
     steps = [
         (accepted, text(language, "header.photos", accepted=accepted, of=len(entries))),

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
-from realism.marks.mark import Mark
+from realism.marks.atlas import Atlas, next_photo
+from realism.marks.mark import COLOURS, Mark
 from realism.marks.place import Placement, place
 from realism.marks.restore import Source
 from realism.page import drawn
@@ -129,7 +130,7 @@ def table(placements: tuple[Placement, ...], off: frozenset[int], language: str)
         if not one.visible:
             state = whys.get(one.reason, one.reason)
         rows.append(
-            f'<tr><td><i style="background:rgb{drawn.COLOURS[one.mark.kind]}"></i>'
+            f'<tr><td><i style="background:rgb{COLOURS[one.mark.kind]}"></i>'
             f"{escape(kinds[one.mark.kind])}</td><td>{escape(state)}</td>"
             f"<td>{escape(one.photo)}</td><td>{one.sightings}</td></tr>"
         )
@@ -139,3 +140,27 @@ def table(placements: tuple[Placement, ...], off: frozenset[int], language: str)
         f"<details><summary>{title}</summary><div><table><tr>{heads}</tr>{''.join(rows)}"
         "</table></div></details>"
     )
+
+
+def passport(atlas: Atlas, language: str) -> str:
+    """What the passport says: every mark with its sightings, mirrored photos, the next photo."""
+    kinds = words(language)["marks.kinds"]
+    rows = []
+    for entry in atlas.entries:
+        seen = text(language, "marks.seen_in", seen=len(entry.seen_in), of=entry.chances)
+        state = text(language, "marks.on" if entry.on else "marks.once")
+        rows.append(
+            f'<tr><td><i style="background:rgb{COLOURS[entry.mark.kind]}"></i>'
+            f"{escape(kinds[entry.mark.kind])}</td><td>{entry.size:.1f} mm</td>"
+            f"<td>{escape(seen)}</td><td>{escape(state)}</td></tr>"
+        )
+    said = [text(language, "marks.mirrored", photo=name) for name in atlas.mirrored]
+    poor = next_photo(atlas)
+    if poor:
+        regions, advice = words(language)["marks.regions"], words(language)["marks.advice"]
+        parts = ", ".join(regions[name] for name in poor)
+        said.append(text(language, "marks.poor", parts=parts, advice=advice[poor[0]]))
+    else:
+        said.append(text(language, "marks.covered"))
+    lines = "".join(f"<p>{escape(one)}</p>" for one in said)
+    return f"{lines}<div><table>{''.join(rows)}</table></div>"

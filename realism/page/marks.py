@@ -9,21 +9,29 @@ import cv2
 import gradio as gr
 import numpy as np
 
+from realism.card import fidelity_card
 from realism.check import photo_to_photo
+from realism.disk import write_json
 from realism.errors import Unusable
 from realism.faces.face import Face, similarity
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
+from realism.marks.atlas import Atlas, atlas_to_json, build_atlas, draw
 from realism.marks.find import find_marks
 from realism.marks.mark import Mark
+from realism.marks.place import placements_to_json
+from realism.marks.report import person_in
 from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
+from realism.marks.whale import write_whale
 from realism.page import drawn, marked
 from realism.page.told import chosen, line, passing, passing_folder, told
 from realism.page.words import text, translated
 from realism.person import Entry, write_zip
 from realism.photos import open_photo, read_info, save_png
 from realism.provenance import restored_notices
+from realism.settings import ATLAS
 
+LEAST = 0.2       # score from which a finding is kept at all; the slider shows those above its own
 MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 bytes a pixel
 
 
@@ -99,30 +107,45 @@ def on_find(
             found[source.name] = source
         if person:
             person.save_marks(known | {one.name: one.marks for one in found.values()})
-        first = max(found.values(), key=lambda one: len(one.marks)).name
+        first = max(found.values(), key=lambda one: sum(mark.score for mark in one.marks)).name
         thumbs = [drawn.thumbnail(one.pixels, one.face) for one in found.values()]
         yield found, first, thumbs, line(text(language, "marks.placing"))
 
 
 def on_prepare(
-    portrait: str | None, sources: dict[str, Source], method: str, placement: str, language: str
-) -> tuple:
+    portrait: str | None, sources: dict[str, Source], least: float, method: str, placement: str,
+    language: str,
+) -> tuple:  # fmt: skip
     """Place and measure the marks on the portrait: the slow half."""
     if not portrait or not sources:
         return gr.skip(), gr.skip()
     with told(language):
-        laid = lay(Path(portrait), list(sources.values()), method, placement)
+        laid = lay(Path(portrait), surest(sources, least), method, placement)
         seen = sum(one.visible for one in laid.prepared.placements)
         counts = {"seen": seen, "of": len(laid.prepared.placements), "photos": len(sources)}
         return laid, line(text(language, "marks.laid", **counts))
+
+
+def on_rare(laid: Laid | None, sources: dict[str, Source], seen: int) -> list[tuple]:
+    """The marks to begin without: those that fewer than `seen` of the photos show.
+
+    Of fewer than three photos each may be the only one that could show a mark; and what a person
+    placed by hand is meant.
+    """
+    if laid is None or len(sources) < ATLAS.enough_chances:
+        return []
+    return [
+        marked.key_of(one.photo, one.mark)
+        for one in laid.prepared.placements
+        if one.sightings < seen and one.mark.score < 1
+    ]
 
 
 def on_blend(laid: Laid | None, off: list[tuple], *sliders: float) -> tuple | None:
     """Mix the marks in under the sliders: the quick half, before and after."""
     if laid is None:
         return None
-    after = blend(laid.prepared, Sliders(*sliders), laid.off(off))
-    return laid.shown, _quick_png(after)
+    return laid.shown, _quick_png(blended(laid, off, sliders))
 
 
 def on_measure(
@@ -132,26 +155,22 @@ def on_measure(
     """Similarity with the photos before and after, on the photos' own scale."""
     if laid is None:
         return ""
-    photos = [source.face.embedding for source in sources.values()]
-    after = blend(laid.prepared, Sliders(*sliders), laid.off(off))
-    faces = load_engine().find(after)
-    before = max(similarity(laid.face.embedding, photo) for photo in photos)
     with told(language):
-        now = max(similarity(the_face(faces).embedding, photo) for photo in photos)
+        before, now, scale = likeness(laid, blended(laid, off, sliders), sources)
     said = text(language, "marks.alike", before=before, after=now)
-    if len(scale := photo_to_photo(photos)) > 1:
+    if scale:
         said += " " + text(language, "marks.scale", low=min(scale), high=max(scale))
     return line(said)
 
 
 def on_view(
-    sources: dict[str, Source], laid: Laid | None, off: list[tuple], view: str | None,
-    language: str,
+    sources: dict[str, Source], least: float, laid: Laid | None, off: list[tuple],
+    view: str | None, language: str,
 ) -> tuple:  # fmt: skip
     """The photo and the portrait with their marks drawn on, and the list of them."""
     if laid is None or view not in sources:
         return None, None, "", gr.update(visible=False)
-    source, prepared = sources[view], laid.prepared
+    source, prepared = of_score(sources[view], least), laid.prepared
     on = [marked.key_of(source.name, mark) not in off for mark in source.marks]
     photo = marked.picture(source.pixels, source.face, source.marks, on)
     portrait = marked.picture(
@@ -167,14 +186,14 @@ def on_pick(sources: dict[str, Source], event: gr.SelectData) -> tuple:
 
 
 def on_photo(
-    sources: dict[str, Source], laid: Laid | None, off: list[tuple], view: str, click: str,
-    begun: tuple | None, files: list[str] | None, name: str | None, root: Path | None,
+    sources: dict[str, Source], least: float, laid: Laid | None, off: list[tuple], view: str,
+    click: str, begun: tuple | None, files: list[str] | None, name: str | None, root: Path | None,
     language: str, event: gr.SelectData,
 ) -> tuple:  # fmt: skip
-    """A click on the photo: switch a mark, delete one, or add one."""
+    """A click on the photo: switch a mark, delete one, give it another kind, or add one."""
     source = sources[view]
     point = marked.picture_point(event.index, source.pixels, source.face)
-    mark = marked.nearest(source.marks, point, source.face)
+    mark = marked.nearest(of_score(source, least).marks, point, source.face)
     if click == "switch":
         if mark is None or laid is None:
             return gr.skip(), gr.skip(), None
@@ -184,6 +203,9 @@ def on_photo(
     elif click == "wrinkle" and begun is None:
         gr.Info(text(language, "marks.second_click"), title="Realism")
         return gr.skip(), gr.skip(), tuple(point)
+    elif click != "wrinkle" and mark is not None and not len(mark.line):
+        other = replace(mark, kind=click, score=1.0)
+        marks = [other if one is mark else one for one in source.marks]
     else:
         marks = [*source.marks, marked.new_mark(click, point, begun, source.face)]
     sources = sources | {view: replace(source, marks=marks)}
@@ -214,11 +236,30 @@ def on_save(laid: Laid | None, off: list[tuple], language: str, *sliders: float)
         if laid is None:
             raise Unusable(text(language, "marks.nothing"))
         into = passing_folder() / f"{laid.file.stem}-marks.png"
-        return str(_save(laid, off, Sliders(*sliders), into))
+        return str(_save(laid, off, sliders, into))
+
+
+def on_card(
+    laid: Laid | None, sources: dict[str, Source], off: list[tuple], language: str,
+    *sliders: float,
+) -> str:  # fmt: skip
+    """The fidelity card of the portrait as it is now, as PNG."""
+    with told(language):
+        if laid is None:
+            raise Unusable(text(language, "marks.nothing"))
+        after = blended(laid, off, sliders)
+        before, now, scale = likeness(laid, after, sources)
+        placed = placements_to_json(list(laid.prepared.placements))
+        for index in laid.off(off):
+            placed[index] |= {"visible": False, "reason": "switched off"}
+        file = passing_folder() / f"{laid.file.stem}-card.png"
+        shown = laid.prepared.portrait
+        save_png(file, fidelity_card(laid.file.stem, shown, after, placed, (before, now), scale))
+        return str(file)
 
 
 def on_every(
-    laid: Laid | None, sources: dict[str, Source], off: list[tuple], method: str,
+    laid: Laid | None, sources: dict[str, Source], least: float, off: list[tuple], method: str,
     placement: str, name: str | None, root: Path | None, language: str, *sliders: float,
 ) -> Iterator[tuple]:  # fmt: skip
     """Restore the marks on every portrait of the run that this one is from; a zip of them."""
@@ -235,14 +276,55 @@ def on_every(
             said = text(language, "marks.every_said", number=number, of=len(files))
             yield drawn.bar(number / len(files)) + line(said), gr.skip()
             try:
-                one = lay(file, list(sources.values()), method, placement)
+                one = lay(file, surest(sources, least), method, placement)
             except Unusable as reason:
                 skipped.append(f"{file.name}: {translated(str(reason), language)}")
                 continue
-            made.append(_save(one, off, Sliders(*sliders), run / "restored" / file.name))
+            made.append(_save(one, off, sliders, run / "restored" / file.name))
         pack = passing_folder() / f"{person.folder.name}-{run.name}-marks.zip"
         said = text(language, "marks.every_done", made=len(made), of=len(files))
         yield "".join(map(line, [said, *skipped])), str(write_zip(pack, made, run / "restored"))
+
+
+def on_export(sources: dict[str, Source], least: float, language: str) -> str:
+    """The photos with their marks as a whale-anno project, zipped: to correct, and to train on."""
+    with told(language):
+        if not sources:
+            raise Unusable(text(language, "marks.nothing"))
+        into = passing_folder()
+        images = []
+        for source in surest(sources, least):
+            file = into / f"{Path(source.name).stem}.png"
+            save_png(file, source.pixels)
+            height, width = source.pixels.shape[:2]
+            images.append((file, (width, height), source.marks))
+        write_whale(into / "marks", "marks", images)
+        files = [file for file in sorted((into / "marks").rglob("*")) if file.is_file()]
+        return str(write_zip(into / "whale-anno.zip", files, into))
+
+
+def on_passport(
+    sources: dict[str, Source], least: float, files: list[str] | None, name: str | None,
+    root: Path | None, language: str,
+) -> tuple:  # fmt: skip
+    """All marks on one head, in how many photos each is seen, and which photo to take next."""
+    with told(language):
+        if not sources:
+            raise Unusable(text(language, "marks.nothing"))
+        atlas = build_atlas(surest(sources, least))
+        if not files:  # photos dropped here belong to nobody
+            chosen(name, root, language).save_passport(atlas)
+        return draw(atlas), marked.passport(atlas, language), atlas
+
+
+def on_passport_file(atlas: Atlas | None, language: str) -> str:
+    """The passport as JSON, to keep."""
+    with told(language):
+        if atlas is None:
+            raise Unusable(text(language, "marks.no_passport"))
+        file = passing_folder() / "mark-passport.json"
+        write_json(file, atlas_to_json(atlas))
+        return str(file)
 
 
 # Pictures in, pictures out --------------------------------------------------------------------
@@ -250,11 +332,41 @@ def on_every(
 
 def lay(file: Path, sources: list[Source], method: str, placement: str) -> Laid:
     """Read a portrait and lay the photos' marks on it."""
-    pixels = open_photo(file).pixels
-    face = the_face(load_engine().find(pixels))
+    portrait = open_photo(file)
+    pixels = portrait.pixels
+    # Of several faces on it, the person's.
+    face = person_in(portrait, [source.face.embedding for source in sources], load_engine())
     skin = skin_mask(pixels, face)
     prepared = prepare(pixels, face, skin, sources, method, placement)
     return Laid(file, face, skin, prepared, _quick_png(pixels))
+
+
+def blended(laid: Laid, off: list[tuple], sliders: tuple[float, ...]) -> np.ndarray:
+    """The portrait with its marks under the sliders, (H, W, 3) uint8."""
+    return blend(laid.prepared, Sliders(*sliders), laid.off(off))
+
+
+def likeness(
+    laid: Laid, after: np.ndarray, sources: dict[str, Source]
+) -> tuple[float, float, list[float]]:
+    """Largest cosine with any photo before and after, and the photos' own scale ([]: one photo)."""
+    photos = [source.face.embedding for source in sources.values()]
+    now = the_face(load_engine().find(after)).embedding
+    before, then = (
+        max(similarity(one, photo) for photo in photos) for one in (laid.face.embedding, now)
+    )
+    scale = photo_to_photo(photos)
+    return before, then, list(scale) if len(scale) > 1 else []
+
+
+def of_score(source: Source, least: float) -> Source:
+    """A photo with those of its marks that score at least so much."""
+    return replace(source, marks=[mark for mark in source.marks if mark.score >= least])
+
+
+def surest(sources: dict[str, Source], least: float) -> list[Source]:
+    """All photos, likewise."""
+    return [of_score(source, least) for source in sources.values()]
 
 
 def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
@@ -265,12 +377,12 @@ def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
         photo = open_photo(given)
         face = the_face(load_engine().find(photo.pixels))
     skin = skin_mask(photo.pixels, face)
-    found = find_marks(photo.pixels, face, skin) if marks is None else marks
+    found = find_marks(photo.pixels, face, skin, threshold=LEAST) if marks is None else marks
     return Source(photo.name, photo.pixels, face, skin, found)
 
 
-def _save(laid: Laid, off: list[tuple], sliders: Sliders, into: Path) -> Path:
-    pixels = blend(laid.prepared, sliders, laid.off(off))
+def _save(laid: Laid, off: list[tuple], sliders: tuple[float, ...], into: Path) -> Path:
+    pixels = blended(laid, off, sliders)
     info = read_info(laid.file) if laid.file.suffix.lower() == ".png" else {}
     save_png(into, pixels, restored_notices(info, pixels))
     return into

@@ -11,6 +11,7 @@ from realism.page import marks
 from realism.page.told import DEVICE, QUIET, Shared, hand_over, handed
 from realism.page.words import Spoken, text
 from realism.photos import SUFFIXES
+from realism.settings import HEATMAP
 
 CLICKS = ("switch", "delete", *KINDS)
 OTHERS = ("brightness_match", "denoise", "edge_softness")
@@ -51,8 +52,9 @@ def layout(say: Spoken) -> SimpleNamespace:
                 sliders += [_slider(say, name, 1.0, given) for name in OTHERS]
             with gr.Row():
                 save = say(gr.Button, "marks.save", min_width=140)
+                card = say(gr.Button, "marks.card", min_width=140)
                 every = say(gr.Button, "marks.every", min_width=140)
-            saved, pack = handed("marks-saved"), handed("marks-pack")
+            saved, pack, carded = (handed(f"marks-{n}") for n in ("saved", "pack", "card"))
     with gr.Row(visible=False) as editing:
         with gr.Column(min_width=300):
             click = say(gr.Radio, "marks.click", value=CLICKS[0])
@@ -60,6 +62,15 @@ def layout(say: Spoken) -> SimpleNamespace:
                 gr.Image, "marks.photo", format="png", interactive=False, buttons=[],
                 elem_classes="clickable",
             )  # fmt: skip
+            with gr.Row():
+                least = say(
+                    gr.Slider, "marks.least", minimum=marks.LEAST, maximum=1, step=0.05,
+                    value=HEATMAP.threshold, min_width=180, buttons=[],
+                )  # fmt: skip
+                seen = say(
+                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=2,
+                    min_width=180, buttons=[],
+                )  # fmt: skip
             gallery = say(
                 gr.Gallery, "marks.gallery", format="png", columns=6, height="auto",
                 allow_preview=False, interactive=False, buttons=[], object_fit="cover",
@@ -72,15 +83,26 @@ def layout(say: Spoken) -> SimpleNamespace:
                 elem_classes="clickable",
             )  # fmt: skip
             table = gr.HTML(elem_classes="table")
+            with say(gr.Accordion, "marks.passport", open=False):
+                head = gr.Image(format="png", interactive=False, buttons=[], show_label=False)
+                passport = gr.HTML(elem_classes="table")
+                with gr.Row():
+                    make = say(gr.Button, "marks.make_passport", min_width=120)
+                    keep = say(gr.Button, "marks.keep_passport", min_width=120)
+                    export = say(gr.Button, "marks.export", min_width=120)
+            exported, kept = handed("marks-export"), handed("marks-passport")
     return SimpleNamespace(
         needs=needs, portrait=portrait, mine=mine, files=files, restore=restore, stop=stop,
         said=said, placement=placement, method=method, result=result, alike=alike,
         sliders=sliders, save=save, every=every, saved=saved, pack=pack, editing=editing,
-        click=click, photo=photo, gallery=gallery, placed=placed, table=table,
+        card=card, carded=carded,
+        click=click, least=least, seen=seen, export=export, exported=exported, photo=photo,
+        head=head, passport=passport, make=make, keep=keep, kept=kept,
+        gallery=gallery, placed=placed, table=table,
         # Sources by photo name; the portrait with marks laid on; keys of marks switched off;
-        # the photo in view; the first point of a wrinkle.
+        # the photo in view; the first point of a wrinkle; the passport.
         sources=gr.State({}), laid=gr.State(None), off=gr.State([]), view=gr.State(None),
-        begun=gr.State(None),
+        begun=gr.State(None), atlas=gr.State(None),
     )  # fmt: skip
 
 
@@ -104,7 +126,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     }  # fmt: skip
     lay = {
         "fn": marks.on_prepare,
-        "inputs": [w.portrait, w.sources, w.method, w.placement, shared.language],
+        "inputs": [w.portrait, w.sources, w.least, w.method, w.placement, shared.language],
         "outputs": [w.laid, w.said],
         "show_progress": "hidden", "api_visibility": "private", **DEVICE,
     }  # fmt: skip
@@ -112,7 +134,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         "fn": marks.on_blend, "inputs": [w.laid, w.off, *w.sliders], "outputs": w.result, **QUIET
     }  # fmt: skip
     views = {
-        "fn": marks.on_view, "inputs": [w.sources, w.laid, w.off, w.view, shared.language],
+        "fn": marks.on_view, "inputs": [w.sources, w.least, w.laid, w.off, w.view, shared.language],
         "outputs": [w.photo, w.placed, w.table, w.editing], **QUIET,
     }  # fmt: skip
     measure = {
@@ -132,10 +154,15 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         [w.sources, w.view, w.gallery, w.said],
         api_name="find_marks", show_progress="hidden", **DEVICE,
     )  # fmt: skip
+    rare = {
+        "fn": marks.on_rare, "inputs": [w.laid, w.sources, w.seen], "outputs": w.off, **QUIET
+    }  # fmt: skip
     laying = finding.success(**lay)
-    laying.success(**redraw).then(**views).then(**measure).then(**refresh)
-    for choice in (w.method, w.placement):
-        choice.input(**lay).success(**redraw).then(**views).then(**measure)
+    laying.success(**rare).success(**redraw).then(**views).then(**measure).then(**refresh)
+    for changed in (w.method.input, w.placement.input, w.least.release):
+        changed(**lay).success(**redraw).then(**views).then(**measure)
+
+    w.seen.release(**rare).success(**redraw).then(**views).then(**measure)
 
     # While a slider moves only its newest place counts, and only the blend is done again.
     gr.on([slider.input for slider in w.sliders], trigger_mode="always_last", **redraw)
@@ -143,7 +170,8 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
 
     w.gallery.select(marks.on_pick, w.sources, [w.view, w.begun], **QUIET).then(**views)
     w.photo.select(
-        marks.on_photo, [w.sources, w.laid, w.off, w.view, w.click, w.begun, w.files, *who],
+        marks.on_photo,
+        [w.sources, w.least, w.laid, w.off, w.view, w.click, w.begun, w.files, *who],
         [w.sources, w.off, w.begun], **QUIET,
     ).success(**lay).success(**redraw).then(**views).then(**measure)  # fmt: skip
     w.placed.select(marks.on_placed, [w.laid, w.off], w.off, **QUIET).success(**redraw).then(
@@ -157,9 +185,29 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         ),
         w.saved,
     )  # fmt: skip
+    hand_over(
+        w.card.click(
+            marks.on_card, [w.laid, w.sources, w.off, shared.language, *w.sliders], w.carded,
+            **QUIET,
+        ),
+        w.carded,
+    )  # fmt: skip
+    hand_over(
+        w.export.click(
+            marks.on_export, [w.sources, w.least, shared.language], w.exported, **QUIET
+        ),
+        w.exported,
+    )  # fmt: skip
+    w.make.click(
+        marks.on_passport, [w.sources, w.least, w.files, *who], [w.head, w.passport, w.atlas],
+        show_progress_on=w.head, api_visibility="private", **DEVICE,
+    ).then(**refresh)  # fmt: skip
+    hand_over(
+        w.keep.click(marks.on_passport_file, [w.atlas, shared.language], w.kept, **QUIET), w.kept
+    )
     every = w.every.click(
         marks.on_every,
-        [w.laid, w.sources, w.off, w.method, w.placement, *who, *w.sliders],
+        [w.laid, w.sources, w.least, w.off, w.method, w.placement, *who, *w.sliders],
         [w.said, w.pack],
         api_visibility="private", show_progress="hidden", **DEVICE,
     )  # fmt: skip

@@ -1,0 +1,182 @@
+"""How well marks are found, on pictures whose marks are known.
+
+    python -m benchmarks.find                      both sets, the default finder and the Hessian's
+    python -m benchmarks.find --method heatmap --weights W.safetensors --data DIR --found OUT.json
+
+DIR has the form of ../shared/data/marked-people (truth/, marked/, clean/) or of
+../shared/data/face-marks (annotations.json). Both are scored by ../shared/tools/score_marks.py;
+of rendered people it is also told how many moles of a millimetre's radius are found that face the
+camera, and how much is found where nothing is. Times are for one thread of the processor.
+"""
+
+import argparse
+import importlib.util
+import json
+import resource
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.marks import as_mark, seen, views
+from realism.disk import write_json
+from realism.marks.find import find_marks
+from realism.marks.mark import Mark, marks_to_json
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+SCORER = SHARED / "tools" / "score_marks.py"
+DATA = (SHARED / "data" / "face-marks", SHARED / "data" / "marked-people")
+# Below 3 grey levels nobody can see a mark; at a grazing angle hardly.
+LEAST_CONTRAST, LEAST_FACING = 4, 0.3
+FACES_CAMERA = 0.5  # cosine: within 60 degrees
+WANTED = 0.9  # precision at which recall is told
+
+
+def truth_to_score(data: Path) -> list[tuple[Path, dict]]:
+    """Pictures and what the scorer should know of them."""
+    annotated = data / "annotations.json"
+    if annotated.exists():
+        return [(data / entry["image"], entry) for entry in json.loads(annotated.read_text())]
+    entries = []
+    for view in (v for group in views(data).values() for v in group):
+        marks = []
+        for value in view.truth["marks"]:
+            mark = as_mark(value, view.truth)
+            plain = value["contrast"] >= LEAST_CONTRAST and value["facing"] > LEAST_FACING
+            marks.append(
+                {
+                    "kind": mark.kind,
+                    "xy": mark.xy.tolist(),
+                    "radius": mark.radius,
+                    "line": mark.line.tolist(),
+                    "certain": bool(value["visible"] and plain),
+                }
+            )
+        for path, there in ((view.marked, marks), (view.clean, [])):
+            size = view.truth["size"]
+            about = {"size": size, "face_box": [0, 0, *size], "marks": there, "ignore": []}
+            entries.append((path, {"image": f"{path.parent.name}-{path.name}", **about}))
+    return entries
+
+
+def of_people(data: Path, found: dict[str, list[Mark]], threshold: float) -> None:
+    """Print recall of moles at the wanted precision, and false alarms on faces without marks."""
+    outcomes, wanted, radii = [], 0, []
+    for view in (v for group in views(data).values() for v in group):
+        truth = view.truth
+        round_ones = [m for m in truth["marks"] if m["kind"] != "wrinkle"]
+        moles = [
+            m
+            for m in round_ones
+            if m["kind"] == "mole" and m["visible"] and m["radius_mm"] >= 1
+            and m["facing"] > FACES_CAMERA and m["contrast"] >= LEAST_CONTRAST
+        ]  # fmt: skip
+        wanted += len(moles)
+        left = list(moles)
+        marks = [m for m in found[f"marked-{view.marked.name}"] if m.kind != "wrinkle"]
+        for mark in sorted(marks, key=lambda m: -m.score):
+            # A finding on any mark, seen or hidden, is no false alarm.
+            on = [m for m in round_ones if _near(mark, m, truth)]
+            hit = next((m for m in left if m in on), None)
+            if hit is not None:
+                left.remove(hit)
+                outcomes.append((mark.score, True))
+                radii.append(mark.radius / hit["radius_px"])
+            elif not on:
+                outcomes.append((mark.score, False))
+    outcomes.sort(key=lambda o: -o[0])
+    hits = np.cumsum([hit for _, hit in outcomes])
+    precision = hits / np.arange(1, len(hits) + 1)
+    enough = np.flatnonzero(precision >= WANTED)
+    recall, level = (hits[enough[-1]] / wanted, outcomes[enough[-1]][0]) if len(enough) else (0, 1)
+    print(
+        f"moles of 1 mm and more that face the camera: {wanted}; "
+        f"recall {recall:.3f} at precision {WANTED} (threshold {level:.3f}), "
+        f"found radius over true one {np.median(radii):.2f}"
+    )
+    clean = [marks for name, marks in found.items() if name.startswith("clean-")]
+    for least in (threshold, level):
+        alarms = [sum(m.kind != "wrinkle" and m.score >= least for m in marks) for marks in clean]
+        print(f"round false alarms a clean view: {np.mean(alarms):.3f} at threshold {least:.3f}")
+
+
+def _near(mark: Mark, value: dict, truth: dict) -> bool:
+    reach = max(8 * max(truth["size"]) / 1024, value["radius_px"])
+    return bool(np.hypot(*(mark.xy - np.float32(value["xy"]) + 0.5)) <= reach)
+
+
+def figures(data: Path, method: str, weights: Path | None, found_to: Path | None) -> None:
+    """Print a finder's figures on one folder."""
+    spec = importlib.util.spec_from_file_location("score_marks", SCORER)
+    score = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(score)
+    found, truth = {}, []
+    for path, entry in truth_to_score(data):
+        picture = seen(path)
+        truth.append(entry)
+        found[entry["image"]] = find_marks(
+            picture.pixels, picture.face, picture.skin, method, weights, threshold=0.0
+        )
+    print(f"\n{data.name}, {method}")
+    result = score.evaluate(truth, marks_to_json(found.items()))
+    score.show(result)
+    alarms = [
+        sum(m.kind != "wrinkle" and m.score >= 0.5 for m in found[e["image"]])
+        for e in truth
+        if not any(m["kind"] != "wrinkle" and m["certain"] for m in e["marks"])
+    ]
+    print(f"findings a face without marks at threshold 0.5: {np.mean(alarms):.2f}")
+    if (data / "truth").exists():
+        of_people(data, found, threshold=0.5)
+    if found_to:
+        write_json(found_to, marks_to_json(found.items()))
+
+
+def one_face(method: str, weights: Path | None, path: Path, answer) -> None:
+    """Seconds of the second finding on one picture, and the peak of memory, in a new process."""
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    picture = seen(path)
+    spans = []
+    for _ in range(3):
+        start = time.process_time()
+        find_marks(picture.pixels, picture.face, picture.skin, method, weights)
+        spans.append(time.process_time() - start)
+    answer.put((spans, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+
+
+def cost(method: str, weights: Path | None, path: Path) -> None:
+    """Print what finding on one large face takes."""
+    context = get_context("spawn")
+    answer = context.Queue()
+    process = context.Process(target=one_face, args=(method, weights, path, answer))
+    process.start()
+    spans, peak = answer.get()
+    process.join()
+    print(
+        f"\n{method}, one face of 1024 px: {min(spans[1:]):.2f} s of processor "
+        f"({spans[0]:.2f} s the first time), peak of the process {peak:.2f} GB"
+    )
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--data", type=Path, action="append", help="folders; default both")
+    parser.add_argument("--method", action="append", help="finders; default heatmap and dog")
+    parser.add_argument("--weights", type=Path, help="of the finder, other than its own")
+    parser.add_argument("--found", type=Path, help="JSON to write what was found to")
+    options = parser.parse_args()
+    for method in options.method or ("heatmap", "dog"):
+        for data in options.data or DATA:
+            figures(data, method, options.weights, options.found)
+        first = next(iter(truth_to_score((options.data or DATA)[0])))[0]
+        cost(method, options.weights, first)
+
+
+if __name__ == "__main__":
+    main()

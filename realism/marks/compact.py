@@ -1,0 +1,268 @@
+"""A small R-CNN that sees each mark as an object of its own: any number of each kind.
+
+The original's family with what marks need: anchors from 4 px on a pyramid from stride 4, one
+class a kind, one keypoint at the mark's centre, small heads. It looks at the log of the light
+less the skin's own, as the heat-map network does. 4 M parameters; meant for a GPU, works anywhere.
+
+Network: He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature pyramid networks", CVPR 2017;
+group norm instead of batch norm, since batches are small: Wu and He, ECCV 2018.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realism.disk import whole_file
+from realism.errors import Unusable
+from realism.faces.face import Face
+from realism.marks.annotated import Annotated
+from realism.marks.find import View, view_of
+from realism.marks.mark import KINDS, Mark
+from realism.marks.snap import FACE
+from realism.marks.train import Training
+from realism.settings import FINDER
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT = "realism compact r-cnn 1"
+ANCHORS = ((4, 6), (8, 12), (16, 24), (32, 48))  # px, at strides 4, 8, 16 and 32
+AROUND = 1.3  # half a box over a mark's radius: its rim is what tells it from skin
+LEAST_HALF = 2.5  # px
+WRINKLE_HALF = 3.0  # mm; a click on a wrinkle has no size
+CROP = 320  # px of the view; what is learned from at once
+
+
+@dataclass(frozen=True)
+class CompactSettings:
+    """What it takes to build the same network again.
+
+    span       px from ear to ear at which the face is seen
+    channels   of the pyramid
+    """
+
+    span: int = 600
+    channels: int = 64
+
+
+@dataclass(frozen=True, eq=False)
+class CompactFinder:
+    """A network with what is known of it."""
+
+    network: torch.nn.Module
+    settings: CompactSettings
+
+
+def build_compact(settings: CompactSettings):
+    """The network with random weights."""
+    from torch import nn
+    from torchvision.models import resnet18
+    from torchvision.models.detection import KeypointRCNN
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.backbone_utils import BackboneWithFPN
+    from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+    from torchvision.models.detection.keypoint_rcnn import (
+        KeypointRCNNHeads,
+        KeypointRCNNPredictor,
+    )
+
+    width = settings.channels
+    body = resnet18(weights=None, norm_layer=lambda channels: nn.GroupNorm(8, channels))
+    layers = {"layer1": "0", "layer2": "1", "layer3": "2"}
+    return KeypointRCNN(
+        BackboneWithFPN(body, layers, [64, 128, 256], width),
+        image_mean=[0.0] * 3,
+        image_std=[1.0] * 3,
+        rpn_anchor_generator=AnchorGenerator(ANCHORS, ((1.0,),) * len(ANCHORS)),
+        # A box of 5 px that is 1 px off overlaps by half: torchvision's 0.7 would refuse it.
+        rpn_fg_iou_thresh=0.5,
+        rpn_pre_nms_top_n_test=600,
+        rpn_post_nms_top_n_test=300,
+        box_head=TwoMLPHead(width * 49, 128),
+        box_predictor=FastRCNNPredictor(128, len(KINDS) + 1),
+        box_score_thresh=0.02,
+        box_nms_thresh=0.3,
+        box_fg_iou_thresh=0.4,
+        box_bg_iou_thresh=0.4,
+        box_batch_size_per_image=256,
+        keypoint_head=KeypointRCNNHeads(width, (64, 64)),
+        keypoint_predictor=KeypointRCNNPredictor(64, 1),
+        # The view is at its scale already; KeypointRCNN would enlarge it to 640 px.
+        _skip_resize=True,
+    )
+
+
+def save_compact(path: Path, finder: CompactFinder) -> None:
+    """Write the network as safetensors with its settings inside."""
+    from safetensors.torch import save_file
+
+    weights = {k: v.contiguous().cpu() for k, v in finder.network.state_dict().items()}
+    about = {"format": FORMAT, "settings": json.dumps(asdict(finder.settings))}
+    with whole_file(Path(path)) as temporary:
+        save_file(weights, str(temporary), metadata=about)
+
+
+@cache
+def load_compact(path: Path) -> CompactFinder:
+    """Read a network that `save_compact` wrote.
+
+    Raises Unusable for a pickle, or for safetensors of something else.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load_file
+
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise Unusable(
+            f"{path.name}: only .safetensors weights are loaded, since other formats can run code."
+        )
+    if not path.is_file():
+        raise Unusable(f"There are no weights at {path}.")
+    try:
+        with safe_open(str(path), "pt") as file:
+            about = file.metadata() or {}
+        if about.get("format") != FORMAT:
+            raise Unusable(f"{path.name} holds no compact R-CNN of this program.")
+        settings = CompactSettings(**json.loads(about["settings"]))
+        network = build_compact(settings)
+        network.load_state_dict(load_file(str(path)))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise Unusable(f"{path.name} is damaged or of another program ({error}).") from error
+    return CompactFinder(network.eval(), settings)
+
+
+def find_with_compact(
+    finder: CompactFinder,
+    pixels: np.ndarray,
+    face: Face,
+    skin: np.ndarray,
+    threshold: float | None = None,
+) -> list[Mark]:
+    """All marks on the skin of one face, surest first; a wrinkle is one point.
+
+    skin         (H, W) float32 0..1
+    threshold    least score; None is 0.5
+    """
+    import torch
+
+    view = _view(pixels, face, skin, finder.settings)
+    device = next(finder.network.parameters()).device
+    finder.network.eval()
+    with torch.inference_mode():
+        answer = finder.network([_seen(view).to(device)])[0]
+    least = 0.5 if threshold is None else threshold
+    boxes, points = answer["boxes"].cpu().numpy(), answer["keypoints"][:, 0, :2].cpu().numpy()
+    kinds, scores = answer["labels"].cpu().numpy() - 1, answer["scores"].cpu().numpy()
+    marks, last = [], np.array(view.skin.shape[::-1]) - 1
+    for box, point, kind, score in zip(boxes, points, kinds, scores, strict=True):
+        # torchvision's pixels reach from 0 to 1, ours lie around their centres.
+        x, y = point - 0.5
+        column, row = np.clip(np.rint([x, y]), 0, last).astype(int)
+        if score < least or view.skin[row, column] < 0.5:
+            continue
+        radius = float(np.mean(box[2:] - box[:2]) / (2 * AROUND * view.scale))
+        xy = view.to_picture(np.array([[x, y]]))[0].astype(np.float32)
+        marks.append(Mark(KINDS[kind], xy, radius, float(score)))
+    return sorted(marks, key=lambda mark: -mark.score)
+
+
+def _view(pixels: np.ndarray, face: Face, skin: np.ndarray, settings: CompactSettings) -> View:
+    return view_of(pixels, face, skin, replace(FINDER, span=settings.span))
+
+
+def _seen(view: View):
+    """What the network sees of a view, (3, h, w)."""
+    import torch
+
+    from realism.marks.heatmap import normalised
+
+    return torch.from_numpy(np.ascontiguousarray(normalised(view.log_light, view.skin)))
+
+
+class CompactLearner:
+    """See `train.Learner`."""
+
+    def __init__(self, settings: CompactSettings, network, note: str, taught: bool = False) -> None:
+        self.settings, self.network, self.note, self.taught = settings, network, note, taught
+
+    def optimizer(self, training: Training):
+        """AdamW: from random weights SGD needs a warm-up and many more steps."""
+        import torch
+
+        return torch.optim.AdamW(
+            self.network.parameters(), training.learning_rate, weight_decay=training.weight_decay
+        )
+
+    def loss(self, faces: list[Annotated]):
+        """Sum of the R-CNN's five losses on a crop of each face, half of them around a mark."""
+        device = next(self.network.parameters()).device
+        images, targets = zip(*map(self._crop, faces), strict=True)
+        targets = [{k: v.to(device) for k, v in target.items()} for target in targets]
+        return sum(self.network([image.to(device) for image in images], list(targets)).values())
+
+    def _crop(self, face: Annotated):
+        """Part of a face's view, and what is there. Chance comes from torch's generator."""
+        import torch
+
+        view = _view(face.pixels, face.face, face.skin, self.settings)
+        boxes, points, labels = boxes_of(face, view)
+        image = _seen(view)
+        rows, columns = image.shape[1:]
+        around = torch.rand(4).numpy()
+        middle = around[:2] * [columns, rows]
+        if len(points) and around[2] < 0.5:
+            middle = points[int(around[3] * len(points))] + (around[:2] - 0.5) * CROP / 2
+        high = np.maximum([columns - CROP, rows - CROP], 0)
+        x0, y0 = np.clip(middle - CROP / 2, 0, high).astype(int)
+        image = image[:, y0 : y0 + CROP, x0 : x0 + CROP]
+        end = [x0 + image.shape[2], y0 + image.shape[1]]
+        inside = ((points > [x0, y0]) & (points < end)).all(1)
+        keypoints = np.concatenate([points - [x0, y0], np.ones((len(points), 1))], 1)
+        return image, {
+            "boxes": torch.from_numpy((boxes - [x0, y0, x0, y0])[inside].astype(np.float32)),
+            "labels": torch.from_numpy(labels[inside]),
+            "keypoints": torch.from_numpy(keypoints[inside, None].astype(np.float32)),
+        }
+
+    def settle(self, faces: list[Annotated]) -> None:
+        """Nothing: its scores are chances as they are."""
+
+    def find_all(self, faces: list[Annotated]) -> list[list[Mark]]:
+        """All findings, whatever their score."""
+        finder = CompactFinder(self.network, self.settings)
+        return [find_with_compact(finder, f.pixels, f.face, f.skin, 0.0) for f in faces]
+
+    def save(self, path: Path) -> None:
+        """Weights for `find_with_compact`."""
+        save_compact(path, CompactFinder(self.network, self.settings))
+
+
+def boxes_of(face: Annotated, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes (n, 4) and centres (n, 2) of the marks in px of a view, and labels (n,) from 1."""
+    # torchvision's pixels reach from 0 to 1, ours lie around their centres.
+    points = [(click.xy - view.origin + 0.5) * view.scale for click in face.clicks]
+    halves = [
+        WRINKLE_HALF * view.scale * face.span / FACE
+        if click.kind == "wrinkle"
+        else max(LEAST_HALF, AROUND * click.radius * view.scale)
+        for click in face.clicks
+    ]
+    labels = [KINDS.index(click.kind) + 1 for click in face.clicks]
+    at, half = np.reshape(points, (-1, 2)), np.reshape(halves, (-1, 1))
+    return np.concatenate([at - half, at + half], 1), at, np.array(labels, np.int64)
+
+
+def start_compact(span: int = 600, weights: Path | None = None) -> CompactLearner:
+    """A learner from `weights`, else from random ones."""
+    if weights is not None:
+        # Not the cached one: it is trained on, and another caller must not get it.
+        finder = load_compact.__wrapped__(Path(weights))
+        return CompactLearner(finder.settings, finder.network, Path(weights).name, True)
+    settings = CompactSettings(span)
+    return CompactLearner(settings, build_compact(settings), "random weights")

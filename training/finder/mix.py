@@ -1,0 +1,175 @@
+"""Fit how the network's answers join with the Hessian's (`realism/marks/decode.py`).
+
+Whole faces of held-out people are painted in the held-out manner, and renders with marks are added
+that no painter had a hand in: on painted marks alone the network is trusted too much. A logistic
+regression says of each candidate how likely it is a mark, another its kind, a third how likely a
+line is a wrinkle.
+
+    python -m training.finder.mix --faces work/finder --people ../shared/data/marked-people \\
+        --net work/finder-net/best.safetensors --out realism/marks/weights/heatmap.safetensors
+"""
+
+import argparse
+import copy
+import json
+import os
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from benchmarks.find import truth_to_score
+from benchmarks.marks import seen
+from realism.faces.face import Face, Pose
+from realism.faces.mesh import box_of, landmarks68
+from realism.faces.skin import skin_mask
+from realism.marks.decode import Courses, Rounds, evidence_of
+from realism.marks.heatmap import ROUND, load_heatmap, read_about, save_heatmap
+from realism.marks.mark import Mark, mark_from_json
+from training.finder.paint import HELD_OUT, Painted, load_faces, paint
+
+REACH = 6.0  # px: a finding so near a mark, or within its radius, is that mark
+LINE_REACH = 6.0  # px
+FACES = 24
+
+
+def face_of(sample: Painted) -> Face:
+    """A face as an engine would give it."""
+    return Face(
+        box_of(sample.mesh), landmarks68(sample.mesh), sample.mesh, Pose(0, 0, 0), np.zeros(1), 1.0
+    )
+
+
+def judged_rounds(found: Rounds, marks: list[Mark], unsure: list[Mark]) -> np.ndarray:
+    """For each candidate the index into ROUND of the mark it is on, -1 none, -2 not to be judged.
+
+    Of several on one mark the surest by the network counts, and the others are left out.
+    """
+    answer = np.full(len(found.xy), -1)
+    for list_of, value in ((unsure, -2), (marks, 0)):
+        for mark in (m for m in list_of if m.kind != "wrinkle"):
+            near = np.linalg.norm(found.xy - mark.xy, axis=1) < max(REACH, mark.radius)
+            if value == 0 and near.any():
+                best = np.flatnonzero(near)[found.evidence[near, 1].argmax()]
+                answer[near] = -2
+                answer[best] = ROUND.index(mark.kind)
+            elif value < 0:
+                answer[near] = -2
+    return answer
+
+
+def judged_courses(
+    found: Courses, marks: list[Mark], unsure: list[Mark]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The share of each path that lies on a wrinkle, and its length that is to be judged."""
+    shares, lengths = [], []
+    true, maybe = (
+        np.concatenate([np.zeros((0, 2)), *(_dense(m.line) for m in ms if m.kind == "wrinkle")])
+        for ms in (marks, unsure)
+    )
+    for path in found.paths:
+        points = found.view.to_picture(path.points[::4])
+        on, perhaps = (_near(points, line) for line in (true, maybe))
+        counted = on | ~perhaps
+        shares.append(on[counted].mean() if counted.any() else 0.0)
+        lengths.append(4.0 * counted.sum())
+    return np.array(shares), np.array(lengths)
+
+
+def _dense(line: np.ndarray) -> np.ndarray:
+    steps = [np.linspace(a, b, 5)[:-1] for a, b in pairwise(line)]
+    return np.concatenate([*steps, line[-1:]])
+
+
+def _near(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    if not len(line):
+        return np.zeros(len(points), bool)
+    return np.linalg.norm(points[:, None] - line[None], axis=2).min(1) < LINE_REACH
+
+
+def fit(
+    inputs: np.ndarray, wanted: np.ndarray, ridge: float, weight: np.ndarray | None = None
+) -> torch.Tensor:
+    """Logistic regression by LBFGS, with a ridge beside the mean of the losses.
+
+    inputs    (n, k);  wanted    (n,) share 0..1, or (n,) int of classes
+    ->        (k,) or (classes, k) float32
+    """
+    x, y = torch.tensor(inputs, dtype=torch.float64), torch.tensor(wanted)
+    w = torch.ones(len(y)) if weight is None else torch.tensor(weight)
+    classes = y.dtype == torch.int64
+    mix = torch.zeros((3, x.shape[1]) if classes else x.shape[1], dtype=torch.float64)
+    mix.requires_grad_(True)
+    optimizer = torch.optim.LBFGS([mix], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        out = x @ mix.mT if classes else x @ mix
+        if classes:
+            each = F.cross_entropy(out, y, reduction="none")
+        else:
+            each = F.binary_cross_entropy_with_logits(out, y.double(), reduction="none")
+        total = (each * w).sum() / w.sum() + ridge * mix.square().sum()
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    return mix.detach().float()
+
+
+def painted(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
+    """Pixels, face, marks and unsure marks of held-out people in the held-out manner."""
+    rng, faces = np.random.default_rng(11), load_faces(folder, held_out=True)
+    for _ in range(FACES):
+        sample = paint(rng, faces, HELD_OUT, None)
+        yield sample.pixels, face_of(sample), sample.marks, sample.unsure
+
+
+def rendered(data: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
+    """The same of a folder like marked-people, clean twins too."""
+    for path, entry in truth_to_score(data):
+        picture, marks = seen(path), {True: [], False: []}
+        for value in entry["marks"]:
+            marks[value["certain"]].append(mark_from_json(value))
+        yield picture.pixels, picture.face, marks[True], marks[False]
+
+
+def main() -> None:
+    """Paint, look, fit, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--faces", type=Path, required=True, help="folder of crops.py")
+    parser.add_argument("--people", type=Path, required=True, help="folder like marked-people")
+    parser.add_argument("--net", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    net = copy.deepcopy(load_heatmap(options.net))
+    rounds, kinds, lines = [], [], []
+    for pixels, face, marks, unsure in chain(painted(options.faces), rendered(options.people)):
+        # The mask of a picture in use: without what was painted over the skin.
+        found, courses = evidence_of(net, pixels, face, skin_mask(pixels, face))
+        answer = judged_rounds(found, marks, unsure)
+        rounds.append((found.evidence[answer > -2], (answer[answer > -2] >= 0).astype(float)))
+        kinds.append((found.kind_evidence[answer >= 0], answer[answer >= 0]))
+        lines.append((courses.evidence, *judged_courses(courses, marks, unsure)))
+    x, y = map(np.concatenate, zip(*rounds, strict=True))
+    kx, ky = map(np.concatenate, zip(*kinds, strict=True))
+    lx, ly, lw = map(np.concatenate, zip(*lines, strict=True))
+    # Marks are few among candidates: their mean loss is small, and so must the ridge be.
+    net.mix_round.copy_(fit(x, y, 1e-5))
+    net.mix_kind.copy_(fit(kx, ky.astype(np.int64), 1e-2))
+    net.mix_line.copy_(fit(lx, ly, 1e-4, lw))
+    right = (kx @ net.mix_kind.numpy().T).argmax(1) == ky
+    print(f"{len(y)} candidates, {int(y.sum())} marks, kinds right {right.mean():.2f}")
+    for name in ("mix_round", "mix_kind", "mix_line"):
+        print(name, json.dumps(np.round(getattr(net, name).numpy(), 3).tolist()))
+    save_heatmap(options.out, net, read_about(options.net))
+
+
+if __name__ == "__main__":
+    main()

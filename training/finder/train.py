@@ -1,0 +1,289 @@
+"""Train the default finder of marks on painted faces.
+
+Samples go into a pool that turns over slowly and each step takes most of its batch from there, so
+that painting, by processes of its own where there are cores for them, does not hold up the network.
+The weights are averaged over steps, and those are kept that do best on other people, painted in
+another manner.
+
+    python -m training.finder.train --faces work/finder --out work/finder-net --minutes 60
+
+Run it again to go on: the state is saved every three minutes. `best.safetensors` in `--out` is what
+ships. bf16 autocast is 2.8 times as fast as float32 on a CPU with AMX.
+"""
+
+import argparse
+import copy
+import json
+import math
+import os
+import queue
+import time
+from collections import deque
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import multiprocessing
+
+from realism.disk import whole_file
+from realism.marks.heatmap import (
+    HEAT,
+    LINE,
+    HeatmapNet,
+    Targets,
+    heatmap_loss,
+    normalised,
+    save_heatmap,
+    stack,
+    targets,
+)
+from training.finder.paint import HELD_OUT, Faces, Painted, load_faces, paint
+
+SIDE = 256  # px of a sample
+POOL = 2000  # samples kept
+FEWEST = 96  # samples before the first step
+BATCH = 12
+FRESH = 3  # newest samples in each batch
+LEARNING_RATE = 2e-3
+STEADY = 0.5  # share of the time before the learning rate falls, along a cosine
+JUDGED = 120  # samples of the held-out painter
+SAVE_EVERY = 180  # seconds
+
+
+def painter(folder: Path, seed: int, samples) -> None:
+    """Paint for as long as the process that started this one lives."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    rng, faces, parent = np.random.default_rng(seed), load_faces(folder), os.getppid()
+    sample = paint(rng, faces, side=SIDE)
+    while os.getppid() == parent:
+        try:
+            samples.put(sample, timeout=5)
+        except queue.Full:
+            continue
+        sample = paint(rng, faces, side=SIDE)
+
+
+def example(sample: Painted) -> tuple[np.ndarray, Targets]:
+    """What the network sees of a sample and should answer."""
+    log_light = np.log(sample.pixels.astype(np.float32) + 6)
+    inputs = normalised(log_light, sample.skin).astype(np.float32)
+    return inputs, targets(sample.marks, sample.skin.shape, sample.unsure)
+
+
+def batch_of(rng: np.random.Generator, samples: list[Painted]) -> tuple[torch.Tensor, Targets]:
+    """Inputs and targets of some samples, mirrored, brightened and tinted at random."""
+    inputs, wanted = [], []
+    for sample in samples:
+        x, target = example(sample)
+        x = torch.from_numpy(x + rng.normal(0, 0.2) + rng.normal(0, 0.1, (3, 1, 1)))
+        if rng.random() < 0.5:
+            x = x.flip(-1)
+            target = Targets(*(value.flip(-1) for value in vars(target).values()))
+        inputs.append(x.float())
+        wanted.append(target)
+    return torch.stack(inputs).contiguous(memory_format=torch.channels_last), stack(wanted)
+
+
+def answers(net: HeatmapNet, samples: list[Painted]) -> np.ndarray:
+    """The network's maps (n, 6, h/2, w/2) of some samples, heat and line as chances."""
+    net.eval()
+    found = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for start in range(0, len(samples), BATCH):
+            inputs = [example(s)[0] for s in samples[start : start + BATCH]]
+            maps = net(torch.from_numpy(np.stack(inputs))).float()
+            maps[:, HEAT], maps[:, LINE] = maps[:, HEAT].sigmoid(), maps[:, LINE].sigmoid()
+            found.append(maps.numpy())
+    return np.concatenate(found)
+
+
+def judge(net: HeatmapNet, samples: list[Painted]) -> dict[str, float]:
+    """Average precision of round marks, share of their kinds, best F1 of lines by pixels."""
+    scores, right, wanted, kinds = [], [], 0, []
+    on, on_weight, line = [], [], []
+    for sample, maps in zip(samples, answers(net, samples), strict=True):
+        target = targets(sample.marks, sample.skin.shape, sample.unsure)
+        heat = maps[0]
+        top = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > 0.02)
+        top &= sample.skin[::2, ::2] > 0.5
+        true = [np.array(p) for p in np.argwhere(target.heat.numpy() == 1)]
+        wanted += len(true)
+        for place in sorted(np.argwhere(top), key=lambda p: -heat[tuple(p)]):
+            gaps = [np.hypot(*(place - t)) for t in true]
+            hit = bool(gaps) and min(gaps) <= 3
+            if hit:
+                centre = tuple(true.pop(int(np.argmin(gaps))))
+                kinds.append(maps[(slice(1, 4), *place)].argmax() == int(target.kind[centre]))
+            elif target.heat_weight[tuple(place)] == 0:
+                continue
+            scores.append(heat[tuple(place)])
+            right.append(hit)
+        on.append(target.line.numpy().ravel())
+        on_weight.append((target.line_weight.numpy() * (sample.skin[::2, ::2] > 0.5)).ravel())
+        line.append(maps[5].ravel())
+    hits = np.cumsum(np.array(right)[np.argsort(-np.array(scores))])
+    precision = hits / np.arange(1, len(hits) + 1)
+    recall_steps = np.diff(hits, prepend=0) / max(wanted, 1)
+    on, on_weight, line = (np.concatenate(values) for values in (on, on_weight, line))
+    best = 0.0
+    for level in np.linspace(0.1, 0.9, 17):
+        found = (line > level) * on_weight
+        best = max(best, 2 * (found * on).sum() / max((found + on * on_weight).sum(), 1))
+    return {
+        "ap": float((precision * recall_steps).sum()),
+        "kinds": float(np.mean(kinds)) if kinds else 0.0,
+        "lines": float(best),
+    }
+
+
+class Painting:
+    """Where samples come from: a pool that turns over slowly, and the newest of it.
+
+    With `painters` they are processes of their own; without, `more` paints itself.
+    """
+
+    def __init__(self, folder: Path, painters: int, rng: np.random.Generator) -> None:
+        self.rng, self.pool, self.newest = rng, [], deque(maxlen=FRESH)
+        self.faces = None if painters else load_faces(folder)
+        context = multiprocessing.get_context("spawn")
+        self.samples = context.Queue(64)
+        self.workers = [
+            context.Process(
+                target=painter, args=(folder, int(rng.integers(2**31)), self.samples), daemon=True
+            )
+            for _ in range(painters)
+        ]
+        for worker in self.workers:
+            worker.start()
+
+    def more(self) -> None:
+        """Take up what was painted since, or paint a little; at first wait for FEWEST."""
+        missing = max(FEWEST - len(self.pool), 0)
+        if self.faces is not None:
+            fresh = [paint(self.rng, self.faces, side=SIDE) for _ in range(max(missing, FRESH))]
+        else:
+            fresh = []
+            while len(fresh) < missing or not self.samples.empty():
+                fresh.append(self.samples.get())
+        for sample in fresh:
+            self.newest.append(sample)
+            if len(self.pool) < POOL:
+                self.pool.append(sample)
+            else:
+                self.pool[self.rng.integers(POOL)] = sample
+
+    def batch(self) -> list[Painted]:
+        """Samples for a step: a quarter of them the newest, so that variety is used at once."""
+        newest = list(self.newest)
+        old = self.rng.integers(0, len(self.pool), BATCH - len(newest))
+        return [self.pool[i] for i in old] + newest
+
+    def end(self) -> None:
+        """End the painters."""
+        for worker in self.workers:
+            worker.terminate()
+
+
+def train(folder: Path, out: Path, minutes: float, painters: int, seed: int) -> None:
+    """Train for so many minutes in all, over however many runs."""
+    held_out: Faces = load_faces(folder, held_out=True)
+    judging = np.random.default_rng(7)
+    judged = [paint(judging, held_out, HELD_OUT, SIDE) for _ in range(JUDGED)]
+    net = HeatmapNet().to(memory_format=torch.channels_last)
+    average = copy.deepcopy(net)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
+    learners = {"net": net, "average": average, "optimizer": optimizer}
+    step, before, best, state = 0, 0.0, 0.0, out / "state.pt"
+    if state.exists():
+        kept = torch.load(state, weights_only=True)
+        for name, learner in learners.items():
+            learner.load_state_dict(kept[name])
+        step, before, best = kept["step"], kept["elapsed"], kept["best"]
+        print(f"goes on at step {step}, {before / 60:.1f} min, best {best:.3f}", flush=True)
+    # Another stretch of the run sees other samples.
+    rng = np.random.default_rng([seed, step])
+    painting, losses = Painting(folder, painters, rng), {}
+    began = saved = time.monotonic()
+    elapsed = before
+    while elapsed < minutes * 60:
+        painting.more()
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step, elapsed / (minutes * 60))
+        inputs, wanted = batch_of(rng, painting.batch())
+        net.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            output = net(inputs)
+        parts = heatmap_loss(output, wanted)
+        optimizer.zero_grad()
+        sum(parts.values()).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        step += 1
+        _follow(average, net, min(0.998, step / (step + 20)))
+        for name, value in parts.items():
+            losses[name] = 0.97 * losses.get(name, value.item()) + 0.03 * value.item()
+        now = time.monotonic()
+        elapsed = before + now - began
+        if step % 50 == 0:
+            print(f"{step:6d}  {elapsed / 60:5.1f} min  {_told(losses)}", flush=True)
+        if now - saved > SAVE_EVERY or elapsed >= minutes * 60:
+            figures = judge(average, judged)
+            score = figures["ap"] + figures["lines"]
+            print(f"{step:6d}  held out: {_told(figures)}{'  best' * (score > best)}", flush=True)
+            about = {"step": step, "minutes": round(elapsed / 60, 1), "held out": figures}
+            if score > best:
+                best = score
+                save_heatmap(out / "best.safetensors", average, about)
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps({**about, "losses": losses}) + "\n")
+            states = {name: learner.state_dict() for name, learner in learners.items()}
+            with whole_file(state) as temporary:
+                torch.save({**states, "step": step, "elapsed": elapsed, "best": best}, temporary)
+            saved = time.monotonic()
+    painting.end()
+
+
+def rate_at(step: int, share: float) -> float:
+    """The learning rate: a warm-up, steady for half of the time, then down along a cosine."""
+    falling = max(0.0, share - STEADY) / (1 - STEADY)
+    warm = min(1, (step + 1) / 100)
+    return LEARNING_RATE * warm * (0.5 + 0.5 * math.cos(math.pi * falling)) + 1e-5
+
+
+def _told(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in values.items())
+
+
+def _follow(average: HeatmapNet, net: HeatmapNet, decay: float) -> None:
+    """Move the averaged weights towards the trained ones."""
+    with torch.no_grad():
+        for mean, value in zip(
+            average.state_dict().values(), net.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+def main() -> None:
+    """Train or go on training."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--faces", type=Path, required=True, help="folder of crops.py")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument(
+        "--painters", type=int, default=1, help="processes that paint; 0: this one does"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    train(options.faces, options.out, options.minutes, options.painters, options.seed)
+
+
+if __name__ == "__main__":
+    main()
