@@ -146,7 +146,8 @@ def one_face(method: str, weights: Path | None, path: Path, answer) -> None:
         start = time.process_time()
         find_marks(picture.pixels, picture.face, picture.skin, method, weights)
         spans.append(time.process_time() - start)
-    answer.put((spans, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    answer.put((spans, peak, max(picture.pixels.shape)))
 
 
 def cost(method: str, weights: Path | None, path: Path) -> None:
@@ -155,10 +156,10 @@ def cost(method: str, weights: Path | None, path: Path) -> None:
     answer = context.Queue()
     process = context.Process(target=one_face, args=(method, weights, path, answer))
     process.start()
-    spans, peak = answer.get()
+    spans, peak, size = answer.get()
     process.join()
     print(
-        f"\n{method}, one face of 1024 px: {min(spans[1:]):.2f} s of processor "
+        f"\n{method}, one face of {size} px: {min(spans[1:]):.2f} s of processor "
         f"({spans[0]:.2f} s the first time), peak of the process {peak:.2f} GB"
     )
 
