@@ -38,6 +38,7 @@ from realism.stages import FACES, find_stage1, finetune_faces, finetune_person, 
 NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
 SEED = 1  # of the first portrait: a demo is repeatable
+GUIDANCE = 1.5  # more burns out the skin of the pocket base
 RESTORED = 4  # of the best portraits
 LEAST_SIGHTINGS = 2  # of a mark on the photos: one alone may be a speck or a strand of hair
 SLIDERS = Sliders(wrinkle=0.5)  # the folds were seen on other expressions than the portraits'
@@ -151,7 +152,7 @@ def _portraits(base: Base, person: Person, run: Path) -> Iterator[str]:
     lora = Adapter(person.adapter(base.name))
     seeds = range(SEED, SEED + PORTRAITS.count)
     made = portraits(
-        base, prompt, preset.negative_prompt, seeds, PORTRAITS.steps, adapter=lora
+        base, prompt, preset.negative_prompt, seeds, PORTRAITS.steps, GUIDANCE, adapter=lora
     )
     for number, portrait in enumerate(made, 1):
         save_portrait(portrait, person.portrait_file(run, number, portrait.seed))
