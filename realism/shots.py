@@ -34,7 +34,9 @@ CORNERS = (61, 291)  # of the mouth
 EYE_CORNERS = (33, 263)  # outer
 MIDLINE = (10, 152)  # top of the forehead, chin
 
-SKIN = "close-up of skin"  # caption of skin at the photo's own resolution
+# Caption of skin at the photo's own resolution. No word of it names a framing: pocket then mixes
+# the two up, and portraits from near became skin.
+SKIN = "skin"
 
 
 @dataclass(frozen=True, eq=False)
