@@ -421,6 +421,16 @@ def test_findings_go_to_whale_anno_and_come_back(found, tmp_path):
     assert sum(len(one.kinds) for one in back.annotations) == count > 0
 
 
+def test_the_run_of_a_portrait_is_found_from_the_copy_that_the_page_has(home, tmp_path):
+    person = create_person("Ada", True)
+    run = person.new_run()
+    shutil.copy(MEI[0], run / "01-seed1.png")
+    shutil.copy(MEI[0], tmp_path / "01-seed1.png")
+    assert marks.run_of(person, tmp_path / "01-seed1.png") == run
+    shutil.copy(MEI[1], tmp_path / "01-seed1.png")
+    assert marks.run_of(person, tmp_path / "01-seed1.png") is None
+
+
 def test_the_saved_portrait_says_that_marks_of_photographs_are_in_it(found):
     _, _, laid, _ = found
     file = Path(marks.on_save(laid, [], "en", *FULL))

@@ -26,7 +26,7 @@ from realism.marks.whale import write_whale
 from realism.page import drawn, marked
 from realism.page.told import chosen, line, passing, passing_folder, told
 from realism.page.words import text, translated
-from realism.person import Entry, write_zip
+from realism.person import Entry, Person, write_zip
 from realism.photos import open_photo, read_info, save_png
 from realism.provenance import restored_notices
 from realism.settings import ATLAS
@@ -267,8 +267,8 @@ def on_every(
         if laid is None:
             raise Unusable(text(language, "marks.nothing"))
         person = chosen(name, root, language)
-        run = laid.file.parent
-        if run not in person.runs():
+        run = run_of(person, laid.file)
+        if run is None:
             raise Unusable(text(language, "marks.no_run"))
         made, skipped = [], []
         files = sorted(run.glob("*.png"))
@@ -339,6 +339,15 @@ def lay(file: Path, sources: list[Source], method: str, placement: str) -> Laid:
     skin = skin_mask(pixels, face)
     prepared = prepare(pixels, face, skin, sources, method, placement)
     return Laid(file, face, skin, prepared, _quick_png(pixels))
+
+
+def run_of(person: Person, portrait: Path) -> Path | None:
+    """The run that a portrait is from: Gradio hands over a copy, of the same name and bytes."""
+    for run in person.runs():
+        own = run / portrait.name
+        if own.exists() and own.read_bytes() == portrait.read_bytes():
+            return run
+    return None
 
 
 def blended(laid: Laid, off: list[tuple], sliders: tuple[float, ...]) -> np.ndarray:
