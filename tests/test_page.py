@@ -423,7 +423,7 @@ def test_findings_go_to_whale_anno_and_come_back(found, tmp_path):
 
 def test_the_run_of_a_portrait_is_found_from_the_copy_that_the_page_has(home, tmp_path):
     person = create_person("Ada", True)
-    run = person.new_run()
+    (run := person.new_run()).mkdir(parents=True)
     shutil.copy(MEI[0], run / "01-seed1.png")
     shutil.copy(MEI[0], tmp_path / "01-seed1.png")
     assert marks.run_of(person, tmp_path / "01-seed1.png") == run
