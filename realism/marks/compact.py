@@ -10,7 +10,6 @@ group norm instead of batch norm, since batches are small: Wu and He, ECCV 2018.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -18,13 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realism.disk import whole_file
-from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.marks.annotated import Annotated
 from realism.marks.find import View, view_of
 from realism.marks.mark import KINDS, Mark
 from realism.marks.snap import FACE
+from realism.marks.stored import about_network, save_network, whole
 from realism.marks.train import Training
 from realism.settings import FINDER
 
@@ -100,12 +98,7 @@ def build_compact(settings: CompactSettings):
 
 def save_compact(path: Path, finder: CompactFinder) -> None:
     """Write the network as safetensors with its settings inside."""
-    from safetensors.torch import save_file
-
-    weights = {k: v.contiguous().cpu() for k, v in finder.network.state_dict().items()}
-    about = {"format": FORMAT, "settings": json.dumps(asdict(finder.settings))}
-    with whole_file(Path(path)) as temporary:
-        save_file(weights, str(temporary), metadata=about)
+    save_network(path, finder.network.state_dict(), FORMAT, settings=asdict(finder.settings))
 
 
 @cache
@@ -114,26 +107,14 @@ def load_compact(path: Path) -> CompactFinder:
 
     Raises Unusable for a pickle, or for safetensors of something else.
     """
-    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise Unusable(
-            f"{path.name}: only .safetensors weights are loaded, since other formats can run code."
-        )
-    if not path.is_file():
-        raise Unusable(f"There are no weights at {path}.")
-    try:
-        with safe_open(str(path), "pt") as file:
-            about = file.metadata() or {}
-        if about.get("format") != FORMAT:
-            raise Unusable(f"{path.name} holds no compact R-CNN of this program.")
-        settings = CompactSettings(**json.loads(about["settings"]))
+    about = about_network(path, FORMAT, "compact R-CNN")
+    with whole(path):
+        settings = CompactSettings(**about["settings"])
         network = build_compact(settings)
         network.load_state_dict(load_file(str(path)))
-    except (SafetensorError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise Unusable(f"{path.name} is damaged or of another program ({error}).") from error
     return CompactFinder(network.eval(), settings)
 
 

@@ -21,7 +21,6 @@ loss: Milletari et al., "V-Net", 3DV 2016.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -33,11 +32,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from realism.disk import whole_file
-from realism.errors import Unusable
 from realism.marks.mark import KINDS, Mark
+from realism.marks.stored import about_network, save_network, whole
 
-FORMAT = "realism heat map 1"
+FORMAT, NAME = "realism heat map 1", "heat-map finder"
 STRIDE = 2
 DEEPEST = 32  # the input's sides are padded to a multiple of it
 ROUND = KINDS[:3]
@@ -245,15 +243,11 @@ def heatmap_loss(
 
 def save_heatmap(path: Path, net: HeatmapNet, about: dict | None = None) -> None:
     """Write the network as safetensors in float16, with `about` (plain JSON values) inside."""
-    from safetensors.torch import save_file
-
     weights = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        name: value.half() if value.is_floating_point() else value
         for name, value in net.state_dict().items()
     }
-    known = {"format": FORMAT, "widths": json.dumps(net.widths), "about": json.dumps(about or {})}
-    with whole_file(Path(path)) as temporary:
-        save_file(weights, str(temporary), metadata=known)
+    save_network(path, weights, FORMAT, widths=net.widths, about=about or {})
 
 
 @cache
@@ -264,34 +258,14 @@ def load_heatmap(path: Path) -> HeatmapNet:
     """
     from safetensors.torch import load_file
 
-    known = _metadata(Path(path))
-    try:
-        net = HeatmapNet(tuple(json.loads(known["widths"])))
+    path = Path(path)
+    known = about_network(path, FORMAT, NAME)
+    with whole(path):
+        net = HeatmapNet(tuple(known["widths"]))
         net.load_state_dict(load_file(str(path)))
-    except (RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise Unusable(f"{Path(path).name} is damaged or of another program ({error}).") from error
     return net.eval().requires_grad_(False)
 
 
 def read_about(path: Path) -> dict:
     """What `save_heatmap` was told about the network."""
-    return json.loads(_metadata(Path(path)).get("about", "{}"))
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix != ".safetensors":
-        raise Unusable(
-            f"{path.name}: only .safetensors weights are loaded, since other formats can run code."
-        )
-    if not path.is_file():
-        raise Unusable(f"There are no weights at {path}.")
-    try:
-        with safe_open(str(path), "pt") as file:
-            known = file.metadata() or {}
-    except SafetensorError as error:
-        raise Unusable(f"{path.name} is damaged or of another program ({error}).") from error
-    if known.get("format") != FORMAT:
-        raise Unusable(f"{path.name} holds no heat-map finder of this program.")
-    return known
+    return about_network(Path(path), FORMAT, NAME).get("about", {})

@@ -10,7 +10,6 @@ Network: torchvision's `keypointrcnn_resnet50_fpn` (He et al., "Mask R-CNN", ICC
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -18,10 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realism.disk import whole_file
-from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.marks.mark import KINDS, Mark
+from realism.marks.stored import about_network, save_network, whole
 
 if TYPE_CHECKING:
     import torch
@@ -90,12 +88,7 @@ def _freeze_batch_norm(module) -> None:
 
 def save_keypoints(path: Path, finder: KeypointFinder) -> None:
     """Write the network as safetensors with its settings inside."""
-    from safetensors.torch import save_file
-
-    weights = {k: v.contiguous().cpu() for k, v in finder.network.state_dict().items()}
-    about = {"format": FORMAT, "settings": json.dumps(asdict(finder.settings))}
-    with whole_file(Path(path)) as temporary:
-        save_file(weights, str(temporary), metadata=about)
+    save_network(path, finder.network.state_dict(), FORMAT, settings=asdict(finder.settings))
 
 
 @cache
@@ -104,31 +97,18 @@ def load_keypoints(path: Path) -> KeypointFinder:
 
     Raises Unusable for a pickle, or for safetensors of something else.
     """
-    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
     path = Path(path)
-    if path.suffix != ".safetensors":
-        raise Unusable(
-            f"{path.name}: only .safetensors weights are loaded, since other formats can run code."
-        )
-    if not path.is_file():
-        raise Unusable(f"There are no weights at {path}.")
-    try:
-        with safe_open(str(path), "pt") as file:
-            about = file.metadata() or {}
-        if about.get("format") != FORMAT:
-            raise Unusable(f"{path.name} holds no keypoint R-CNN of this program.")
-        values = json.loads(about["settings"])
+    values = about_network(path, FORMAT, "keypoint R-CNN")
+    with whole(path):
+        values = values["settings"]
         settings = KeypointSettings(
             values["backbone"], int(values["min_size"]), tuple(map(float, values["levels"]))
         )
         network = build_keypoints(settings)
         network.load_state_dict(load_file(str(path)))
-    except (SafetensorError, RuntimeError, KeyError, json.JSONDecodeError) as error:
-        raise Unusable(f"{path.name} is damaged or of another program ({error}).") from error
-    network.eval()
-    return KeypointFinder(network, settings)
+    return KeypointFinder(network.eval(), settings)
 
 
 def face_crop(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
