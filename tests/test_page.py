@@ -251,7 +251,7 @@ def test_a_photo_without_a_face_cannot_be_accepted_and_the_page_says_why(home, e
 def test_every_tab_says_what_it_needs_from_the_one_before(home):
     create_person("Ada", True)
     assert "no accepted photos" in finetune.on_show("Ada", None, "en", "pocket")
-    assert "no accepted photos" in portraits.on_show("Ada", None, "en", "pocket")[0]
+    assert "no accepted photos" in portraits.on_show("Ada", None, "en", "pocket")
     assert "no accepted photos" in marks.on_show("Ada", None, "en")[0]
     assert "photos" in photos.on_show(None, None, "en", {})[0]
     with pytest.raises(gr.Error, match="no photos yet"):
@@ -267,7 +267,7 @@ def test_every_tab_says_what_it_needs_from_the_one_before(home):
 def test_a_fine_tune_shows_its_steps_and_portraits_follow_ranked(settled, tiny_sd, monkeypatch):
     monkeypatch.setenv("REALISM_HOME", str(settled))
     base = str(tiny_sd)
-    assert "no LoRA" in portraits.on_show("mei", settled, "en", base)[0]
+    assert "no LoRA" in portraits.on_show("mei", settled, "en", base)
     settings = (2, 1e-4, 3, 1e-4, 4, 2, False)
     said = list(finetune.on_finetune("mei", settled, "en", base, True, "", *settings, False))
     assert any("step 1 of 3" in str(one[0]) for one in said)
@@ -275,7 +275,7 @@ def test_a_fine_tune_shows_its_steps_and_portraits_follow_ranked(settled, tiny_s
     assert any(isinstance(one[2], list) and len(one[2]) == 4 for one in said), "previews"
     file = Path(finetune.on_download("last", "mei", settled, "en", base))
     assert file.name == "mei-last.safetensors" and file.stat().st_size > 1000
-    assert portraits.on_show("mei", settled, "en", base)[0] == ""
+    assert portraits.on_show("mei", settled, "en", base) == ""
 
     walk = portraits.on_make(
         "mei", settled, "en", base, "photo of {person}", "", 2, "7", 4, 2, "best", None, 1.0, None,
@@ -288,6 +288,12 @@ def test_a_fine_tune_shows_its_steps_and_portraits_follow_ranked(settled, tiny_s
     assert "seed" in about[2] and Path(about[3]).exists()
     assert Path(portraits.on_zip(run["value"], "mei", settled, "en")).stat().st_size > 1000
     assert "Portraits: 2" in header.on_show("mei", settled, base, "en")
+    # Who comes back sees the newest run; who is busy keeps what is on the screen.
+    arrived, gallery, again, *_ = portraits.on_arrive("", "mei", settled, "en")
+    assert arrived["value"] == run["value"] in arrived["choices"]
+    assert len(gallery) == 2 and [one.rank for one in again] == [1, 2]
+    busy, kept, *_ = portraits.on_arrive("Portrait 1 of 2", "mei", settled, "en")
+    assert "value" not in busy and kept == gr.skip()
 
 
 # Marks ----------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     """
     who = [shared.person, shared.root, shared.language]
     show = {
-        "fn": on_show, "inputs": [*who, shared.base], "outputs": [w.needs, w.run], **QUIET
+        "fn": on_show, "inputs": [*who, shared.base], "outputs": w.needs, **QUIET
     }  # fmt: skip
     arrive = {
         "fn": on_arrive, "inputs": [w.said, *who],
@@ -137,7 +137,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     shared.tabs.select(**show).then(**arrive)
     shared.language.change(**show).then(**opened)
     shared.person.change(
-        on_leave, None, [w.gallery, w.ranked, w.said, w.detail, w.run], **QUIET
+        on_leave, None, [w.gallery, w.ranked, w.said, w.detail], **QUIET
     ).then(**show).then(**arrive)
     shared.language.change(on_language, shared.language, w.preset, **QUIET)
     w.preset.input(on_style, w.preset, [w.prompt, w.negative], **QUIET)
@@ -156,7 +156,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     making.then(**refresh)
     w.stop.click(
         on_stop, shared.language, w.said, cancels=[loading, making], **QUIET
-    ).then(**show).then(**refresh)
+    ).then(**show).then(**arrive).then(**refresh)
     w.run.input(**opened)
     hand_over(w.zipped.click(on_zip, [w.run, *who], w.pack, **QUIET), w.pack)
     w.gallery.select(
@@ -167,10 +167,10 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     )
 
 
-def on_show(name: str | None, root: Path | None, language: str, base: str) -> tuple:
-    """What is missing before portraits can be made, and the runs there are."""
+def on_show(name: str | None, root: Path | None, language: str, base: str) -> str:
+    """What is missing before portraits can be made."""
     if not name:
-        return line(text(language, "header.nobody")), gr.update(choices=[], value=None)
+        return line(text(language, "header.nobody"))
     with told(language):
         person = chosen(name, root, language)
         needs = ""
@@ -178,24 +178,30 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> tu
             needs = text(language, "portraits.needs_photos", name=person.name)
         elif not lora_of(person, base):
             needs = text(language, "portraits.needs_lora", name=person.name)
-        return line(needs), gr.update(choices=_runs(person))
+        return line(needs)
 
 
 def on_arrive(said: str, name: str | None, root: Path | None, language: str) -> tuple:
-    """The newest run, where nothing is shown or being made yet."""
-    if said or not name:
-        return (gr.skip(),) * 5
+    """The runs there are, and the newest, where nothing is shown or being made yet."""
+    # Choices and choice in one update: Gradio refuses a value that is not among the choices, and
+    # events of page and person may overtake one another.
+    rest = (gr.skip(),) * 4
+    if not name:
+        return gr.update(choices=[], value=None), *rest
     with told(language):
         person = chosen(name, root, language)
+        if said:
+            return gr.update(choices=_runs(person)), *rest
         runs = [run for run in person.runs() if any(run.glob("*.png"))]
         if not runs or not any(entry.accepted for entry in person.entries()):
-            return (gr.skip(),) * 5
-        return runs[0].name, *_shown(person, runs[0], language)
+            return gr.update(choices=_runs(person), value=None), *rest
+        shown = _shown(person, runs[0], language)
+        return gr.update(choices=_runs(person), value=runs[0].name), *shown
 
 
 def on_leave() -> tuple:
     """Another person is shown: what was made of the last one leaves the screen."""
-    return [], [], "", gr.update(visible=False), gr.update(choices=[], value=None)
+    return [], [], "", gr.update(visible=False)
 
 
 def on_language(language: str):
