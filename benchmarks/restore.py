@@ -39,9 +39,19 @@ from realism.faces.face import similarity
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
 from realism.marks.mark import Mark
+from realism.marks.patch import Ground
 from realism.marks.ratio import without
 from realism.marks.report import restore_portrait, source_of
-from realism.marks.restore import Prepared, Sliders, Source, blend, lay, locate, prepare
+from realism.marks.restore import (
+    Prepared,
+    Sliders,
+    Source,
+    blend,
+    grounds_of,
+    lay,
+    locate,
+    prepare,
+)
 from realism.photos import open_photo, to_linear
 
 WAYS = {
@@ -122,9 +132,9 @@ def cases(data: Path) -> Iterator[Case]:
 def prepared_for(case: Case, method: str, placement: str, true_place: bool) -> Prepared:
     """The marks laid as a user gets them, or each exactly where the truth has it."""
     base = case.base
-    given = (base.pixels, base.face, base.skin, case.sources)
     if not true_place:
-        return prepare(*given, method, placement)
+        return prepare(base.pixels, base.face, base.skin, case.sources, method, placement)
+    given = (Ground(base.pixels, base.face, base.skin), grounds_of(case.sources), case.sources)
     ids = {}
     for photo, source in zip(case.photos, case.sources, strict=True):
         ids |= {id(mark): name for mark, name in zip(source.marks, photo.marks(), strict=True)}
@@ -442,7 +452,8 @@ def _with_marks(base: Seen, sources: list[Source], count: int) -> list[Source]:
     step, turn = 0.06 * base.face.width, 0
     while True:
         photos = [replace(s, marks=m) for s, m in zip(sources, given, strict=True)]
-        placed = locate(base.pixels, base.face, base.skin, photos)
+        own = Ground(base.pixels, base.face, base.skin)
+        placed = locate(own, grounds_of(photos), photos)
         seen_there = [spot for spot in placed if spot.visible]
         if len(seen_there) >= count:
             keep = {id(spot.mark) for spot in seen_there[:count]}

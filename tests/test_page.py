@@ -437,6 +437,26 @@ def test_the_run_of_a_portrait_is_found_from_the_copy_that_the_page_has(home, tm
     assert marks.run_of(person, tmp_path / "01-seed1.png") is None
 
 
+def test_a_whole_run_is_restored_and_says_which_portrait_shows_no_face(found, home, tmp_path):
+    sources, _, _, _ = found
+    person = create_person("Ada", True)
+    run = person.new_run()
+    save_png(run / "01-seed1.png", open_photo(MEI[7]).pixels)
+    save_png(run / "02-seed2.png", np.full((256, 256, 3), 120, np.uint8))
+    shutil.copy(run / "01-seed1.png", tmp_path / "01-seed1.png")  # as the page has it
+    laid = marks.lay(tmp_path / "01-seed1.png", marks.surest(sources, 0.5), "ratio", "head")
+    first = marks.marked.key_of(laid.prepared.placements[0].photo, laid.prepared.placements[0].mark)
+    every = (laid, sources, 0.5, 2, [first], "ratio", "head", "Ada", None, "en", *FULL)
+    said, pack = last(marks.on_every(*every))
+    assert "1 of 2 portraits" in said and "02-seed2.png: " in said and "no face" in said
+    with zipfile.ZipFile(pack) as restored:
+        assert restored.namelist() == ["01-seed1.png"]
+        own = open_photo(restored.read("01-seed1.png"), "own").pixels
+    # What was switched off here is off there, and the rest is put back.
+    assert (own == marks.blended(laid, [first], FULL)).all()
+    assert (own != laid.prepared.portrait).any()
+
+
 def test_the_saved_portrait_says_that_marks_of_photographs_are_in_it(found):
     _, _, laid, _ = found
     file = Path(marks.on_save(laid, [], "en", *FULL))

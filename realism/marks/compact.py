@@ -101,8 +101,7 @@ def save_compact(path: Path, finder: CompactFinder) -> None:
     save_network(path, finder.network.state_dict(), FORMAT, settings=asdict(finder.settings))
 
 
-@cache
-def load_compact(path: Path) -> CompactFinder:
+def read_compact(path: Path) -> CompactFinder:
     """Read a network that `save_compact` wrote.
 
     Raises Unusable for a pickle, or for safetensors of something else.
@@ -116,6 +115,9 @@ def load_compact(path: Path) -> CompactFinder:
         network = build_compact(settings)
         network.load_state_dict(load_file(str(path)))
     return CompactFinder(network.eval(), settings)
+
+
+load_compact = cache(read_compact)  # for those who only look with it
 
 
 def find_with_compact(
@@ -242,8 +244,7 @@ def boxes_of(face: Annotated, view: View) -> tuple[np.ndarray, np.ndarray, np.nd
 def start_compact(span: int = 600, weights: Path | None = None) -> CompactLearner:
     """A learner from `weights`, else from random ones."""
     if weights is not None:
-        # Not the cached one: it is trained on, and another caller must not get it.
-        finder = load_compact.__wrapped__(Path(weights))
+        finder = read_compact(Path(weights))
         return CompactLearner(finder.settings, finder.network, Path(weights).name, True)
     settings = CompactSettings(span)
     return CompactLearner(settings, build_compact(settings), "random weights")

@@ -16,6 +16,7 @@ import torch
 
 from realism.faces.face import Face
 from realism.marks.find import (
+    MARK_SIZE,
     View,
     colour_dips,
     dip_places,
@@ -30,8 +31,6 @@ from realism.marks.lines import Path, as_wrinkle, paths_of
 from realism.marks.mark import Mark
 from realism.marks.surface import canvas
 from realism.settings import FINDER, HEATMAP, LINES
-
-MARK_SIZE = 1.4  # radius of a disc over the scale at which its dip is deepest: the root of two
 
 
 @dataclass(frozen=True, eq=False)

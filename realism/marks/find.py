@@ -25,6 +25,7 @@ from realism.marks.mark import Mark
 from realism.marks.surface import canvas
 from realism.settings import FINDER, HEATMAP, Finder
 
+MARK_SIZE = 1.4  # radius of a disc over the scale at which its dip is deepest: the root of two
 METHODS = ("heatmap", "dog", "keypoint-rcnn", "compact")
 # The heat-map finder's own, from painted marks: `training/finder`.
 WEIGHTS = Path(__file__).parent / "weights" / "heatmap.safetensors"
@@ -180,9 +181,10 @@ def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
     sigma = dips.sigma[ys, xs]
     colours = colour_dips(view.log_light, xs, ys, sigma)
     centres = view.to_picture(np.stack([xs, ys], 1))
+    radii = MARK_SIZE * sigma / view.scale
     return [
-        Mark(kind_of(dip), centre.astype(np.float32), float(1.4 * size / view.scale), float(score))
-        for centre, dip, size, score in zip(centres, colours, sigma, scores, strict=True)
+        Mark(kind_of(dip), centre.astype(np.float32), float(radius), float(score))
+        for centre, dip, radius, score in zip(centres, colours, radii, scores, strict=True)
     ]
 
 

@@ -250,8 +250,7 @@ def save_heatmap(path: Path, net: HeatmapNet, about: dict | None = None) -> None
     save_network(path, weights, FORMAT, widths=net.widths, about=about or {})
 
 
-@cache
-def load_heatmap(path: Path) -> HeatmapNet:
+def read_heatmap(path: Path) -> HeatmapNet:
     """The network that `save_heatmap` wrote, float32, to be used and not trained.
 
     Raises Unusable for a pickle, or for safetensors of something else.
@@ -264,6 +263,9 @@ def load_heatmap(path: Path) -> HeatmapNet:
         net = HeatmapNet(tuple(known["widths"]))
         net.load_state_dict(load_file(str(path)))
     return net.eval().requires_grad_(False)
+
+
+load_heatmap = cache(read_heatmap)  # for those who only look with it
 
 
 def read_about(path: Path) -> dict:

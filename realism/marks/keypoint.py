@@ -91,8 +91,7 @@ def save_keypoints(path: Path, finder: KeypointFinder) -> None:
     save_network(path, finder.network.state_dict(), FORMAT, settings=asdict(finder.settings))
 
 
-@cache
-def load_keypoints(path: Path) -> KeypointFinder:
+def read_keypoints(path: Path) -> KeypointFinder:
     """Read a network that `save_keypoints` wrote.
 
     Raises Unusable for a pickle, or for safetensors of something else.
@@ -109,6 +108,9 @@ def load_keypoints(path: Path) -> KeypointFinder:
         network = build_keypoints(settings)
         network.load_state_dict(load_file(str(path)))
     return KeypointFinder(network.eval(), settings)
+
+
+load_keypoints = cache(read_keypoints)  # for those who only look with it
 
 
 def face_crop(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -172,11 +172,7 @@ def _doubts(face: Annotated, once: bool) -> tuple[Mark, ...]:
 
 def start_heatmap(weights: Path | None = None) -> HeatmapLearner:
     """A learner from `weights`, else from those that come with the program."""
-    from realism.marks.heatmap import HeatmapNet, load_heatmap
+    from realism.marks.heatmap import read_heatmap
 
-    given = Path(weights) if weights is not None else find.WEIGHTS
-    if weights is None and not given.is_file():
-        return HeatmapLearner(HeatmapNet(), "random weights", False)
-    # Not the cached one: it is trained on, and another caller must not get it.
-    network = load_heatmap.__wrapped__(given).requires_grad_(True)
-    return HeatmapLearner(network, given.name, True)
+    given = Path(weights or find.WEIGHTS)
+    return HeatmapLearner(read_heatmap(given).requires_grad_(True), given.name, True)

@@ -17,8 +17,8 @@ from realism.marks.keypoint import (
     build_keypoints,
     face_crop,
     four_points,
-    load_keypoints,
     marks_of,
+    read_keypoints,
     save_keypoints,
 )  # fmt: skip
 from realism.marks.mark import KINDS, Mark
@@ -88,8 +88,7 @@ def start_keypoints(
     backbone    "scratch" does not look for ImageNet's
     """
     if weights is not None:
-        # Not the cached one: it is trained on, and another caller must not get it.
-        finder = load_keypoints.__wrapped__(Path(weights))
+        finder = read_keypoints(Path(weights))
         return KeypointLearner(finder.settings, finder.network, Path(weights).name, True)
     given, why_not = (None, "as asked") if backbone == "scratch" else imagenet_backbone()
     settings = KeypointSettings("scratch" if given is None else "imagenet", min_size)

@@ -36,11 +36,13 @@ class Restored:
     report: dict
 
 
-def source_of(photo: Photo, face: Face, marks: list[Mark] | None = None) -> Source:
-    """A photo ready to take marks from; `marks` None: they are found here."""
+def source_of(
+    photo: Photo, face: Face, marks: list[Mark] | None = None, threshold: float | None = None
+) -> Source:
+    """A photo ready to take marks from; `marks` None: they are found here, from `threshold` on."""
     skin = skin_mask(photo.pixels, face)
     if marks is None:
-        marks = find_marks(photo.pixels, face, skin)
+        marks = find_marks(photo.pixels, face, skin, threshold=threshold)
     return Source(photo.name, photo.pixels, face, skin, marks)
 
 

@@ -27,10 +27,9 @@ from realism.marks.patch import (
     round_patch,
 )
 from realism.marks.place import Placement, merge, place
-from realism.marks.ratio import DARKEST, log_light
+from realism.marks.ratio import DARKEST
 from realism.marks.register import register
 from realism.marks.relief import carried, light_of
-from realism.marks.surface import canvas
 from realism.photos import to_linear, to_srgb
 from realism.settings import RATIO
 
@@ -113,37 +112,45 @@ def prepare(
     """
     if method not in METHODS:
         raise Unusable(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
-    placed = locate(portrait, face, skin, sources, placement)
-    return lay(portrait, face, skin, sources, placed, method)
+    own = Ground(portrait, face, skin)
+    photos = grounds_of(sources)
+    placed = locate(own, photos, sources, placement)
+    return lay(own, photos, sources, placed, method)
+
+
+def grounds_of(sources: list[Source]) -> dict[str, Ground]:
+    """The photos as marks are measured in them, by name."""
+    return {source.name: Ground(source.pixels, source.face, source.skin) for source in sources}
 
 
 def locate(
-    portrait: np.ndarray,
-    face: Face,
-    skin: np.ndarray,
-    sources: list[Source],
-    placement: str = "head",
+    own: Ground, photos: dict[str, Ground], sources: list[Source], placement: str = "head"
 ) -> list[Placement]:
-    """Where every mark of the photos goes in the portrait; arguments as of `prepare`."""
-    skin = canvas(portrait, skin, face)
+    """Where every mark of the photos goes in the portrait.
+
+    own       the portrait;  photos    of `grounds_of`
+    """
     heads, shifts = [None] * len(sources), [None] * len(sources)
     if placement == "head" and sources:
-        heads = _heads(portrait, face, sources)
+        heads = _heads(own, sources)
         shifts = [
-            register(source.pixels, here, portrait, there) if source.marks else None
+            register(source.pixels, here, own.pixels, there) if source.marks else None
             for source, (here, there) in zip(sources, heads, strict=True)
         ]
     own_light = None
     placed = []
     for source, pair, shift in zip(sources, heads, shifts, strict=True):
-        spots = place(source.marks, source.name, source.face, face, skin, placement, pair, shift)
+        spots = place(
+            source.marks, source.name, source.face, own.face, own.wide, placement, pair, shift
+        )  # fmt: skip
         if pair is not None and any(len(mark.line) for mark in source.marks):
             if own_light is None:
-                own_light = light_of(log_light(portrait) @ GREY, skin, pair[1])
-            lights = light_of(log_light(source.pixels) @ GREY, source.skin, pair[0]), own_light
+                own_light = light_of(own.light @ GREY, own.wide, pair[1])
+            grey = photos[source.name].light @ GREY
+            lights = light_of(grey, source.skin, pair[0]), own_light
             spots = [_under(spot, pair, lights) for spot in spots]
         placed += spots
-    return merge(placed, face) if len(sources) > 1 else placed
+    return merge(placed, own.face) if len(sources) > 1 else placed
 
 
 def _under(
@@ -157,40 +164,38 @@ def _under(
 
 
 def lay(
-    portrait: np.ndarray,
-    face: Face,
-    skin: np.ndarray,
+    own: Ground,
+    photos: dict[str, Ground],
     sources: list[Source],
     placed: list[Placement],
     method: str = "ratio",
 ) -> Prepared:
     """Measure the marks in their photos and lay them at their places in the portrait.
 
+    own       the portrait;  photos    of `grounds_of`
     placed    of `locate`; those that are not visible are kept, and not laid
     """
-    own = Ground(portrait, face, skin)
-    grounds = {s.name: Ground(s.pixels, s.face, s.skin) for s in sources}
-    photos = {s.name: (grounds[s.name], s.marks) for s in sources}
+    marked = {source.name: (photos[source.name], source.marks) for source in sources}
     patches, told = [], list(placed)
     for index, spot in enumerate(placed):
         if not spot.visible:
             continue
         if method == "paste":
-            patch = paste_patch(index, spot, grounds[spot.photo].pixels, own.wide)
+            patch = paste_patch(index, spot, photos[spot.photo].pixels, own.wide)
         elif len(spot.mark.line) > 1:
-            patch = fold_patch(index, spot, grounds[spot.photo], own)
+            patch = fold_patch(index, spot, photos[spot.photo], own)
         else:
-            patch = round_patch(index, spot, photos, own)
+            patch = round_patch(index, spot, marked, own)
         if patch is not None:
             patches.append(patch)
         else:
             told[index] = replace(spot, visible=False, reason="too little skin around it")
-    return Prepared(portrait, tuple(told), tuple(patches), method)
+    return Prepared(own.pixels, tuple(told), tuple(patches), method)
 
 
-def _heads(portrait: np.ndarray, face: Face, sources: list[Source]) -> list[tuple[Head, Head]]:
+def _heads(own: Ground, sources: list[Source]) -> list[tuple[Head, Head]]:
     """For each photo its head and the portrait's, all fitted together: it is one person."""
-    pictures = [(portrait, face), *((source.pixels, source.face) for source in sources)]
+    pictures = [(own.pixels, own.face), *((source.pixels, source.face) for source in sources)]
     fitted = fit_person([(steady_mesh(p, f.mesh), p.shape[:2]) for p, f in pictures])
     return [(head, fitted[0]) for head in fitted[1:]]
 

@@ -10,14 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from realism.disk import whole_file
 from realism.marks.evaluate import Judged, kind_curve, round_curve
-from realism.marks.mark import KINDS
+from realism.marks.mark import COLOURS, KINDS
 
 INK, QUIET, PAPER = "#1c1b1a", "#77736d", "#faf8f5"
-# Apart from each other for the colour-blind, too (Okabe and Ito, 2008).
-COLOURS = {
-    "mole": "#0072b2", "spot": "#e69f00", "acne": "#cc3355", "wrinkle": "#009e73",
-    "round": "#b8b3ab",
-}  # fmt: skip
+TOGETHER = "#b8b3ab"  # all round marks
 HIT, MISS, FALSE = "#1d9e63", "#3a6cff", "#ff5a36"  # and of different shapes
 SIDE, MOST, COLUMNS = 460, 12, 4  # px of a face; faces on a sheet; in a row
 
@@ -45,12 +41,11 @@ def save_plot(path: Path, judged: list[Judged]) -> None:
     for name, one in curves.items():
         if not one.marks:
             continue
+        colour = COLOURS.get(name, TOGETHER)
         if len(one.recall):
             points = [at(r, p) for r, p in zip(one.recall, one.precision, strict=True)]
-            draw.line(
-                [at(0, one.precision[0]), *points], COLOURS[name], 6 if name == "round" else 3
-            )
-        draw.line([(700, row + 11), (730, row + 11)], COLOURS[name], 4)
+            draw.line([at(0, one.precision[0]), *points], colour, 6 if name == "round" else 3)
+        draw.line([(700, row + 11), (730, row + 11)], colour, 4)
         draw.text((740, row), f"{name}, AP {one.ap:.2f}", INK, font)
         draw.text((740, row + 22), f"{one.marks} marks", QUIET, ImageFont.load_default(15))
         row += 56

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.marks.find import blob_response
+from realism.marks.find import MARK_SIZE, blob_response
 
 SIDE = 4.0  # px per mm at which dips are looked for: a mole of 1 mm is 8 px wide
 SIGMAS = (1.5, 2.1, 3.0, 4.2, 6.0, 8.5)  # px there; radii of 0.5 to 3 mm
@@ -72,7 +72,7 @@ def snap(pixels: np.ndarray, kind: str, clicked: np.ndarray, span: float) -> Cli
     row, column = np.unravel_index(np.where(peak, response * nearness, -1).argmax(), peak.shape)
     if not peak[row, column] or response[row, column] < LEAST:
         return unknown
-    radius = 1.4 * float(sigma[row, column]) / scale
+    radius = MARK_SIZE * float(sigma[row, column]) / scale
     return Click(kind, clicked, places[row, column].astype(np.float32), radius, True)
 
 

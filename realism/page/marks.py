@@ -17,10 +17,9 @@ from realism.faces.face import Face, similarity
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
 from realism.marks.atlas import Atlas, atlas_to_json, build_atlas, draw
-from realism.marks.find import find_marks
 from realism.marks.mark import Mark
 from realism.marks.place import placements_to_json
-from realism.marks.report import person_in
+from realism.marks.report import person_in, source_of
 from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
 from realism.marks.whale import write_whale
 from realism.page import drawn, marked
@@ -259,8 +258,9 @@ def on_card(
 
 
 def on_every(
-    laid: Laid | None, sources: dict[str, Source], least: float, off: list[tuple], method: str,
-    placement: str, name: str | None, root: Path | None, language: str, *sliders: float,
+    laid: Laid | None, sources: dict[str, Source], least: float, seen: int, off: list[tuple],
+    method: str, placement: str, name: str | None, root: Path | None, language: str,
+    *sliders: float,
 ) -> Iterator[tuple]:  # fmt: skip
     """Restore the marks on every portrait of the run that this one is from; a zip of them."""
     with told(language):
@@ -270,6 +270,8 @@ def on_every(
         run = run_of(person, laid.file)
         if run is None:
             raise Unusable(text(language, "marks.no_run"))
+        # A mark's best view, by which it is named, may be another on another portrait.
+        wanted = set(on_rare(laid, sources, seen)) - set(map(tuple, off))
         made, skipped = [], []
         files = sorted(run.glob("*.png"))
         for number, file in enumerate(files, 1):
@@ -280,7 +282,8 @@ def on_every(
             except Unusable as reason:
                 skipped.append(f"{file.name}: {translated(str(reason), language)}")
                 continue
-            made.append(_save(one, off, sliders, run / "restored" / file.name))
+            without = {*map(tuple, off), *on_rare(one, sources, seen)} - wanted
+            made.append(_save(one, [*without], sliders, run / "restored" / file.name))
         pack = passing_folder() / f"{person.folder.name}-{run.name}-marks.zip"
         said = text(language, "marks.every_done", made=len(made), of=len(files))
         yield "".join(map(line, [said, *skipped])), str(write_zip(pack, made, run / "restored"))
@@ -385,9 +388,7 @@ def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
     else:
         photo = open_photo(given)
         face = the_face(load_engine().find(photo.pixels))
-    skin = skin_mask(photo.pixels, face)
-    found = find_marks(photo.pixels, face, skin, threshold=LEAST) if marks is None else marks
-    return Source(photo.name, photo.pixels, face, skin, found)
+    return source_of(photo, face, marks, LEAST)
 
 
 def _save(laid: Laid, off: list[tuple], sliders: tuple[float, ...], into: Path) -> Path:

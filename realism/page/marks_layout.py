@@ -207,7 +207,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     )
     every = w.every.click(
         marks.on_every,
-        [w.laid, w.sources, w.least, w.off, w.method, w.placement, *who, *w.sliders],
+        [w.laid, w.sources, w.least, w.seen, w.off, w.method, w.placement, *who, *w.sliders],
         [w.said, w.pack],
         api_visibility="private", show_progress="hidden", **DEVICE,
     )  # fmt: skip

@@ -10,7 +10,6 @@ line is a wrinkle.
 """
 
 import argparse
-import copy
 import json
 import os
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from realism.faces.face import Face, Pose
 from realism.faces.mesh import box_of, landmarks68
 from realism.faces.skin import skin_mask
 from realism.marks.decode import Courses, Rounds, evidence_of
-from realism.marks.heatmap import ROUND, load_heatmap, read_about, save_heatmap
+from realism.marks.heatmap import ROUND, read_about, read_heatmap, save_heatmap
 from realism.marks.mark import Mark, mark_from_json
 from training.finder.paint import HELD_OUT, Painted, load_faces, paint
 
@@ -148,7 +147,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    net = copy.deepcopy(load_heatmap(options.net))
+    net = read_heatmap(options.net)
     rounds, kinds, lines = [], [], []
     for pixels, face, marks, unsure in chain(painted(options.faces), rendered(options.people)):
         # The mask of a picture in use: without what was painted over the skin.
