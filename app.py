@@ -7,11 +7,11 @@ import argparse
 import os
 from pathlib import Path
 
-from realism.settings import INTAKE, home
+from realism.settings import INTAKE, home, page_copies
 
 # Before gradio is imported: it reads these once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-os.environ.setdefault("GRADIO_TEMP_DIR", str(home().absolute() / ".page"))
+os.environ["GRADIO_TEMP_DIR"] = str(page_copies())
 
 import gradio as gr
 

@@ -17,6 +17,15 @@ def home() -> Path:
     return Path(os.environ.get("REALISM_HOME", "people")).expanduser()
 
 
+def page_copies() -> Path:
+    """Where the page keeps copies of what it shows: a folder of its own, since it is emptied.
+
+    In `$GRADIO_TEMP_DIR`, else in `home()`.
+    """
+    given = Path(os.environ.get("GRADIO_TEMP_DIR") or home()).absolute()
+    return given if given.name == ".page" else given / ".page"
+
+
 @dataclass(frozen=True)
 class Intake:
     """What may come in as a picture at all."""

@@ -1,19 +1,22 @@
 """Pictures and the engine that several tests look at: two made-up people, and the astronaut."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from realism import __main__ as program
 from realism.faces.dlib import DlibEngine
 from realism.faces.find import load_engine
 from realism.photos import Photo, open_photo
 from realism.settings import EXAMPLES
 
 # The page keeps copies of pictures beside the people: not in this checkout.
-os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp()
+COPIES = tempfile.TemporaryDirectory()
+os.environ["GRADIO_TEMP_DIR"] = COPIES.name
 
 pytest_plugins = ["tiny"]
 
@@ -60,6 +63,26 @@ def astronaut() -> np.ndarray:
 
 
 # The page keeps copies of pictures beside the people: not in this checkout.
-os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp()
+COPIES = tempfile.TemporaryDirectory()
+os.environ["GRADIO_TEMP_DIR"] = COPIES.name
 
 pytest_plugins = ["tiny"]  # tiny_sd and tiny_sdxl, in tests/tiny.py
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a verb in this process: (exit code, standard output, standard error)."""
+    monkeypatch.setenv("REALISM_HOME", str(tmp_path / "people"))
+    monkeypatch.setenv("REALISM_FACE_ENGINE", "dlib")
+
+    def call(*words) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["realism", *map(str, words)])
+        code = 0
+        try:
+            program.main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call

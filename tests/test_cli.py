@@ -11,30 +11,12 @@ import pytest
 from PIL import Image
 
 from realism import __main__ as shell
+from realism.marks.find import METHODS
 from realism.photos import open_photo
 from realism.settings import EXAMPLES
 
 MEI = EXAMPLES / "people/mei"
 RAVI = EXAMPLES / "people/ravi"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a verb in this process: (exit code, standard output, standard error)."""
-    monkeypatch.setenv("REALISM_HOME", str(tmp_path / "people"))
-    monkeypatch.setenv("REALISM_FACE_ENGINE", "dlib")
-
-    def call(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["realism", *map(str, words)])
-        code = 0
-        try:
-            shell.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def test_photos_are_added_listed_and_a_person_is_deleted(run, tmp_path):
@@ -117,6 +99,26 @@ def test_a_strength_of_zero_gives_the_portrait_back_bit_for_bit(run, tmp_path, m
     )  # fmt: skip
     assert code == 0
     assert np.array_equal(open_photo(out).pixels, open_photo(MEI / "mei-04.jpg").pixels)
+
+
+def test_the_passport_counts_sightings_is_kept_and_drawn(run, tmp_path):
+    photos = [MEI / f"mei-{number}.jpg" for number in ("01", "02", "05", "09")]
+    assert run("photos", "add", "Mei", *photos, "--consent")[0] == 0
+    out, picture = tmp_path / "passport.json", tmp_path / "head.png"
+    code, said, _ = run("marks", "passport", "Mei", "--json", out, "--picture", picture)
+    told = json.loads(out.read_text())
+    assert code == 0 and told["version"] == 1 and len(told["marks"]) >= 4
+    most = told["marks"][0]
+    assert 3 <= len(most["seen_in"]) <= most["chances"] <= 4 and most["on"]
+    assert f"in {len(most['seen_in'])} of {most['chances']} photos that could show it" in said
+    assert open_photo(picture).pixels.std() > 20
+    assert run("marks", "passport", "Mei", "--json", out)[0] == 0
+    assert json.loads(out.read_text())["version"] == 2
+    assert run("marks", "passport", "Mei", "--picture", tmp_path / "a.jpg")[0] == 2
+
+
+def test_the_shell_finds_by_the_default_method():
+    assert METHODS[0] == shell.FINDER_METHOD
 
 
 def test_bases_are_listed_with_licence_and_size(run):

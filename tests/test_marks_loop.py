@@ -2,11 +2,9 @@
 
 import json
 import shutil
-import sys
 
 import pytest
 
-from realism import __main__ as shell
 from realism.marks.annotated import pictures_of
 from realism.marks.mark import KINDS
 from realism.marks.whale import read_whale
@@ -17,21 +15,9 @@ TINY = ("--model", "compact", "--size", "100", "--batch", "1", "--learning-rate"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a verb in this process: (exit code, standard output, standard error)."""
-    monkeypatch.setenv("REALISM_FACE_ENGINE", "dlib")
-
-    def call(*words) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["realism", "marks", *map(str, words)])
-        code = 0
-        try:
-            shell.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
+def run(run):
+    """Run a verb of the marks: (exit code, standard output, standard error)."""
+    return lambda *words: run("marks", *words)
 
 
 @pytest.fixture(scope="module")

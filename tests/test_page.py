@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import time
@@ -163,6 +164,16 @@ def test_deleting_asks_first_and_then_says_what_went(home, engine, monkeypatch):
     monkeypatch.setattr(gr, "Info", lambda said, **_: told_of.append(said))
     choice, _ = header.on_delete("Ada", None, "en")
     assert "2 photos" in told_of[0] and choice["choices"] == [] and not (home / "ada").exists()
+
+
+def test_copies_have_a_folder_of_their_own_that_may_be_emptied():
+    # Another program's files in the folder that was given must not go.
+    beside = told.passing().parent / "of-another-program.png"
+    beside.write_bytes(b"a picture")
+    told.passing_folder()
+    told.forget_passing()
+    assert beside.exists() and not list(told.passing().iterdir())
+    assert Path(os.environ["GRADIO_TEMP_DIR"]) == told.passing()
 
 
 def test_copies_of_pictures_go_with_the_person(home, engine, monkeypatch):

@@ -15,7 +15,7 @@ import gradio as gr
 from realism.errors import Unusable
 from realism.page.words import text, translated
 from realism.person import Person, open_person
-from realism.settings import home
+from realism.settings import home, page_copies
 
 # All events that use the engine or a base wait for one another: there is one device.
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}
@@ -97,7 +97,7 @@ def hand_over(event: gr.events.Dependency, button: gr.DownloadButton) -> None:
 
 def passing() -> Path:
     """Where Gradio keeps copies of what the page shows and takes in; made when it is missing."""
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or home() / ".page").absolute()
+    folder = page_copies()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
