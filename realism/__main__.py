@@ -525,7 +525,9 @@ def marks_passport(
 ) -> None:
     """All marks of a person on one head, in how many photos each is seen; what to take next."""
     from realism.disk import write_json
-    from realism.marks.atlas import atlas_to_json, build_atlas, coach, counts, draw
+    from realism.marks.atlas import atlas_to_json, build_atlas, counts
+    from realism.marks.coverage import coach
+    from realism.marks.passport import draw
     from realism.marks.report import source_of
     from realism.person import open_person
     from realism.photos import save_png
@@ -551,7 +553,7 @@ def marks_passport(
     print("On: " + ", ".join(f"{count} {kind}" for kind, count in counts(atlas).items()))
     for name in atlas.mirrored:
         print(f"{name} seems to be mirrored: its marks agree with the others' when it is flipped.")
-    print(coach(atlas))
+    print(coach(atlas.coverage))
 
 
 def _said(lines):

@@ -22,7 +22,9 @@ from realism.errors import Unusable
 from realism.faces.face import Engine
 from realism.faces.find import load_engine
 from realism.lora import Adapter
-from realism.marks.atlas import build_atlas, coach, draw
+from realism.marks.atlas import build_atlas
+from realism.marks.coverage import coach
+from realism.marks.passport import draw
 from realism.marks.report import Restored, restore_portrait, source_of
 from realism.marks.restore import Sliders
 from realism.overview import BeforeAfter, Tile, overview
@@ -173,7 +175,8 @@ def _marks(
     person.save_passport(atlas)
     save_png(folder.parent / "passport.png", draw(atlas))
     on = sum(entry.on for entry in atlas.entries)
-    yield f"  {len(atlas.entries)} marks on the head, {on} of them believed. {coach(atlas)}"
+    yield f"  {len(atlas.entries)} marks on the head, {on} of them believed"
+    yield f"  {coach(atlas.coverage)}"
     restored: dict[str, Restored] = {}
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
         portrait = open_photo(run / one.name)

@@ -10,18 +10,10 @@ from marked import round_marks, truth_of
 from realism.errors import Unusable
 from realism.faces.find import the_face
 from realism.faces.skin import skin_mask
-from realism.marks.atlas import (
-    REGIONS,
-    atlas_from_json,
-    atlas_to_json,
-    build_atlas,
-    coach,
-    draw,
-    mean_point,
-    next_photo,
-    switch,
-)
+from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json, build_atlas, mean_point
+from realism.marks.coverage import REGIONS, coach, next_photo
 from realism.marks.mark import Mark
+from realism.marks.passport import draw
 from realism.marks.restore import Source
 from realism.person import create_person
 
@@ -40,6 +32,12 @@ def sources(mei, engine) -> list[Source]:
 @pytest.fixture(scope="module")
 def atlas(sources):
     return build_atlas(sources)
+
+
+def first_off(atlas: Atlas) -> Atlas:
+    """The passport with its first mark switched off."""
+    first, *rest = atlas.entries
+    return replace(atlas, entries=(replace(first, on=False), *rest))
 
 
 def test_sightings_of_one_mark_become_one_entry(mei, sources, atlas):
@@ -85,8 +83,8 @@ def test_a_mirrored_selfie_is_told_from_its_marks_and_left_out(sources, engine):
 def test_the_coach_names_what_few_photos_show(sources):
     turned = max(sources, key=lambda source: source.face.pose.yaw)
     alone = build_atlas([turned])
-    assert set(next_photo(alone)) == set(REGIONS)  # one photo shows nothing twice
-    assert "Take the next photo" in coach(alone)
+    assert set(next_photo(alone.coverage)) == set(REGIONS)  # one photo shows nothing twice
+    assert "Take the next photo" in coach(alone.coverage)
     # Turned to the image's right, it shows the person's right side better.
     assert alone.coverage["right cheek"] >= alone.coverage["left temple"]
 
@@ -101,7 +99,7 @@ def test_the_passport_comes_back_from_json_and_nonsense_is_refused(atlas):
 def test_a_person_keeps_each_version(atlas, tmp_path):
     person = create_person("mei", True, "woman", tmp_path)
     assert person.passport() is None
-    assert [person.save_passport(atlas), person.save_passport(switch(atlas, 0, False))] == [1, 2]
+    assert [person.save_passport(atlas), person.save_passport(first_off(atlas))] == [1, 2]
     assert not person.passport().entries[0].on
     assert (person.folder / "marks" / "passport-1.json").exists()
 
@@ -110,7 +108,7 @@ def test_the_picture_shows_the_marks_on_the_head_and_off_ones_grey(atlas):
     plain = draw(replace(atlas, entries=()), 200)
     shown = draw(atlas, 200)
     assert shown.shape == (200, 600, 3) and (shown != plain).any()
-    off = switch(atlas, 0, False)
+    off = first_off(atlas)
     assert (draw(off, 200) != shown).any()
     assert plain.std() > 20  # a head, not an empty sheet
 

@@ -6,8 +6,9 @@ carry it along, whatever the turn of the head. `head` carries it on the surface 
 mark's size, turn and foreshortening follow.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from realism.marks.mark import Mark
 from realism.marks.surface import Carried, carry, carry_on_head, mm_per_px, region_of
 from realism.settings import PLACING
 
+Sighting = TypeVar("Sighting")
 PLACEMENTS = ("head", "nearest3")
 
 
@@ -236,15 +238,44 @@ def merge(placements: list[Placement], portrait_face: Face) -> list[Placement]:
     is kept, at the mean place. Two marks of one photo never merge.
     """
     reach = PLACING.same_mark / mm_per_px(portrait_face)
-    groups: list[list[Placement]] = []
-    for sighting in sorted(placements, key=_worth, reverse=True):
-        gaps = [_gap(sighting, group) for group in groups]
+    ordered = sorted(placements, key=_worth, reverse=True)
+    return [_merged(group) for group in grouped(ordered, _gap, reach)]
+
+
+def grouped(
+    sightings: Iterable[Sighting], gap: Callable[[Sighting, list[Sighting]], float], reach: float
+) -> list[list[Sighting]]:
+    """Sightings that are one mark, each with the group that lies nearest within `reach`.
+
+    sightings    the best first: each group begins with its best
+    gap          between a sighting and a group; infinite where they cannot be one mark
+    """
+    groups: list[list[Sighting]] = []
+    for sighting in sightings:
+        gaps = [gap(sighting, group) for group in groups]
         nearest = int(np.argmin(gaps)) if gaps else 0
         if gaps and gaps[nearest] < reach:
             groups[nearest].append(sighting)
         else:
             groups.append([sighting])
-    return [_merged(group) for group in groups]
+    return groups
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    """How far two traced lines (n, k) and (m, k) lie apart.
+
+    Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
+    """
+    gaps = np.linalg.norm(one[:, None] - other[None], axis=2)
+    return float(min(np.median(gaps.min(0)), np.median(gaps.min(1))))
+
+
+def vagueness(*facings: float) -> float:
+    """What a distance between two sightings counts, 0.3..1.
+
+    Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
+    """
+    return float(np.clip(min(facings) / PLACING.sure_facing, 0.3, 1))
 
 
 def _worth(placement: Placement) -> float:
@@ -260,12 +291,9 @@ def _gap(sighting: Placement, group: list[Placement]) -> float:
     if (sighting.mark.kind == "wrinkle") != (best.mark.kind == "wrinkle"):
         return np.inf
     if len(best.line) and len(sighting.line):
-        # Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
-        apart = np.linalg.norm(best.line[:, None] - sighting.line[None], axis=2)
-        return float(min(np.median(apart.min(0)), np.median(apart.min(1))))
-    # Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
-    vague = min(sighting.photo_facing, best.photo_facing) / PLACING.sure_facing
-    return float(np.hypot(*(sighting.to - best.to))) * float(np.clip(vague, 0.3, 1))
+        return apart(best.line, sighting.line)
+    off = float(np.hypot(*(sighting.to - best.to)))
+    return off * vagueness(sighting.photo_facing, best.photo_facing)
 
 
 def _merged(group: list[Placement]) -> Placement:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
-from realism.marks.atlas import Atlas, next_photo
+from realism.marks.atlas import Atlas
+from realism.marks.coverage import next_photo
 from realism.marks.mark import COLOURS, Mark
 from realism.marks.place import Placement, place
 from realism.marks.restore import Source
@@ -155,7 +156,7 @@ def passport(atlas: Atlas, language: str) -> str:
             f"<td>{escape(seen)}</td><td>{escape(state)}</td></tr>"
         )
     said = [text(language, "marks.mirrored", photo=name) for name in atlas.mirrored]
-    poor = next_photo(atlas)
+    poor = next_photo(atlas.coverage)
     if poor:
         regions, advice = words(language)["marks.regions"], words(language)["marks.advice"]
         parts = ", ".join(regions[name] for name in poor)

@@ -16,8 +16,9 @@ from realism.errors import Unusable
 from realism.faces.face import Face, similarity
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
-from realism.marks.atlas import Atlas, atlas_to_json, build_atlas, draw
+from realism.marks.atlas import Atlas, atlas_to_json, build_atlas
 from realism.marks.mark import Mark
+from realism.marks.passport import draw
 from realism.marks.place import placements_to_json
 from realism.marks.report import person_in, source_of
 from realism.marks.restore import Prepared, Sliders, Source, blend, prepare

@@ -71,6 +71,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                     gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=2,
                     min_width=180, buttons=[],
                 )  # fmt: skip
+            export = say(gr.Button, "marks.export", size="sm")
             gallery = say(
                 gr.Gallery, "marks.gallery", format="png", columns=6, height="auto",
                 allow_preview=False, interactive=False, buttons=[], object_fit="cover",
@@ -89,7 +90,6 @@ def layout(say: Spoken) -> SimpleNamespace:
                 with gr.Row():
                     make = say(gr.Button, "marks.make_passport", min_width=120)
                     keep = say(gr.Button, "marks.keep_passport", min_width=120)
-                    export = say(gr.Button, "marks.export", min_width=120)
             exported, kept = handed("marks-export"), handed("marks-passport")
     return SimpleNamespace(
         needs=needs, portrait=portrait, mine=mine, files=files, restore=restore, stop=stop,

@@ -1,0 +1,82 @@
+"""Which parts of a face its photos show well, and which photo to take next."""
+
+from functools import cache
+
+import numpy as np
+
+from realism.faces.head import Head, Place, load_model
+from realism.settings import ATLAS, PLACING
+
+# Middle of each region on the mean head, mm: x to the person's left, y up from between the eyes.
+REGIONS = {
+    "forehead": (0.0, 45.0), "right temple": (-62.0, 20.0), "left temple": (62.0, 20.0),
+    "right cheek": (-45.0, -35.0), "left cheek": (45.0, -35.0), "nose": (0.0, -25.0),
+    "right jaw": (-58.0, -62.0), "left jaw": (58.0, -62.0), "chin": (0.0, -95.0),
+}  # fmt: skip
+ADVICE = {
+    "forehead": "with the hair off the forehead",
+    "right temple": "with the head turned to the person's left, so that the right side is seen",
+    "left temple": "with the head turned to the person's right, so that the left side is seen",
+    "right cheek": "with the head turned a little to the person's left",
+    "left cheek": "with the head turned a little to the person's right",
+    "nose": "from the front",
+    "right jaw": "with the head turned to the person's left and the chin up",
+    "left jaw": "with the head turned to the person's right and the chin up",
+    "chin": "with the chin up a little and no hand before it",
+}
+
+
+@cache
+def _region_places() -> dict[str, Place]:
+    """The front of the mean head at the middle of each region."""
+    model = load_model()
+    corners = model.mean[model.triangles]
+    across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    fronts = np.flatnonzero(across[:, 2] > 0)
+    middles = corners[fronts].mean(1)
+    places = {}
+    for name, at in REGIONS.items():
+        near = np.linalg.norm(middles[:, :2] - at, axis=1)
+        # Several layers may lie there (inside of the mouth): the one in front.
+        close = np.flatnonzero(near < near.min() + 2)
+        chosen = close[middles[close, 2].argmax()]
+        places[name] = Place(int(fronts[chosen]), np.full(3, 1 / 3))
+    return places
+
+
+def coverage_of(heads: list[Head], skins: list[np.ndarray]) -> dict[str, int]:
+    """In how many photos each of `REGIONS` is seen well.
+
+    skins    (H, W) 0..1 of each photo
+    """
+    return {
+        name: sum(shows(head, skin, place) for head, skin in zip(heads, skins, strict=True))
+        for name, place in _region_places().items()
+    }
+
+
+def shows(head: Head, skin: np.ndarray, place: Place) -> bool:
+    """Whether a photo shows the skin at a place well enough to see a mark there."""
+    sight = head.project(place)
+    x, y = np.round(sight.xy).astype(int)
+    inside = 0 <= y < skin.shape[0] and 0 <= x < skin.shape[1]
+    return bool(
+        sight.visible and sight.facing > ATLAS.well and inside and skin[y, x] > PLACING.least_skin
+    )
+
+
+def next_photo(coverage: dict[str, int]) -> list[str]:
+    """The parts that fewer than `ATLAS.covered` photos show well, worst first."""
+    poor = sorted((count, name) for name, count in coverage.items() if count < ATLAS.covered)
+    return [name for _, name in poor]
+
+
+def coach(coverage: dict[str, int]) -> str:
+    """Which parts of the face few photos show well, and which photo to take next, in words."""
+    poor = next_photo(coverage)
+    if not poor:
+        return f"Every part of the face is seen well in at least {ATLAS.covered} photos."
+    return (
+        f"Seen well in fewer than {ATLAS.covered} photos: {', '.join(poor)}. "
+        f"Take the next photo {ADVICE[poor[0]]}."
+    )
