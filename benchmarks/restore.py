@@ -42,16 +42,7 @@ from realism.marks.mark import Mark
 from realism.marks.patch import Ground
 from realism.marks.ratio import without
 from realism.marks.report import restore_portrait, source_of
-from realism.marks.restore import (
-    Prepared,
-    Sliders,
-    Source,
-    blend,
-    grounds_of,
-    lay,
-    locate,
-    prepare,
-)
+from realism.marks.restore import Prepared, Sliders, Source, blend, lay, locate, prepare
 from realism.photos import open_photo, to_linear
 
 WAYS = {
@@ -134,7 +125,7 @@ def prepared_for(case: Case, method: str, placement: str, true_place: bool) -> P
     base = case.base
     if not true_place:
         return prepare(base.pixels, base.face, base.skin, case.sources, method, placement)
-    given = (Ground(base.pixels, base.face, base.skin), grounds_of(case.sources), case.sources)
+    given = (Ground(base.pixels, base.face, base.skin), case.sources)
     ids = {}
     for photo, source in zip(case.photos, case.sources, strict=True):
         ids |= {id(mark): name for mark, name in zip(source.marks, photo.marks(), strict=True)}
@@ -453,7 +444,7 @@ def _with_marks(base: Seen, sources: list[Source], count: int) -> list[Source]:
     while True:
         photos = [replace(s, marks=m) for s, m in zip(sources, given, strict=True)]
         own = Ground(base.pixels, base.face, base.skin)
-        placed = locate(own, grounds_of(photos), photos)
+        placed = locate(own, photos)
         seen_there = [spot for spot in placed if spot.visible]
         if len(seen_there) >= count:
             keep = {id(spot.mark) for spot in seen_there[:count]}

@@ -323,14 +323,19 @@ class Ratio:
     same_mark: float = 0.6             # correlation with the mark from which it is the same one
     least_shown: float = 0.3           # of its strength; less is the skin's own texture
     stands_out: float = 4.0            # standard deviations of what is like it around there
-    fold_reach: float = 2.5            # mm to each side of a wrinkle's line
     fold_smoothing: float = 2.0        # px along the line
 
 
 @dataclass(frozen=True)
 class Folds:
-    """What becomes of a wrinkle's relief under another expression and light."""
+    """A wrinkle's relief, and what becomes of it under another expression and light."""
 
+    reach: float = 3.0                 # mm to each side of a wrinkle's line
+    core: float = 0.3                  # of its reach: as deep as measured; from there it fades
+    taper: float = 0.3                 # of its length: over which it fades in and out
+    deepest: float = 1.0               # log units of light that it takes at most
+    brightest: float = 0.15            # log units by which skin beside it may be lighter
+    tint: tuple[float, float] = (0.6, 1.5)   # of a colour's depth over all colours'
     lit_facing: float = 0.3            # cosine from which skin tells of the light
     unsure_light: float = 0.3          # log units; across slopes of light below it say little
     smoothed: float = 6.0              # share of its depth lost for a stretch of 1: gone at 17 %

@@ -173,6 +173,25 @@ def test_a_wrinkle_darkens_along_its_line_in_the_portrait(mei, engine):
         assert least * painted_dark < np.median(dark) < 1.5 * painted_dark, method
 
 
+def test_a_fold_found_twice_side_by_side_is_no_deeper_than_once(bare, engine):
+    pixels, face, skin = bare[1]
+    left, right = face.mesh[[67, 297], :2] * 0.6 + face.mesh[[66, 296], :2] * 0.4
+    line = np.linspace(left, right, 60).astype(np.float32)
+    folded = pixels
+    for point in line:
+        folded = painted(folded, tuple(point), 0.8, np.full(3, 0.15, np.float32))
+    once = Mark("wrinkle", line[30], 1.0, 1.0, line)
+    twice = Mark("wrinkle", line[30] + [0, 1], 1.0, 1.0, line + np.float32([0, 1]))
+
+    def depth(marks: list[Mark]) -> float:
+        after = blend(
+            prepare(pixels, face, skin, [Source("p", folded, face, skin, marks)]), NO_BLUR
+        )
+        return float(np.median([darkness(after, pixels, xy, 1.0).mean() for xy in line[15:45]]))
+
+    assert depth([once, twice]) == pytest.approx(depth([once]), rel=0.25)
+
+
 def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
     pixels, face, skin = bare[1]
     marks = [

@@ -13,12 +13,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from realism.errors import Unusable
-from realism.faces.head import Head, Place, fit_person, load_model, steady_mesh
+from realism.faces.head import Head, Place, fit_person, load_model
 from realism.marks.coverage import coverage_of, shows
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
 from realism.marks.place import apart, grouped, vagueness
 from realism.marks.restore import Source
-from realism.marks.surface import canvas
 from realism.settings import ATLAS, PLACING
 
 SCHEMA = 1
@@ -87,9 +86,8 @@ def build_atlas(sources: list[Source]) -> Atlas:
     """
     if not sources:
         raise Unusable("Give at least one photo of the person to take the marks from.")
-    pictures = [(steady_mesh(s.pixels, s.face.mesh), s.pixels.shape[:2]) for s in sources]
-    heads = fit_person(pictures)
-    skins = [canvas(s.pixels, s.skin, s.face) for s in sources]
+    heads = fit_person([source.ground.steady for source in sources])
+    skins = [source.ground.wide for source in sources]
     sighted = [
         one for number, source in enumerate(sources) for one in _sightings(source, number, heads)
     ]

@@ -6,14 +6,16 @@ what is wider than the fold (shading of the cheek) and what is not of the line (
 left in the photo.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from realism.settings import RATIO
+from realism.settings import FOLDS, RATIO
+
+GREY = np.float32([0.25, 0.55, 0.2])  # of log light; blue is mostly noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +25,13 @@ class Fold:
     profile    (n, 2 half + 1) float32, log of light over the skin beside, along and across
     course     (n, 2) float64 px, its line, one point a px
     half       px across on each side
+    tint       (3,) how strongly R, G and B follow the profile: light that leaves a fold is redder
     """
 
     profile: np.ndarray
     course: np.ndarray
     half: int
+    tint: np.ndarray
 
 
 def even_steps(line: np.ndarray, step: float = 1.0) -> np.ndarray:
@@ -51,21 +55,28 @@ def normals_of(course: np.ndarray) -> np.ndarray:
     return np.stack([-run[:, 1], run[:, 0]], 1)
 
 
-def measure_fold(log_light: np.ndarray, line: np.ndarray, half: int) -> Fold:
+def measure_fold(log_light: np.ndarray, skin: np.ndarray, line: np.ndarray, half: int) -> Fold:
     """The relief across a line of a photo.
 
-    log_light    (H, W) float32, log of luminance
+    log_light    (H, W, 3) float32, log of linear light
+    skin         (H, W) 0..1; what is not skin (lashes, brow, lip, hair) is no relief
     line         (n, 2) px
     half         px; how far to each side the fold reaches
     """
     course = along(line.astype(np.float64), even_steps(line))
-    return Fold(relief_along(log_light, course, np.ones(len(course)), half), course, half)
+    colours = relief_along(log_light, skin, course, np.ones(len(course)), half)
+    profile = colours @ GREY
+    tint = (colours * profile[..., None]).sum((0, 1)) / max(float((profile**2).sum()), 1e-6)
+    tint = np.clip(tint, *FOLDS.tint)
+    # Skin beside a fold shines a little; what is brighter is a glint, or no skin.
+    profile = np.clip(profile, -FOLDS.deepest, FOLDS.brightest)
+    return Fold(profile, course, half, (tint / (tint @ GREY)).astype(np.float32))
 
 
 def relief_along(
-    log_light: np.ndarray, course: np.ndarray, widths: np.ndarray, half: int
+    log_light: np.ndarray, skin: np.ndarray, course: np.ndarray, widths: np.ndarray, half: int
 ) -> np.ndarray:
-    """Band-passed log-light across a line, (n, 2 half + 1) float32.
+    """Band-passed log-light across a line, (n, 2 half + 1) float32; of colours (..., 3).
 
     course    (n, 2) px
     widths    (n,) px of this picture in one step across; 1 in the photo that is measured
@@ -73,22 +84,37 @@ def relief_along(
     normals = normals_of(course)
     across = np.arange(-half, half + 1)
     points = course[:, None] + (across * widths[:, None])[..., None] * normals[:, None]
-    values = cv2.remap(
-        log_light,
-        points[..., 0].astype(np.float32),
-        points[..., 1].astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    maps = points[..., 0].astype(np.float32), points[..., 1].astype(np.float32)
+    values = cv2.remap(log_light, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    on_skin = cv2.remap(skin.astype(np.float32), *maps, cv2.INTER_LINEAR)
+    values = values.reshape(*on_skin.shape, -1)
     # Along the line a fold changes slowly; pores and grain do not.
-    values = gaussian_filter1d(values, RATIO.fold_smoothing, axis=0)
+    say = gaussian_filter1d(on_skin, RATIO.fold_smoothing, axis=0) + 1e-4
+    values = gaussian_filter1d(values * on_skin[..., None], RATIO.fold_smoothing, axis=0)
+    values = values / say[..., None]
     # The skin beside: a straight line from the mean of one rim to that of the other.
-    rim = max(1, half // 3)
-    left, right = values[:, :rim].mean(1), values[:, -rim:].mean(1)
-    share = (across + half) / (2 * half)
-    relief = values - (left[:, None] * (1 - share) + right[:, None] * share)
-    fade = np.clip((half - np.abs(across)) / rim, 0, 1)
-    return (relief * fade).astype(np.float32)
+    way = np.abs(across) / half
+    rims = [(way > 0.6) & (across * side > 0) for side in (-1, 1)]
+    shares = [on_skin[:, rim].sum(1) for rim in rims]
+    means = [
+        (values[:, rim] * on_skin[:, rim, None]).sum(1) / (share[:, None] + 1e-4)
+        for rim, share in zip(rims, shares, strict=True)
+    ]
+    # Where one side is no skin, the other tells how bright it is.
+    some = [(share > 0.3 * rim.sum())[:, None] for rim, share in zip(rims, shares, strict=True)]
+    left = np.where(some[0], means[0], means[1])[:, None]
+    right = np.where(some[1], means[1], means[0])[:, None]
+    share = ((across / (0.8 * half) + 1) / 2)[None, :, None]
+    relief = values - (left * (1 - share) + right * share)
+    relief = relief * (some[0] | some[1])[:, None] * np.minimum(on_skin, say)[..., None]
+    relief = relief * window(way)[None, :, None]
+    return np.squeeze(relief, 2).astype(np.float32) if log_light.ndim == 2 else relief
+
+
+def window(way: np.ndarray) -> np.ndarray:
+    """How much a fold counts at a distance from its line, over its reach: 1 near it, 0 at 1."""
+    t = np.clip((1 - way) / (1 - FOLDS.core), 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def relit(fold: Fold, left: float, turned: float) -> Fold:
@@ -98,13 +124,18 @@ def relit(fold: Fold, left: float, turned: float) -> Fold:
     """
     mirrored = fold.profile[:, ::-1]
     even, odd = (fold.profile + mirrored) / 2, (fold.profile - mirrored) / 2
-    return Fold(left * (even + turned * odd), fold.course, fold.half)
+    return replace(fold, profile=left * (even + turned * odd))
 
 
-def share_shown(fold: Fold, shown: np.ndarray) -> float:
-    """How much of a fold a portrait shows already, 0..1, from its own relief there."""
-    wanted = fold.profile
-    return float(np.clip((shown * wanted).sum() / max(float((wanted**2).sum()), 1e-6), 0, 1))
+def less_shown(fold: Fold, shown: np.ndarray) -> Fold:
+    """What a fold has over what the portrait's own relief (n, 2 half + 1) shows of it there."""
+    stretch = fold.half  # px along: as far as it reaches across
+    both, own = (
+        gaussian_filter1d((one * fold.profile).sum(1), stretch, mode="nearest")
+        for one in (shown, fold.profile)
+    )
+    share = np.clip(both / np.maximum(own, 1e-6), 0, 1)
+    return replace(fold, profile=fold.profile * (1 - share)[:, None])
 
 
 def lay_fold(
@@ -145,7 +176,5 @@ def lay_fold(
         borderValue=0,
     )
     count = len(course)
-    ends = np.clip(
-        np.minimum(np.arange(count), np.arange(count)[::-1]) / max(0.15 * count, 1), 0, 1
-    )
-    return laid * (ends * seen)[nearest], np.abs(offset) / fold.half
+    to_end = np.minimum(np.arange(count), np.arange(count)[::-1]) / max(FOLDS.taper * count, 1)
+    return laid * (window(1 - to_end) * seen)[nearest], np.abs(offset) / fold.half

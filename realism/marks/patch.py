@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
+from realism.faces.head import steady_mesh
 from realism.marks import fold as folds
 from realism.marks.mark import Mark
 from realism.marks.paste import cut_out, lines_outline, outline
@@ -29,9 +30,7 @@ from realism.marks.ratio import (
     without,
 )
 from realism.marks.surface import canvas, mm_per_px
-from realism.settings import RATIO
-
-GREY = np.float32([0.25, 0.55, 0.2])  # of log light; blue is mostly noise
+from realism.settings import FOLDS, RATIO
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +58,13 @@ class Patch:
     skin: np.ndarray
     bare: np.ndarray
 
+    @property
+    def area(self) -> tuple[slice, slice]:
+        """Rows and columns of the portrait that it covers."""
+        x, y = self.origin
+        height, width = self.rim.shape
+        return np.s_[y : y + height, x : x + width]
+
 
 @dataclass(frozen=True, eq=False)
 class Ground:
@@ -82,6 +88,11 @@ class Ground:
     def wide(self) -> np.ndarray:
         """(H, W) float32 0..1, the skin with what beside it looks like skin."""
         return canvas(self.pixels, self.skin, self.face)
+
+    @cached_property
+    def steady(self) -> tuple[np.ndarray, tuple[int, int]]:
+        """What a head is fitted to: the mesh, read several times, and the picture's size."""
+        return steady_mesh(self.pixels, self.face.mesh), self.pixels.shape[:2]
 
     @property
     def mm(self) -> float:
@@ -187,8 +198,8 @@ def _shown(
 
 def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> Patch | None:
     """A wrinkle's relief along its course in the portrait, less the portrait's own."""
-    half = int(np.ceil(max(RATIO.fold_reach / photo.mm, 3 * spot.mark.radius, 3)))
-    measured = folds.measure_fold(photo.light @ GREY, spot.mark.line, half)
+    half = int(np.ceil(max(FOLDS.reach / photo.mm, 3 * spot.mark.radius, 3)))
+    measured = folds.measure_fold(photo.light, photo.wide, spot.mark.line, half)
     measured = folds.relit(measured, spot.left, spot.turned)
     at = folds.even_steps(spot.mark.line)
     course = folds.along(spot.line.astype(np.float64), at)
@@ -199,11 +210,11 @@ def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> 
     if box is None:
         return None
     seen = np.interp(at, np.arange(len(spot.line)), spot.line_seen.astype(np.float64))
-    laid, rim = folds.lay_fold(measured, course, np.maximum(widths, 0.2), seen, *box)
+    widths = np.maximum(widths, 0.2)
     # What the portrait shows of it, at the same place: lines do not stand out enough to search.
-    shown = folds.relief_along(portrait.light @ GREY, course, np.maximum(widths, 0.2), half)
-    laid = laid * (1 - folds.share_shown(measured, shown))
-    ratio = np.repeat(laid[..., None], 3, 2).astype(np.float32)
+    own = folds.relief_along(portrait.light @ folds.GREY, portrait.wide, course, widths, half)
+    laid, rim = folds.lay_fold(folds.less_shown(measured, own), course, widths, seen, *box)
+    ratio = (laid[..., None] * measured.tint).astype(np.float32)
     bare = np.exp(np.median(photo.light.reshape(-1, 3)[:: max(1, photo.light.size // 30000)], 0))
     return Patch(
         index, "wrinkle", box[0], ratio, None, None, rim.astype(np.float32),

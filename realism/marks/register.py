@@ -138,7 +138,7 @@ def _matches(
     half, reach = round(window / 2 / REGISTER.px), round(search / REGISTER.px)
     share = cv2.blur(whole.astype(np.float32), (2 * half + 1, 2 * half + 1))
     margin, apart = half + reach, max(1, round(REGISTER.apart / REGISTER.px))
-    at, off, precision = [], [], []
+    at, steps, peaks = [], [], []
     for y in range(margin, len(ours) - margin, apart):
         for x in range(margin, ours.shape[1] - margin, apart):
             if share[y, x] < REGISTER.least_whole:
@@ -150,28 +150,30 @@ def _matches(
             # A best match at the rim of the search is the flank of something else.
             if best < REGISTER.least_likeness or not (0 < u < 2 * reach and 0 < v < 2 * reach):
                 continue
-            peak = likeness[v - 1 : v + 2, u - 1 : u + 2].astype(np.float64)
-            bend, slope = _peak(peak)
             at.append((x, y))
-            fine = np.clip(np.linalg.solve(bend, slope), -1, 1)
-            off.append(fine + np.array([u - reach, v - reach]))
-            precision.append(bend * REGISTER.says * best / max(1 - best, 0.02))
-    count = len(at)
+            steps.append((u - reach, v - reach))
+            peaks.append(likeness[v - 1 : v + 2, u - 1 : u + 2])
+    peaks = np.array(peaks, np.float64).reshape(-1, 3, 3)
+    bend, slope = _bent(peaks)
+    fine = np.clip(np.linalg.solve(bend, slope[..., None])[..., 0], -1, 1)
+    best = peaks[:, 1, 1]
+    sure = REGISTER.says * best / np.maximum(1 - best, 0.02)
     return (
-        np.array(at, np.float64).reshape(count, 2),
-        np.array(off).reshape(count, 2) * REGISTER.px,
-        np.array(precision).reshape(count, 2, 2) / REGISTER.px**2,
+        np.array(at, np.float64).reshape(-1, 2),
+        (fine + np.array(steps, np.float64).reshape(-1, 2)) * REGISTER.px,
+        bend * sure[:, None, None] / REGISTER.px**2,
     )
 
 
-def _peak(peak: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bending (2, 2), positive definite, and slope (2,) of a peak's 3 x 3 values."""
-    xx = peak[1, 0] - 2 * peak[1, 1] + peak[1, 2]
-    yy = peak[0, 1] - 2 * peak[1, 1] + peak[2, 1]
-    xy = (peak[2, 2] + peak[0, 0] - peak[0, 2] - peak[2, 0]) / 4
-    values, axes = np.linalg.eigh(-np.array([[xx, xy], [xy, yy]]))
-    slope = np.array([peak[1, 2] - peak[1, 0], peak[2, 1] - peak[0, 1]]) / 2
-    return (axes * np.maximum(values, 1e-4)) @ axes.T, slope
+def _bent(peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bending (n, 2, 2), positive definite, and slope (n, 2) of peaks' 3 x 3 values."""
+    p = peaks.transpose(1, 2, 0)
+    xx = p[1, 0] - 2 * p[1, 1] + p[1, 2]
+    yy = p[0, 1] - 2 * p[1, 1] + p[2, 1]
+    xy = (p[2, 2] + p[0, 0] - p[0, 2] - p[2, 0]) / 4
+    values, axes = np.linalg.eigh(-np.array([[xx, xy], [xy, yy]]).transpose(2, 0, 1))
+    slope = np.stack([p[1, 2] - p[1, 0], p[2, 1] - p[0, 1]], 1) / 2
+    return (axes * np.maximum(values, 1e-4)[:, None]) @ axes.transpose(0, 2, 1), slope
 
 
 def _field(at: np.ndarray, off: np.ndarray, precision: np.ndarray, mm: float) -> Shift:

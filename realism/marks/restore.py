@@ -7,6 +7,8 @@ under the sliders: fast, on every move. Two methods: `ratio` (ours, `ratio.py` a
 strength of 0 gives the portrait back bit for bit.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -14,11 +16,11 @@ import numpy as np
 
 from realism.errors import Unusable
 from realism.faces.face import Face
-from realism.faces.head import Head, fit_person, steady_mesh
+from realism.faces.head import Head, fit_person
+from realism.marks.fold import GREY, window
 from realism.marks.mark import Mark
 from realism.marks.paste import match_brightness
 from realism.marks.patch import (
-    GREY,
     Ground,
     Patch,
     fade,
@@ -28,7 +30,7 @@ from realism.marks.patch import (
 )
 from realism.marks.place import Placement, merge, place
 from realism.marks.ratio import DARKEST
-from realism.marks.register import register
+from realism.marks.register import Shift, register
 from realism.marks.relief import carried, light_of
 from realism.photos import to_linear, to_srgb
 from realism.settings import RATIO
@@ -45,6 +47,7 @@ class Source:
     face      the person's Face in it
     skin      (H, W) float32 0..1, from `faces.skin.skin_mask`
     marks     its marks, found or given
+    ground    the picture as its marks are measured in it; made here, kept when marks change
     """
 
     name: str
@@ -52,6 +55,11 @@ class Source:
     face: Face
     skin: np.ndarray
     marks: list[Mark]
+    ground: Ground | None = None
+
+    def __post_init__(self):
+        if self.ground is None or self.ground.pixels is not self.pixels:
+            object.__setattr__(self, "ground", Ground(self.pixels, self.face, self.skin))
 
 
 @dataclass(frozen=True)
@@ -113,30 +121,16 @@ def prepare(
     if method not in METHODS:
         raise Unusable(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
     own = Ground(portrait, face, skin)
-    photos = grounds_of(sources)
-    placed = locate(own, photos, sources, placement)
-    return lay(own, photos, sources, placed, method)
+    return lay(own, sources, locate(own, sources, placement), method)
 
 
-def grounds_of(sources: list[Source]) -> dict[str, Ground]:
-    """The photos as marks are measured in them, by name."""
-    return {source.name: Ground(source.pixels, source.face, source.skin) for source in sources}
-
-
-def locate(
-    own: Ground, photos: dict[str, Ground], sources: list[Source], placement: str = "head"
-) -> list[Placement]:
-    """Where every mark of the photos goes in the portrait.
-
-    own       the portrait;  photos    of `grounds_of`
-    """
+def locate(own: Ground, sources: list[Source], placement: str = "head") -> list[Placement]:
+    """Where every mark of the photos goes in the portrait `own`."""
     heads, shifts = [None] * len(sources), [None] * len(sources)
     if placement == "head" and sources:
         heads = _heads(own, sources)
-        shifts = [
-            register(source.pixels, here, own.pixels, there) if source.marks else None
-            for source, (here, there) in zip(sources, heads, strict=True)
-        ]
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            shifts = list(threads.map(lambda *one: _registered(own, *one), sources, heads))
     own_light = None
     placed = []
     for source, pair, shift in zip(sources, heads, shifts, strict=True):
@@ -146,11 +140,15 @@ def locate(
         if pair is not None and any(len(mark.line) for mark in source.marks):
             if own_light is None:
                 own_light = light_of(own.light @ GREY, own.wide, pair[1])
-            grey = photos[source.name].light @ GREY
+            grey = source.ground.light @ GREY
             lights = light_of(grey, source.skin, pair[0]), own_light
             spots = [_under(spot, pair, lights) for spot in spots]
         placed += spots
     return merge(placed, own.face) if len(sources) > 1 else placed
+
+
+def _registered(own: Ground, source: Source, heads: tuple[Head, Head]) -> Shift | None:
+    return register(source.pixels, heads[0], own.pixels, heads[1]) if source.marks else None
 
 
 def _under(
@@ -164,39 +162,55 @@ def _under(
 
 
 def lay(
-    own: Ground,
-    photos: dict[str, Ground],
-    sources: list[Source],
-    placed: list[Placement],
-    method: str = "ratio",
+    own: Ground, sources: list[Source], placed: list[Placement], method: str = "ratio"
 ) -> Prepared:
-    """Measure the marks in their photos and lay them at their places in the portrait.
+    """Measure the marks in their photos and lay them at their places in the portrait `own`.
 
-    own       the portrait;  photos    of `grounds_of`
     placed    of `locate`; those that are not visible are kept, and not laid
     """
-    marked = {source.name: (photos[source.name], source.marks) for source in sources}
+    marked = {source.name: (source.ground, source.marks) for source in sources}
     patches, told = [], list(placed)
     for index, spot in enumerate(placed):
         if not spot.visible:
             continue
         if method == "paste":
-            patch = paste_patch(index, spot, photos[spot.photo].pixels, own.wide)
+            patch = paste_patch(index, spot, marked[spot.photo][0].pixels, own.wide)
         elif len(spot.mark.line) > 1:
-            patch = fold_patch(index, spot, photos[spot.photo], own)
+            patch = fold_patch(index, spot, marked[spot.photo][0], own)
         else:
             patch = round_patch(index, spot, marked, own)
         if patch is not None:
             patches.append(patch)
         else:
             told[index] = replace(spot, visible=False, reason="too little skin around it")
+    if method == "ratio":
+        patches = shared_out(patches, own.pixels.shape[:2])
     return Prepared(own.pixels, tuple(told), tuple(patches), method)
+
+
+def shared_out(patches: list[Patch], shape: tuple[int, int]) -> list[Patch]:
+    """Patches of folds that lie side by side, each with its share of what both reach.
+
+    Across its line a fold brings the flank of its neighbour along: twice would be too deep.
+    """
+    folds = [patch for patch in patches if patch.kind == "wrinkle"]
+    most, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for patch in folds:
+        say = window(patch.rim)
+        most[patch.area] = np.maximum(most[patch.area], say)
+        total[patch.area] += say
+    share = most / np.maximum(total, 1e-6)
+    return [
+        replace(patch, log_ratio=patch.log_ratio * share[patch.area][..., None])
+        if patch.kind == "wrinkle"
+        else patch
+        for patch in patches
+    ]
 
 
 def _heads(own: Ground, sources: list[Source]) -> list[tuple[Head, Head]]:
     """For each photo its head and the portrait's, all fitted together: it is one person."""
-    pictures = [(own.pixels, own.face), *((source.pixels, source.face) for source in sources)]
-    fitted = fit_person([(steady_mesh(p, f.mesh), p.shape[:2]) for p, f in pictures])
+    fitted = fit_person([own.steady, *(source.ground.steady for source in sources)])
     return [(head, fitted[0]) for head in fitted[1:]]
 
 
@@ -213,9 +227,7 @@ def blend(
         strength = sliders.strength(patch.kind)
         if strength <= 0 or patch.placement in off:
             continue
-        x, y = patch.origin
-        height, width = patch.rim.shape
-        area = np.s_[y : y + height, x : x + width]
+        area = patch.area
         if patch.log_ratio is not None:
             mixed = _multiplied(pixels[area], patch, strength, sliders)
         else:
