@@ -1,40 +1,47 @@
 """Prepare what the painter paints on: faces of made-up people, their skin and mesh, and folds.
 
 Renders carry marks of their own where they were made with `--marks`; those are wiped away with a
-median filter on the skin, so that nothing but painted marks is taught. The lines of hand-drawn
-wrinkle masks are traced, for their shapes only.
+median filter on the skin, so that nothing but marks that are known is taught. Renders made with
+`--marks --pairs` keep theirs: what the marks do to the light is the twins' ratio. The lines of
+hand-drawn wrinkle masks are traced, for their shapes only.
 
     python -m training.finder.crops --marked ../shared/data/synthetic-faces \\
-        --clean work/renders/r62 --masks ../shared/data/wrinkle-masks --out work/finder
+        --pairs work/renders/r71 --masks ../shared/data/wrinkle-masks --out work/finder
 
-`--marked` and `--clean` (folders with metadata.jsonl and images/) may be given several times.
+`--marked` and `--clean` (folders with metadata.jsonl and images/) and `--pairs` (with truth/,
+marked/ and clean/) may be given several times.
 """
 
 import argparse
 import json
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.marks import as_mark, views
 from realism.disk import whole_file, write_json
 from realism.errors import Unusable
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
 from realism.marks.find import face_span
 from realism.marks.lines import trace
+from realism.marks.mark import mark_to_json
 from realism.photos import open_photo
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
+LEAST_FACING = 0.12  # cosine; marks of twins turned away further are left out
 HELD_OUT = 12  # one person in so many is kept for choosing checkpoints
 
 
 def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
     """One face with its surroundings.
 
-    ->    pixels (h, w, 3) uint8, skin (h, w) uint8 0..255, mesh (468, 3) px, span px ear to ear
+    ->    pixels (h, w, 3) uint8, skin (h, w) uint8 0..255, mesh (468, 3) px, span px ear to ear,
+          corner (2,) px of the picture at the crop's (0, 0)
     """
     pixels = open_photo(path).pixels
     face = the_face(load_engine().find(pixels))
@@ -54,27 +61,75 @@ def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
         "skin": np.rint(own * 255).astype(np.uint8),
         "mesh": (face.mesh - [x0, y0, 0]).astype(np.float32),
         "span": np.float32(span),
+        "corner": np.array([x0, y0]),
     }
+
+
+def pair_crop(view) -> dict[str, np.ndarray]:
+    """One face without its marks, as `face_crop`; the same with them, and which they are.
+
+    ->    marked (h, w, 3) uint8 and marks, JSON of the crop's Marks, beside the rest
+    """
+    crop = face_crop(view.clean, False)
+    (x0, y0), (height, width) = crop["corner"], crop["skin"].shape
+    marks = []
+    for value in view.truth["marks"]:
+        # Too little to be seen of it: no mark, but nothing that must not be taken for one either.
+        if not value["visible"] or value["facing"] < LEAST_FACING:
+            continue
+        mark = as_mark(value, view.truth)
+        if value["kind"] == "wrinkle" and len(mark.line) < 3:
+            continue
+        marks.append(mark_to_json(replace(mark, xy=mark.xy - (x0, y0), line=mark.line - (x0, y0))))
+    marked = open_photo(view.marked).pixels[y0 : y0 + height, x0 : x0 + width]
+    return {**crop, "marked": marked, "marks": np.array(json.dumps(marks))}
+
+
+def keep(out: Path, person: str, name: str, crop_of) -> bool | None:
+    """Write one crop where it is not yet; None where it is, False where no face is found."""
+    held_out = zlib.crc32(person.encode()) % HELD_OUT == 0
+    file = out / ("held-out" if held_out else "faces") / f"{name}.npz"
+    if file.exists():
+        return None
+    try:
+        crop = crop_of()
+    except Unusable:  # a head turned far
+        return False
+    with whole_file(file) as temporary:
+        np.savez(temporary, **crop)
+    return True
 
 
 def prepare(data: Path, wipe: bool, out: Path) -> None:
     """Write every picture of a folder as an .npz, of which those of some people are held out."""
-    done = refused = 0
-    for line in (data / "metadata.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        held_out = zlib.crc32(entry["person"].encode()) % HELD_OUT == 0
-        file = out / ("held-out" if held_out else "faces") / f"{Path(entry['file_name']).stem}.npz"
-        if file.exists():
-            continue
-        try:
-            crop = face_crop(data / entry["file_name"], wipe)
-        except Unusable:  # no face found: a head turned far
-            refused += 1
-            continue
-        with whole_file(file) as temporary:
-            np.savez(temporary, **crop)
-        done += 1
-    print(f"{data.name}: {done} faces, {refused} pictures without one", flush=True)
+    entries = [json.loads(line) for line in (data / "metadata.jsonl").read_text().splitlines()]
+    kept = [
+        keep(
+            out, e["person"], Path(e["file_name"]).stem,
+            lambda e=e: face_crop(data / e["file_name"], wipe),
+        )
+        for e in entries
+    ]  # fmt: skip
+    told(data, kept)
+
+
+def prepare_pairs(data: Path, out: Path) -> None:
+    """The same of twins with and without marks."""
+    kept = [
+        keep(out, person, view.name, lambda view=view: pair_crop(view))
+        for person, group in views(data).items()
+        for view in group
+        if view.clean.exists()
+    ]
+    told(data, kept)
+
+
+def told(data: Path, kept: list[bool | None]) -> None:
+    """Say how many faces of a folder were new."""
+    print(
+        f"{data.name}: {kept.count(True)} faces, {kept.count(False)} pictures without one",
+        flush=True,
+    )
 
 
 def courses(masks: Path) -> list[list[list[list[float]]]]:
@@ -93,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--marked", type=Path, action="append", default=[])
     parser.add_argument("--clean", type=Path, action="append", default=[])
+    parser.add_argument("--pairs", type=Path, action="append", default=[])
     parser.add_argument("--masks", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -101,6 +157,8 @@ def main() -> None:
         prepare(data, False, options.out)
     for data in options.marked:
         prepare(data, True, options.out)
+    for data in options.pairs:
+        prepare_pairs(data, options.out)
     write_json(options.out / "courses.json", courses(options.masks))
 
 

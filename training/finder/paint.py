@@ -13,13 +13,13 @@ surroundings, or is half hidden, is not demanded of a finder: it is `unsure`.
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, mark_from_json
 from realism.photos import to_linear, to_srgb
 from realism.settings import FINDER
 from training.finder.cover import layers, stubble
@@ -30,6 +30,8 @@ DARK = np.ones(3, np.float32)
 # Least depth of a mark in log units, and over the deviation of the grain around it.
 LEAST_DIP, LEAST_DIP_OVER_GRAIN = 0.11, 3.4
 LEAST_FOLD, LEAST_FOLD_OVER_GRAIN = 0.055, 1.8
+PAIRED = 0.35  # share of the samples on faces with marks of their own, where there are some
+SHOWS_AS_MOLE = 0.33  # log units of linear light in the middle
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +83,14 @@ class Painted:
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Faces as `crops.py` prepared them, and the courses of drawn wrinkles."""
+    """Faces as `crops.py` prepared them, and the courses of drawn wrinkles.
 
-    crops: list[dict[str, np.ndarray]]
+    bare     without marks
+    pairs    with marks of their own, and without
+    """
+
+    bare: list[dict[str, np.ndarray]]
+    pairs: list[dict[str, np.ndarray]]
     courses: list
 
 
@@ -91,7 +98,9 @@ def load_faces(folder: Path, held_out: bool = False) -> Faces:
     """All prepared faces, of the people that are held out or of the others."""
     files = sorted((folder / ("held-out" if held_out else "faces")).glob("*.npz"))
     courses = json.loads((folder / "courses.json").read_text())
-    return Faces([dict(np.load(file)) for file in files], courses)
+    crops = [dict(np.load(file)) for file in files]
+    pairs = [crop for crop in crops if "marked" in crop]
+    return Faces([crop for crop in crops if "marked" not in crop], pairs, courses)
 
 
 def paint(
@@ -103,9 +112,12 @@ def paint(
             face at the finder's size, as it stands
     """
     u = rng.uniform
-    pixels, skin, mesh, scale = _cut(rng, faces.crops[rng.integers(len(faces.crops))], side)
+    crops = faces.pairs if faces.pairs and rng.random() < PAIRED else faces.bare
+    crop = crops[rng.integers(len(crops))]
+    pixels, skin, mesh, scale, matrix = _cut(rng, crop, side)
     shape = skin.shape
     light = np.maximum(to_linear(pixels), 0.002)
+    dips, round_marks, courses = _given(crop, light, matrix)
     light = light * np.exp(rng.normal(0, 0.1, 3) + rng.normal(0, 0.22)).astype(np.float32)
     if rng.random() < 0.3:
         grey = light.mean(2, keepdims=True)
@@ -116,9 +128,12 @@ def paint(
     flat = mesh[:, :2]
     own, unsure = _skin_of_its_own(rng, shape, manner)
     lamp = u(0, 2 * np.pi)
-    dips, round_marks = _round_marks(rng, skin, scale, manner, lamp)
+    if not round_marks or rng.random() < 0.5:
+        painted, added = _round_marks(rng, skin, scale, manner, lamp, round_marks)
+        dips, round_marks = dips + painted, round_marks + added
     own += _look_alikes(rng, shape, manner, round_marks, flat)
-    folds, courses = _folds(rng, skin, flat, faces.courses, lamp)
+    folds, painted_courses = _folds(rng, skin, flat, faces.courses, lamp)
+    courses = courses + painted_courses
     # Light that enters a fold comes out redder.
     change = dips + folds[..., None] * np.float32([0.85, 1, 1.1])
     clean = light * np.exp(own)
@@ -153,7 +168,7 @@ def paint(
     for mark in round_marks:
         sure = _sure(mark, depth, grain, hidden, rough)
         if sure is not None:
-            (marks if sure else unsure).append(mark)
+            (marks if sure else unsure).append(_as_it_shows(mark, depth))
     for course, width in courses:
         sure, faint = _runs(course, width, depth, grain, hidden)
         marks += sure
@@ -162,7 +177,7 @@ def paint(
 
 
 def _cut(rng, crop, side):
-    """Pixels, skin, mesh of a part of a face, and px there over px of a face of usual size."""
+    """Pixels, skin, mesh of a part of a face, px there over px of a usual face, the map (2, 3)."""
     mesh, span = crop["mesh"][:, :2], float(crop["span"])
     if side is None:
         zoom = FINDER.span / span
@@ -190,7 +205,34 @@ def _cut(rng, crop, side):
     )
     skin = cv2.warpAffine(crop["skin"], matrix, size).astype(np.float32) / 255
     mesh = np.column_stack([mesh @ matrix[:, :2].T + matrix[:, 2], crop["mesh"][:, 2] * zoom])
-    return pixels, skin, mesh.astype(np.float32), zoom * span / FINDER.span
+    return pixels, skin, mesh.astype(np.float32), zoom * span / FINDER.span, matrix
+
+
+def _given(crop, light, matrix):
+    """The marks that a render has itself: change of log light (h, w, 3), Marks, courses of folds.
+
+    light    (h, w, 3) linear, of the same without them;  matrix    (2, 3), crop to sample
+    """
+    change = np.zeros(light.shape, np.float32)
+    if "marked" not in crop:
+        return change, [], []
+    size = light.shape[1::-1]
+    marked = cv2.warpAffine(
+        crop["marked"], matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    change = np.log(np.maximum(to_linear(marked), 0.002) / light)
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    found, courses = [], []
+    for mark in (mark_from_json(value) for value in json.loads(str(crop["marks"]))):
+        line = mark.line @ matrix[:, :2].T + matrix[:, 2]
+        xy = matrix[:, :2] @ mark.xy + matrix[:, 2]
+        if mark.kind == "wrinkle":
+            at = np.linspace(0, len(line) - 1, 6 * len(line))
+            fine = [np.interp(at, np.arange(len(line)), line[:, i]) for i in (0, 1)]
+            courses.append((np.stack(fine, 1).astype(np.float32), mark.radius * zoom))
+        elif ((xy > 0) & (xy < size)).all():
+            found.append(Mark(mark.kind, xy.astype(np.float32), mark.radius * zoom))
+    return change, found, courses
 
 
 def _skin_of_its_own(rng, shape, manner):
@@ -257,8 +299,11 @@ def _disc(rng, x, y, radius, ragged, soft, edge):
     return 1 / (1 + np.exp(np.clip((away - 1) / soft, -30, 30))), away
 
 
-def _round_marks(rng, skin, scale, manner, lamp):
-    """Moles, spots and pimples on the skin: their change of log light (h, w, 3), and Marks."""
+def _round_marks(rng, skin, scale, manner, lamp, there):
+    """Moles, spots and pimples on the skin: their change of log light (h, w, 3), and Marks.
+
+    there    Marks to be kept clear of
+    """
     u, marks = rng.uniform, []
     change = np.zeros((*skin.shape, 3), np.float32)
     rows, columns = np.nonzero(skin[6:-6, 6:-6] > 0.85)
@@ -272,7 +317,7 @@ def _round_marks(rng, skin, scale, manner, lamp):
         kind = ("mole", "spot", "acne")[rng.choice(3, p=[0.38, 0.34, 0.28])]
         largest = {"mole": 5.5, "spot": 7.5, "acne": 7.0}[kind]
         radius = float(np.exp(u(np.log(1.5), np.log(largest))) * scale)
-        if any(np.hypot(*(centre - m.xy)) < radius + m.radius + 5 for m in marks):
+        if any(np.hypot(*(centre - m.xy)) < radius + m.radius + 5 for m in marks + there):
             continue
         reach = int(radius * 2.8 + 8)
         x0, y0 = np.maximum(centre.astype(int) - reach, 0)
@@ -292,16 +337,16 @@ def _round_marks(rng, skin, scale, manner, lamp):
             inside = noise(rng, cover.shape, u(2.5, 5))
             cover = cover * np.clip(1 + u(0.1, 0.45) * inside, 0.1, 2)
         if kind == "mole":
-            density = np.exp(u(np.log(0.4), np.log(2.6)))
+            density = np.exp(u(np.log(0.7), np.log(2.8)))
             pigment = manner.melanin * u(0.8, 1.1) + DARK * u(0, 0.35) + manner.blood * u(0, 0.35)
         elif kind == "spot":
-            density = np.exp(u(np.log(0.15), np.log(0.85)))
+            density = np.exp(u(np.log(0.15), np.log(0.9)))
             pigment = manner.melanin + manner.blood * u(0, 0.45)
         else:
             density = np.exp(u(np.log(0.15), np.log(1.0)))
             flush = np.exp(-((away / u(1.6, 2.3)) ** 2)) * u(0, 0.4)
             cover = np.clip(cover + flush, 0, 1.3)
-            pigment = manner.blood + DARK * u(0, 0.2) + manner.melanin * u(0, 0.2)
+            pigment = manner.blood + DARK * u(0, 0.2) + manner.melanin * u(0, 0.35)
         dip = cover[..., None] * pigment * density
         if kind != "spot" and rng.random() < (0.3 if kind == "mole" else 0.5):  # relief
             way = lamp + rng.normal(0, 0.5)
@@ -393,6 +438,14 @@ def _folds(rng, skin, mesh, drawn, lamp):
         change[window] += bend
         found.append((course.astype(np.float32), own_width))
     return change, found
+
+
+def _as_it_shows(mark, depth):
+    """A mole that shows no darker than a freckle is named one: nobody could tell them apart."""
+    if mark.kind != "mole":
+        return mark
+    column, row = np.clip(mark.xy.astype(int), 0, np.array(depth.shape[::-1]) - 1)
+    return replace(mark, kind="spot") if depth[row, column] < SHOWS_AS_MOLE else mark
 
 
 def _sure(mark, depth, grain, hidden, rough) -> bool | None:

@@ -34,6 +34,7 @@ from realism.marks.heatmap import (
     Targets,
     heatmap_loss,
     normalised,
+    read_heatmap,
     save_heatmap,
     stack,
     targets,
@@ -186,12 +187,16 @@ class Painting:
             worker.terminate()
 
 
-def train(folder: Path, out: Path, minutes: float, painters: int, seed: int) -> None:
-    """Train for so many minutes in all, over however many runs."""
+def train(
+    folder: Path, out: Path, minutes: float, painters: int, seed: int, start: Path | None
+) -> None:
+    """Train for so many minutes in all, over however many runs; `start`: weights to begin with."""
     held_out: Faces = load_faces(folder, held_out=True)
     judging = np.random.default_rng(7)
     judged = [paint(judging, held_out, HELD_OUT, SIDE) for _ in range(JUDGED)]
     net = HeatmapNet().to(memory_format=torch.channels_last)
+    if start:
+        net.load_state_dict(read_heatmap(start).state_dict())
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
     learners = {"net": net, "average": average, "optimizer": optimizer}
@@ -278,11 +283,14 @@ def main() -> None:
         "--painters", type=int, default=1, help="processes that paint; 0: this one does"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="weights of an earlier run to begin with")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    train(options.faces, options.out, options.minutes, options.painters, options.seed)
+    train(
+        options.faces, options.out, options.minutes, options.painters, options.seed, options.start
+    )
 
 
 if __name__ == "__main__":
