@@ -126,6 +126,19 @@ def photos_choose(
     _print_photos(one)
 
 
+@photos_app.command("flip")
+def photos_flip(
+    person: PersonName,
+    photo: Annotated[str, typer.Argument(help="The photo's name as listed.")],
+) -> None:
+    """Flip a photo left to right: a mirrored selfie, as `marks passport` tells them."""
+    from realism.person import open_person
+
+    one = open_person(person)
+    one.flip_photo(photo, engine())
+    _print_photos(one)
+
+
 @app.command("delete")
 def delete(
     person: PersonName,
@@ -467,6 +480,9 @@ def marks_restore(
     card: Annotated[Path | None, typer.Option(help="Where to write the fidelity card.")] = None,
     method: Annotated[str, typer.Option(help="ratio (ours) or paste (the original).")] = "ratio",
     placement: Annotated[str, typer.Option(help="head (ours) or nearest3.")] = "head",
+    seen: Annotated[
+        int | None, typer.Option(help="Photos that must show a mark; 2, where there are 3 or more.")
+    ] = None,
     strength: Annotated[float, typer.Option(help="0 to 1.5; of all marks.")] = 1.0,
     mole: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
     spot: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
@@ -483,6 +499,7 @@ def marks_restore(
     from realism.marks.restore import Sliders
     from realism.photos import open_photo, read_info, save_png
     from realism.provenance import restored_notices
+    from realism.settings import ATLAS
 
     strengths = {"overall": strength, "mole": mole, "spot": spot, "acne": acne, "wrinkle": wrinkle}
     for name, value in strengths.items():
@@ -499,7 +516,11 @@ def marks_restore(
     for one in photos:
         face = _named(one.name, lambda: the_face(chosen.find(one.pixels)))  # noqa: B023
         sources.append(source_of(one, face, given.get(one.name, []) if marks else None))
-    restored = restore_portrait(target, sources, chosen, method, placement, Sliders(**strengths))
+    # Marks in a file were chosen: each of them is meant.
+    least = seen or (1 if marks else ATLAS.believed)
+    restored = restore_portrait(
+        target, sources, chosen, method, placement, Sliders(**strengths), least
+    )
     info = read_info(portrait) if portrait.suffix.lower() == ".png" else {}
     save_png(out, restored.pixels, restored_notices(info, restored.pixels))
     if report:

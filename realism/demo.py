@@ -42,7 +42,6 @@ STYLE = "studio"
 SEED = 1  # of the first portrait: a demo is repeatable
 GUIDANCE = 1.5  # more burns out the skin of the pocket base
 RESTORED = 4  # of the best portraits
-LEAST_SIGHTINGS = 2  # of a mark on the photos: one alone may be a speck or a strand of hair
 SLIDERS = Sliders(wrinkle=0.5)  # the folds were seen on other expressions than the portraits'
 
 
@@ -180,9 +179,7 @@ def _marks(
     restored: dict[str, Restored] = {}
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
         portrait = open_photo(run / one.name)
-        done = restore_portrait(
-            portrait, sources, engine, sliders=SLIDERS, least_sightings=LEAST_SIGHTINGS
-        )
+        done = restore_portrait(portrait, sources, engine, sliders=SLIDERS)
         info = restored_notices(read_info(run / one.name), done.pixels)
         save_png(folder / one.name, done.pixels, info)
         placed = done.report["placements"]

@@ -31,7 +31,7 @@ from realism.disk import read_json, whole_file, write_json
 from realism.errors import Unusable
 from realism.faces.face import Engine, Face, Pose
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
-from realism.marks.mark import Mark, mark_from_json, mark_to_json
+from realism.marks.mark import Mark, flipped, mark_from_json, mark_to_json
 from realism.photos import Photo, open_photo, save_png
 from realism.portraits import recipe_of
 from realism.rank import Ranked, rank, rank_to_json
@@ -181,6 +181,22 @@ class Person:
         if marks.pop(name, None) is not None:
             self.save_marks(marks)
         self.judge_set(engine)
+
+    def flip_photo(self, name: str, engine: Engine) -> Entry:
+        """Flip a photo left to right, with its marks, and judge it again: a mirrored selfie."""
+        entry = self.entry(name)
+        if entry.path is None:
+            raise Unusable(f"{name} cannot be flipped: it could not be read. Add it again.")
+        pixels = np.ascontiguousarray(entry.photo().pixels[:, ::-1])
+        save_png(entry.path, pixels)
+        verdict = check_photo(Photo(name, pixels), engine)
+        self._write_entry(replace(entry, verdict=verdict), engine)
+        marks = self.marks()
+        if name in marks:
+            turned = [flipped(mark, pixels.shape[1]) for mark in marks[name]]
+            self.save_marks(marks | {name: turned})
+        self.judge_set(engine)
+        return self.entry(name)
 
     def photo_to_photo(self) -> dict[str, float]:
         """Each accepted photo's cosine with the best of the others, by name."""

@@ -281,7 +281,8 @@ class Placing:
 class Atlas:
     """The mark passport: when a mark is believed, and when a photo shows skin well."""
 
-    enough_chances: int = 3            # photos that could show it: seen once of these, it is off
+    enough_chances: int = 3            # photos that could show it: fewer had hardly a chance to
+    believed: int = 2                  # of those, photos that must show a mark; else it is off
     well: float = 0.45                 # cosine to the line of sight from which skin is seen well
     covered: int = 2                   # photos that should show each part of the face well
     mirror_marks: int = 3              # round marks that agree mirrored: a mirrored photo

@@ -315,7 +315,7 @@ def found(settled) -> tuple:
     """Sources of two photos and what is laid on a third."""
     walk = marks.on_find(str(MEI[7]), [str(MEI[0]), str(MEI[4])], {}, None, None, "en")
     sources, view, _, _ = last(walk)
-    laid, said = marks.on_prepare(str(MEI[7]), sources, 0.5, "ratio", "head", "en")
+    laid, said = marks.on_prepare(str(MEI[7]), sources, 0.5, "ratio", "head", {}, "en")
     return sources, view, laid, said
 
 
@@ -354,10 +354,42 @@ def test_a_click_on_the_portrait_switches_a_mark_off_and_on(found):
     seen = next(one for one in laid.prepared.placements if one.visible)
     low, _, scale = marks.marked.frame(laid.prepared.portrait, laid.face)
     point = ((seen.to - low) * scale).tolist()
-    off = marks.on_placed(laid, [], clicked(point))
+    off, _, _ = marks.on_placed(laid, [], "switch", None, {}, "en", clicked(point))
     assert len(laid.off(off)) == 1
     assert (marks.on_view(sources, 0.5, laid, off, view, "en")[1] != portrait).any()
-    assert marks.on_placed(laid, off, clicked(point)) == []
+    assert marks.on_placed(laid, off, "switch", None, {}, "en", clicked(point))[0] == []
+
+
+def test_a_mark_on_the_portrait_is_moved_by_two_clicks(found):
+    sources, _, laid, _ = found
+    one = next(p for p in laid.prepared.placements if p.visible and not len(p.line))
+    low, _, scale = marks.marked.frame(laid.prepared.portrait, laid.face)
+    there = one.to + np.float32([6, 9])
+    here, to = (clicked(((point - low) * scale).tolist()) for point in (one.to, there))
+    _, lifted, _ = marks.on_placed(laid, [], "move", None, {}, "en", here)
+    assert lifted == marks.marked.key_of(one.photo, one.mark)
+    _, left, moves = marks.on_placed(laid, [], "move", lifted, {}, "en", to)
+    assert left is None
+    again, _ = marks.on_prepare(str(laid.file), sources, 0.5, "ratio", "head", moves, "en")
+    places = {marks.marked.key_of(p.photo, p.mark): p.to for p in again.prepared.placements}
+    assert np.hypot(*(places[lifted] - there)) < 0.5
+    others = [key for key in places if key != lifted]
+    before = {marks.marked.key_of(p.photo, p.mark): p.to for p in laid.prepared.placements}
+    assert others and all((places[key] == before[key]).all() for key in others)
+
+
+def test_a_mirrored_photo_is_flipped_with_its_marks_when_its_owner_agrees(found):
+    sources, view, _, _ = found
+    _, _, atlas, button = marks.on_passport(sources, 0.5, ["dropped"], None, None, "en")
+    assert not button["visible"], "none of these is mirrored"
+    told_so = replace(atlas, mirrored=(view,))
+    turned = marks.on_flip(told_so, sources, ["dropped"], None, None, "en")
+    source, other = sources[view], turned[view]
+    assert (other.pixels == source.pixels[:, ::-1]).all()
+    last = source.pixels.shape[1] - 1
+    assert [m.xy[0] for m in other.marks] == [last - m.xy[0] for m in source.marks]
+    assert [m.kind for m in other.marks] == [m.kind for m in source.marks]
+    assert all(turned[name] is one for name, one in sources.items() if name != view)
 
 
 def test_marks_can_be_added_and_deleted_by_a_click_on_the_photo(found):
@@ -416,7 +448,7 @@ def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found)
 
 def test_the_passport_shows_the_head_and_says_what_to_photograph_next(found):
     sources, _, _, _ = found
-    head, said, atlas = marks.on_passport(sources, 0.5, ["dropped"], None, None, "en")
+    head, said, atlas, _ = marks.on_passport(sources, 0.5, ["dropped"], None, None, "en")
     assert head.ndim == 3 and "of 2 photos" in said
     assert "Take the next photo" in said or "seen well in at least two" in said
     file = Path(marks.on_passport_file(atlas, "en"))
@@ -455,9 +487,9 @@ def test_a_whole_run_is_restored_and_says_which_portrait_shows_no_face(found, ho
     save_png(run / "01-seed1.png", open_photo(MEI[7]).pixels)
     save_png(run / "02-seed2.png", np.full((256, 256, 3), 120, np.uint8))
     shutil.copy(run / "01-seed1.png", tmp_path / "01-seed1.png")  # as the page has it
-    laid = marks.lay(tmp_path / "01-seed1.png", marks.surest(sources, 0.5), "ratio", "head")
+    laid = marks.lay_on(tmp_path / "01-seed1.png", marks.surest(sources, 0.5), "ratio", "head", {})
     first = marks.marked.key_of(laid.prepared.placements[0].photo, laid.prepared.placements[0].mark)
-    every = (laid, sources, 0.5, 2, [first], "ratio", "head", "Ada", None, "en", *FULL)
+    every = (laid, sources, 0.5, 2, [first], "ratio", "head", {}, "Ada", None, "en", *FULL)
     said, pack = last(marks.on_every(*every))
     assert "1 of 2 portraits" in said and "02-seed2.png: " in said and "no face" in said
     with zipfile.ZipFile(pack) as restored:

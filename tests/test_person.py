@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from realism.errors import Unusable
@@ -176,3 +177,17 @@ def test_marks_come_back_from_json_as_they_went(mei):
     assert name == "a.png"
     assert back.kind == "wrinkle" and back.score == 0.75
     assert back.line.tolist() == [[1, 2], [10.5, 20.25], [30, 40]]
+
+
+def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine):
+    name, other = "mei-01.jpg", "mei-02.jpg"
+    before, mark = mei.entry(name), Mark("mole", np.float32([100, 200]), 3.0)
+    pixels = before.photo().pixels
+    mei.save_marks({name: [mark], other: [mark]})
+    after = mei.flip_photo(name, engine)
+    assert (after.photo().pixels == pixels[:, ::-1]).all()
+    eyes = [np.sort(one.verdict.face.landmarks[[36, 45], 0]) for one in (before, after)]
+    assert np.abs(eyes[1] - (511 - eyes[0][::-1])).max() < 6
+    marks = mei.marks()
+    assert marks[name][0].xy.tolist() == [411, 200]
+    assert marks[other][0].xy.tolist() == [100, 200]

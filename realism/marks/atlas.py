@@ -160,7 +160,7 @@ def _entry(
     seen = {one.photo for one in group}
     could = seen | {n for n in upright if shows(heads[n], skins[n], best.place)}
     # Once in three chances or more: a pimple of that day, or a speck.
-    on = len(seen) > 1 or len(could) < ATLAS.enough_chances
+    on = len(seen) >= ATLAS.believed or len(could) < ATLAS.enough_chances
     return Entry(
         best.mark,
         sources[best.photo].name,

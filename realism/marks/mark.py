@@ -5,7 +5,7 @@ The JSON is the fixed form that `python -m realism marks find --json` writes and
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,13 @@ class Mark:
     radius: float
     score: float = 1.0
     line: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+
+
+def flipped(mark: Mark, width: int) -> Mark:
+    """The mark in a picture of `width` px that was flipped left to right."""
+    turn, last = np.float32([-1, 1]), np.float32([width - 1, 0])
+    line = mark.line * turn + last if len(mark.line) else mark.line
+    return replace(mark, xy=mark.xy * turn + last, line=line)
 
 
 def mark_to_json(mark: Mark) -> dict:

@@ -17,8 +17,9 @@ from realism.faces.skin import skin_mask
 from realism.marks.find import find_marks
 from realism.marks.mark import Mark
 from realism.marks.place import placements_to_json
-from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
+from realism.marks.restore import Prepared, Sliders, Source, blend, prepare, rare
 from realism.photos import Photo
+from realism.settings import ATLAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +54,12 @@ def restore_portrait(
     method: str = "ratio",
     placement: str = "head",
     sliders: Sliders | None = None,
-    least_sightings: int = 1,
+    least_sightings: int = ATLAS.believed,
 ) -> Restored:
     """Put the marks of the photos back into a portrait.
 
-    least_sightings    photos that must show a mark; those with fewer are reported, not put back
+    least_sightings    photos that must show a mark, see `restore.rare`; those with fewer are
+                       reported, not put back
     Raises Unusable: no photos, no face on the portrait, another method or placement.
     """
     if not sources:
@@ -66,9 +68,8 @@ def restore_portrait(
     face = person_in(portrait, photos, engine)
     skin = skin_mask(portrait.pixels, face)
     prepared = prepare(portrait.pixels, face, skin, sources, method, placement)
-    placed = enumerate(prepared.placements)
-    rare = [index for index, one in placed if one.sightings < least_sightings]
-    pixels = blend(prepared, sliders or Sliders(), frozenset(rare))
+    seldom = rare(prepared.placements, len(sources), least_sightings)
+    pixels = blend(prepared, sliders or Sliders(), frozenset(seldom))
     scale = photo_to_photo(photos)
     near = {
         "before": _nearest(face, photos),
@@ -76,7 +77,7 @@ def restore_portrait(
         "photos": round(float(np.mean(scale)), 4) if len(scale) > 1 else None,
     }
     placements = placements_to_json(list(prepared.placements))
-    for index in rare:
+    for index in seldom:
         seen = f"seen on {placements[index]['sightings']} of {len(sources)} photos only"
         placements[index] |= {"visible": False, "reason": placements[index]["reason"] or seen}
     return Restored(pixels, prepared, {"placements": placements, "similarity": near})

@@ -8,6 +8,7 @@ strength of 0 gives the portrait back bit for bit.
 """
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -33,7 +34,7 @@ from realism.marks.ratio import DARKEST
 from realism.marks.register import Shift, register
 from realism.marks.relief import carried, light_of
 from realism.photos import to_linear, to_srgb
-from realism.settings import RATIO
+from realism.settings import ATLAS, RATIO
 
 METHODS = ("ratio", "paste")
 
@@ -205,6 +206,26 @@ def shared_out(patches: list[Patch], shape: tuple[int, int]) -> list[Patch]:
         if patch.kind == "wrinkle"
         else patch
         for patch in patches
+    ]
+
+
+def rare(
+    placements: Sequence[Placement], photos: int, least: int = ATLAS.believed
+) -> list[int]:
+    """The marks to begin without: those that fewer than `least` of the photos show.
+
+    One sighting among many is a pimple of that day or a speck. Of fewer than three photos each may
+    be the only one that could show a mark; and what a person placed by hand (score 1) is meant.
+
+    photos    how many were looked at
+    ->        indices into `placements`
+    """
+    if photos < ATLAS.enough_chances:
+        return []
+    return [
+        index
+        for index, one in enumerate(placements)
+        if one.sightings < least and one.mark.score < 1
     ]
 
 

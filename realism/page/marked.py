@@ -85,6 +85,17 @@ def new_mark(kind: str, point: np.ndarray, begun: tuple | None, face: Face) -> M
     return Mark(kind, course.mean(0), NEW_WRINKLE * face.width, line=course)
 
 
+def moved(one: Placement, to: tuple[float, float] | None) -> Placement:
+    """A mark where a person put it on the portrait, whatever was thought of its place there."""
+    if to is None:
+        return one
+    step = np.float32(to) - one.to
+    return replace(
+        one, to=one.to + step, line=one.line + step, visible=True, reason="",
+        line_seen=np.ones_like(one.line_seen),
+    )  # fmt: skip
+
+
 def laid_marks(
     placements: tuple[Placement, ...], off: frozenset[int]
 ) -> tuple[list[Mark], list[bool]]:

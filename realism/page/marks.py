@@ -17,19 +17,19 @@ from realism.faces.face import Face, similarity
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
 from realism.marks.atlas import Atlas, atlas_to_json, build_atlas
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, flipped
 from realism.marks.passport import draw
+from realism.marks.patch import Ground
 from realism.marks.place import placements_to_json
 from realism.marks.report import person_in, source_of
-from realism.marks.restore import Prepared, Sliders, Source, blend, prepare
+from realism.marks.restore import Prepared, Sliders, Source, blend, lay, locate, rare
 from realism.marks.whale import write_whale
 from realism.page import drawn, marked
 from realism.page.told import chosen, line, passing, passing_folder, told
 from realism.page.words import text, translated
 from realism.person import Entry, Person, write_zip
-from realism.photos import open_photo, read_info, save_png
+from realism.photos import Photo, open_photo, read_info, save_png
 from realism.provenance import restored_notices
-from realism.settings import ATLAS
 
 LEAST = 0.2       # score from which a finding is kept at all; the slider shows those above its own
 MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 bytes a pixel
@@ -76,7 +76,7 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
 
 def on_leave() -> tuple:
     """Other photos: what was found on the last ones is not theirs."""
-    return {}, None, [], gr.update(visible=False)
+    return {}, None, [], {}, None, gr.update(visible=False)
 
 
 def on_mine(file: str | None, name: str, root: Path | None, language: str) -> str | None:
@@ -114,30 +114,26 @@ def on_find(
 
 def on_prepare(
     portrait: str | None, sources: dict[str, Source], least: float, method: str, placement: str,
-    language: str,
+    moves: dict, language: str,
 ) -> tuple:  # fmt: skip
     """Place and measure the marks on the portrait: the slow half."""
     if not portrait or not sources:
         return gr.skip(), gr.skip()
     with told(language):
-        laid = lay(Path(portrait), surest(sources, least), method, placement)
+        laid = lay_on(Path(portrait), surest(sources, least), method, placement, moves)
         seen = sum(one.visible for one in laid.prepared.placements)
         counts = {"seen": seen, "of": len(laid.prepared.placements), "photos": len(sources)}
         return laid, line(text(language, "marks.laid", **counts))
 
 
 def on_rare(laid: Laid | None, sources: dict[str, Source], seen: int) -> list[tuple]:
-    """The marks to begin without: those that fewer than `seen` of the photos show.
-
-    Of fewer than three photos each may be the only one that could show a mark; and what a person
-    placed by hand is meant.
-    """
-    if laid is None or len(sources) < ATLAS.enough_chances:
+    """The marks to begin without: those that fewer than `seen` of the photos show."""
+    if laid is None:
         return []
+    placed = laid.prepared.placements
     return [
-        marked.key_of(one.photo, one.mark)
-        for one in laid.prepared.placements
-        if one.sightings < seen and one.mark.score < 1
+        marked.key_of(placed[index].photo, placed[index].mark)
+        for index in rare(placed, len(sources), seen)
     ]
 
 
@@ -216,18 +212,27 @@ def on_photo(
     return sources, gr.skip(), None
 
 
-def on_placed(laid: Laid | None, off: list[tuple], event: gr.SelectData) -> list[tuple]:
-    """A click on the portrait switches a mark off or on."""
+def on_placed(
+    laid: Laid | None, off: list[tuple], click: str, lifted: tuple | None, moves: dict,
+    language: str, event: gr.SelectData,
+) -> tuple:  # fmt: skip
+    """A click on the portrait: switch a mark off or on, lift one, or set it down."""
     if laid is None:
-        return off
+        return gr.skip(), None, gr.skip()
     point = marked.picture_point(event.index, laid.prepared.portrait, laid.face)
+    if click == "move" and lifted is not None:
+        return gr.skip(), None, moves | {(laid.file.name, *lifted): tuple(point.tolist())}
     marks, _ = marked.laid_marks(laid.prepared.placements, frozenset())
     mark = marked.nearest(marks, point, laid.face)
     if mark is None:
-        return off
+        return gr.skip(), None, gr.skip()
     seen = [one for one in laid.prepared.placements if one.visible]
     one = seen[[other is mark for other in marks].index(True)]
-    return marked.toggled(off, [marked.key_of(one.photo, one.mark)])
+    key = marked.key_of(one.photo, one.mark)
+    if click == "move":
+        gr.Info(text(language, "marks.set_down"), title="Realism")
+        return gr.skip(), key, gr.skip()
+    return marked.toggled(off, [key]), None, gr.skip()
 
 
 def on_save(laid: Laid | None, off: list[tuple], language: str, *sliders: float) -> str:
@@ -260,7 +265,7 @@ def on_card(
 
 def on_every(
     laid: Laid | None, sources: dict[str, Source], least: float, seen: int, off: list[tuple],
-    method: str, placement: str, name: str | None, root: Path | None, language: str,
+    method: str, placement: str, moves: dict, name: str | None, root: Path | None, language: str,
     *sliders: float,
 ) -> Iterator[tuple]:  # fmt: skip
     """Restore the marks on every portrait of the run that this one is from; a zip of them."""
@@ -279,7 +284,7 @@ def on_every(
             said = text(language, "marks.every_said", number=number, of=len(files))
             yield drawn.bar(number / len(files)) + line(said), gr.skip()
             try:
-                one = lay(file, surest(sources, least), method, placement)
+                one = lay_on(file, surest(sources, least), method, placement, moves)
             except Unusable as reason:
                 skipped.append(f"{file.name}: {translated(str(reason), language)}")
                 continue
@@ -318,7 +323,26 @@ def on_passport(
         atlas = build_atlas(surest(sources, least))
         if not files:  # photos dropped here belong to nobody
             chosen(name, root, language).save_passport(atlas)
-        return draw(atlas), marked.passport(atlas, language), atlas
+        flip = gr.update(visible=bool(atlas.mirrored))
+        return draw(atlas), marked.passport(atlas, language), atlas, flip
+
+
+def on_flip(
+    atlas: Atlas | None, sources: dict[str, Source], files: list[str] | None, name: str | None,
+    root: Path | None, language: str,
+) -> dict[str, Source]:  # fmt: skip
+    """Flip the photos that seem to be mirrored, now that their owner agrees."""
+    with told(language):
+        engine, turned = load_engine(), {}
+        for photo in (one for one in atlas.mirrored if one in sources):
+            source = sources[photo]
+            pixels = np.ascontiguousarray(source.pixels[:, ::-1])
+            marks = [flipped(mark, pixels.shape[1]) for mark in source.marks]
+            if not files:  # photos dropped here belong to nobody
+                chosen(name, root, language).flip_photo(photo, engine)
+            face = the_face(engine.find(pixels))
+            turned[photo] = source_of(Photo(photo, pixels), face, marks)
+        return sources | turned
 
 
 def on_passport_file(atlas: Atlas | None, language: str) -> str:
@@ -334,15 +358,24 @@ def on_passport_file(atlas: Atlas | None, language: str) -> str:
 # Pictures in, pictures out --------------------------------------------------------------------
 
 
-def lay(file: Path, sources: list[Source], method: str, placement: str) -> Laid:
-    """Read a portrait and lay the photos' marks on it."""
+def lay_on(
+    file: Path, sources: list[Source], method: str, placement: str, moves: dict
+) -> Laid:
+    """Read a portrait and lay the photos' marks on it.
+
+    moves    where marks were put by hand: portrait's name and `marked.key_of` to (x, y) px
+    """
     portrait = open_photo(file)
     pixels = portrait.pixels
     # Of several faces on it, the person's.
     face = person_in(portrait, [source.face.embedding for source in sources], load_engine())
     skin = skin_mask(pixels, face)
-    prepared = prepare(pixels, face, skin, sources, method, placement)
-    return Laid(file, face, skin, prepared, _quick_png(pixels))
+    own = Ground(pixels, face, skin)
+    placed = [
+        marked.moved(one, moves.get((file.name, *marked.key_of(one.photo, one.mark))))
+        for one in locate(own, sources, placement)
+    ]
+    return Laid(file, face, skin, lay(own, sources, placed, method), _quick_png(pixels))
 
 
 def run_of(person: Person, portrait: Path) -> Path | None:

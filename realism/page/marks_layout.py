@@ -11,9 +11,10 @@ from realism.page import marks
 from realism.page.told import DEVICE, QUIET, Shared, hand_over, handed
 from realism.page.words import Spoken, text
 from realism.photos import SUFFIXES
-from realism.settings import HEATMAP
+from realism.settings import ATLAS, HEATMAP
 
 CLICKS = ("switch", "delete", *KINDS)
+PLACED_CLICKS = ("switch", "move")
 OTHERS = ("brightness_match", "denoise", "edge_softness")
 
 
@@ -68,7 +69,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                     value=HEATMAP.threshold, min_width=180, buttons=[],
                 )  # fmt: skip
                 seen = say(
-                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=2,
+                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=ATLAS.believed,
                     min_width=180, buttons=[],
                 )  # fmt: skip
             export = say(gr.Button, "marks.export", size="sm")
@@ -79,6 +80,7 @@ def layout(say: Spoken) -> SimpleNamespace:
             )  # fmt: skip
         with gr.Column(min_width=300):
             say(gr.Markdown, "marks.placed_tip", elem_classes="tips beside")
+            placed_click = say(gr.Radio, "marks.placed_click", value=PLACED_CLICKS[0])
             placed = say(
                 gr.Image, "marks.placed", format="png", interactive=False, buttons=[],
                 elem_classes="clickable",
@@ -90,6 +92,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                 with gr.Row():
                     make = say(gr.Button, "marks.make_passport", min_width=120)
                     keep = say(gr.Button, "marks.keep_passport", min_width=120)
+                    flip = say(gr.Button, "marks.flip", min_width=120, visible=False)
             exported, kept = handed("marks-export"), handed("marks-passport")
     return SimpleNamespace(
         needs=needs, portrait=portrait, mine=mine, files=files, restore=restore, stop=stop,
@@ -97,12 +100,13 @@ def layout(say: Spoken) -> SimpleNamespace:
         sliders=sliders, save=save, every=every, saved=saved, pack=pack, editing=editing,
         card=card, carded=carded,
         click=click, least=least, seen=seen, export=export, exported=exported, photo=photo,
-        head=head, passport=passport, make=make, keep=keep, kept=kept,
-        gallery=gallery, placed=placed, table=table,
+        head=head, passport=passport, make=make, keep=keep, kept=kept, flip=flip,
+        gallery=gallery, placed=placed, placed_click=placed_click, table=table,
         # Sources by photo name; the portrait with marks laid on; keys of marks switched off;
-        # the photo in view; the first point of a wrinkle; the passport.
+        # the photo in view; the first point of a wrinkle; the passport; where marks were moved to
+        # on portraits; the mark that is lifted.
         sources=gr.State({}), laid=gr.State(None), off=gr.State([]), view=gr.State(None),
-        begun=gr.State(None), atlas=gr.State(None),
+        begun=gr.State(None), atlas=gr.State(None), moves=gr.State({}), lifted=gr.State(None),
     )  # fmt: skip
 
 
@@ -122,11 +126,14 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     # What is done again and again after other events.
     show = {"fn": marks.on_show, "inputs": who, "outputs": [w.needs, w.mine], **QUIET}
     leave = {
-        "fn": marks.on_leave, "outputs": [w.sources, w.laid, w.off, w.editing], **QUIET
+        "fn": marks.on_leave,
+        "outputs": [w.sources, w.laid, w.off, w.moves, w.lifted, w.editing], **QUIET,
     }  # fmt: skip
     lay = {
         "fn": marks.on_prepare,
-        "inputs": [w.portrait, w.sources, w.least, w.method, w.placement, shared.language],
+        "inputs": [
+            w.portrait, w.sources, w.least, w.method, w.placement, w.moves, shared.language
+        ],
         "outputs": [w.laid, w.said],
         "show_progress": "hidden", "api_visibility": "private", **DEVICE,
     }  # fmt: skip
@@ -174,9 +181,13 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         [w.sources, w.least, w.laid, w.off, w.view, w.click, w.begun, w.files, *who],
         [w.sources, w.off, w.begun], **QUIET,
     ).success(**lay).success(**redraw).then(**views).then(**measure)  # fmt: skip
-    w.placed.select(marks.on_placed, [w.laid, w.off], w.off, **QUIET).success(**redraw).then(
-        **views
-    ).then(**measure)
+    w.placed.select(
+        marks.on_placed,
+        [w.laid, w.off, w.placed_click, w.lifted, w.moves, shared.language],
+        [w.off, w.lifted, w.moves], **QUIET,
+    ).success(**redraw).then(**views).then(**measure)  # fmt: skip
+    w.moves.change(**lay).success(**redraw).then(**views).then(**measure)
+    w.placed_click.input(lambda: None, None, w.lifted, **QUIET)
 
     hand_over(
         w.save.click(
@@ -198,16 +209,26 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         ),
         w.exported,
     )  # fmt: skip
-    w.make.click(
-        marks.on_passport, [w.sources, w.least, w.files, *who], [w.head, w.passport, w.atlas],
-        show_progress_on=w.head, api_visibility="private", **DEVICE,
-    ).then(**refresh)  # fmt: skip
+    passport = {
+        "fn": marks.on_passport, "inputs": [w.sources, w.least, w.files, *who],
+        "outputs": [w.head, w.passport, w.atlas, w.flip],
+        "show_progress_on": w.head, "api_visibility": "private", **DEVICE,
+    }  # fmt: skip
+    w.make.click(**passport).then(**refresh)
+    flipping = w.flip.click(
+        marks.on_flip, [w.atlas, w.sources, w.files, *who], w.sources,
+        api_visibility="private", **DEVICE,
+    ).success(**passport)  # fmt: skip
+    flipping.success(**lay).success(**redraw).then(**views).then(**measure)
     hand_over(
         w.keep.click(marks.on_passport_file, [w.atlas, shared.language], w.kept, **QUIET), w.kept
     )
     every = w.every.click(
         marks.on_every,
-        [w.laid, w.sources, w.least, w.seen, w.off, w.method, w.placement, *who, *w.sliders],
+        [
+            w.laid, w.sources, w.least, w.seen, w.off, w.method, w.placement, w.moves, *who,
+            *w.sliders,
+        ],
         [w.said, w.pack],
         api_visibility="private", show_progress="hidden", **DEVICE,
     )  # fmt: skip
