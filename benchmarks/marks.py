@@ -22,7 +22,7 @@ from realism.faces.head import fit_person, steady_mesh
 from realism.faces.skin import skin_mask
 from realism.marks.mark import KINDS, Mark
 from realism.marks.place import place
-from realism.marks.register import register
+from realism.marks.register import grid_of, register
 from realism.marks.surface import canvas
 from realism.photos import open_photo
 
@@ -124,7 +124,7 @@ def place_all(data: Path) -> None:
                 if method == "head":
                     heads = tuple(fit_person([one.steady, two.steady]))
                 if look is not None:
-                    shift = register(one.pixels, heads[0], look(two.pixels), heads[1])
+                    shift = register(one.pixels, heads[0], grid_of(look(two.pixels), heads[1]))
                 places = place(
                     list(marks.values()), photo.name, one.face, two.face, two.canvas, method,
                     heads, shift,

@@ -41,18 +41,49 @@ class Shift:
         return _alike(np.asarray(points, np.float64) * self.mm, self.at) @ self.pull / self.mm
 
 
-def register(
-    photo: np.ndarray, photo_head: Head, portrait: np.ndarray, portrait_head: Head
-) -> Shift:
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A portrait as photos are compared with it, for all of them once.
+
+    head        fitted to it;  mm    millimetres in a px of it
+    nodes       (h, w, 2) px, over its face
+    triangle    (h w,) of the head under each node;  weights    (h w, 3) of its corners
+    on_face     (h w,) bool, whether the head is there
+    features    (H, W, 2) float32, what light changes little, at the nodes and between them
+    """
+
+    head: Head
+    mm: float
+    nodes: np.ndarray
+    triangle: np.ndarray
+    weights: np.ndarray
+    on_face: np.ndarray
+    features: np.ndarray
+
+
+def grid_of(portrait: np.ndarray, head: Head) -> Grid:
+    """The grid of a portrait (H, W, 3) uint8 sRGB, with the head fitted to it."""
+    mm = float(head.translation[2]) / head.focal
+    outline = head.pixels[head.facings > REGISTER.facing]
+    low = np.maximum(np.floor(outline.min(0)), 0)
+    high = np.minimum(np.ceil(outline.max(0)), [portrait.shape[1] - 1, portrait.shape[0] - 1])
+    step = REGISTER.step * REGISTER.px / mm
+    xs, ys = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
+    nodes = np.stack(np.meshgrid(xs, ys), -1)
+    triangle, weights, depth = under(head, nodes.reshape(-1, 2))
+    features = _features(_seen_through(portrait, nodes, mm))
+    return Grid(head, mm, nodes, triangle, weights, np.isfinite(depth), features)
+
+
+def register(photo: np.ndarray, photo_head: Head, portrait: Grid) -> Shift:
     """What the heads' map from a photo to a portrait of the same person lacks.
 
-    photo, portrait    (H, W, 3) uint8 sRGB;  the heads fitted to them, best of all together
+    photo    (H, W, 3) uint8 sRGB;  the heads fitted to both, best of all together
     """
-    mm = float(portrait_head.translation[2]) / portrait_head.focal
+    mm, nodes = portrait.mm, portrait.nodes
     photo_mm = float(photo_head.translation[2]) / photo_head.focal
     shift = Shift(np.zeros((0, 2)), np.zeros((0, 2)), mm)
-    nodes, source, seen = _carried_back(photo_head, portrait_head, portrait.shape, mm)
-    theirs = _features(_seen_through(portrait, nodes, mm))
+    source, seen = _carried_back(photo_head, portrait)
     whole = _finer(seen[..., None].astype(np.float32))[..., 0] > 0.99
     for window, search in REGISTER.looks:
         # What the last look found is taken off before the next, closer one.
@@ -60,7 +91,7 @@ def register(
         steps = (back - nodes[0, 0]) * mm / (REGISTER.step * REGISTER.px)
         moved = _sampled(source, steps)
         ours = _features(_seen_through(photo, moved, photo_mm))
-        at, off, precision = _matches(ours, theirs, whole, window, search)
+        at, off, precision = _matches(ours, portrait.features, whole, window, search)
         if not len(at):
             break
         at = nodes[0, 0] * mm + at * REGISTER.px
@@ -68,28 +99,17 @@ def register(
     return shift
 
 
-def _carried_back(
-    photo: Head, portrait: Head, shape: tuple[int, ...], mm: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Nodes over the portrait's face, where the heads see them in the photo, and whether.
-
-    ->    (h, w, 2) px of the portrait, (h, w, 2) px of the photo, (h, w) bool
-    """
-    outline = portrait.pixels[portrait.facings > REGISTER.facing]
-    low = np.maximum(np.floor(outline.min(0)), 0)
-    high = np.minimum(np.ceil(outline.max(0)), [shape[1] - 1, shape[0] - 1])
-    step = REGISTER.step * REGISTER.px / mm
-    xs, ys = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
-    nodes = np.stack(np.meshgrid(xs, ys), -1)
-    triangle, weights, depth = under(portrait, nodes.reshape(-1, 2))
-    corners = load_model().triangles[triangle]
+def _carried_back(photo: Head, portrait: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Where the heads see a grid's nodes in the photo, (h, w, 2) px, and whether, (h, w) bool."""
+    corners, weights = load_model().triangles[portrait.triangle], portrait.weights
     source = (photo.pixels[corners] * weights[..., None]).sum(1)
-    facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in (photo, portrait)))
+    heads = photo, portrait.head
+    facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in heads))
     own = (photo.vertices[corners, 2] * weights).sum(1)
     front = under(photo, source)[2]
     hidden = np.isfinite(front) & (own - front > HEAD.hidden_behind)
-    seen = np.isfinite(depth) & (facing > REGISTER.facing) & ~hidden
-    return nodes, source.reshape(nodes.shape), seen.reshape(nodes.shape[:2])
+    seen = portrait.on_face & (facing > REGISTER.facing) & ~hidden
+    return source.reshape(portrait.nodes.shape), seen.reshape(portrait.nodes.shape[:2])
 
 
 def _sampled(image: np.ndarray, at: np.ndarray) -> np.ndarray:

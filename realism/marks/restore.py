@@ -7,9 +7,7 @@ under the sliders: fast, on every move. Two methods: `ratio` (ours, `ratio.py` a
 strength of 0 gives the portrait back bit for bit.
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -31,7 +29,7 @@ from realism.marks.patch import (
 )
 from realism.marks.place import Placement, merge, place
 from realism.marks.ratio import DARKEST
-from realism.marks.register import Shift, register
+from realism.marks.register import grid_of, register
 from realism.marks.relief import carried, light_of
 from realism.photos import to_linear, to_srgb
 from realism.settings import ATLAS, RATIO
@@ -130,8 +128,11 @@ def locate(own: Ground, sources: list[Source], placement: str = "head") -> list[
     heads, shifts = [None] * len(sources), [None] * len(sources)
     if placement == "head" and sources:
         heads = _heads(own, sources)
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            shifts = list(threads.map(lambda *one: _registered(own, *one), sources, heads))
+        grid = grid_of(own.pixels, heads[0][1])
+        shifts = [
+            register(source.pixels, here, grid) if source.marks else None
+            for source, (here, _) in zip(sources, heads, strict=True)
+        ]
     own_light = None
     placed = []
     for source, pair, shift in zip(sources, heads, shifts, strict=True):
@@ -146,10 +147,6 @@ def locate(own: Ground, sources: list[Source], placement: str = "head") -> list[
             spots = [_under(spot, pair, lights) for spot in spots]
         placed += spots
     return merge(placed, own.face) if len(sources) > 1 else placed
-
-
-def _registered(own: Ground, source: Source, heads: tuple[Head, Head]) -> Shift | None:
-    return register(source.pixels, heads[0], own.pixels, heads[1]) if source.marks else None
 
 
 def _under(
