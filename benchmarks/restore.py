@@ -102,6 +102,14 @@ class Case:
     truth: np.ndarray
     sources: list[Source]
 
+    def ids(self) -> dict[int, str]:
+        """The truth's name of each of the sources' marks, by the mark's own identity."""
+        return {
+            id(mark): name
+            for photo, source in zip(self.photos, self.sources, strict=True)
+            for mark, name in zip(source.marks, photo.marks(), strict=True)
+        }
+
     def offered(self) -> list[dict]:
         """Truth of the marks in the portrait that it faces and that a photo shows well."""
         shown = {
@@ -133,10 +141,7 @@ def prepared_for(case: Case, method: str, placement: str, true_place: bool) -> P
     base = case.base
     if not true_place:
         return prepare(base.pixels, base.face, base.skin, case.sources, method, placement)
-    given = (Ground(base.pixels, base.face, base.skin), case.sources)
-    ids = {}
-    for photo, source in zip(case.photos, case.sources, strict=True):
-        ids |= {id(mark): name for mark, name in zip(source.marks, photo.marks(), strict=True)}
+    given, ids = (Ground(base.pixels, base.face, base.skin), case.sources), case.ids()
     placed = []
     for spot in locate(*given, placement):
         there = case.view.of(ids[id(spot.mark)])
@@ -149,6 +154,18 @@ def prepared_for(case: Case, method: str, placement: str, true_place: bool) -> P
             line = whole[np.array(photo.of(ids[id(spot.mark)])["polyline_visible"], bool)]
         placed.append(replace(spot, to=to, line=line))
     return lay(*given, placed, method)
+
+
+def millimetres_off(case: Case, prepared: Prepared) -> list[float]:
+    """How far each round mark lies off that faces the camera in portrait and photo, put or not."""
+    ids, off = case.ids(), []
+    for spot in prepared.placements:
+        there = case.view.of(ids[id(spot.mark)])
+        faces = there["visible"] and min(there["facing"], spot.photo_facing) > FACING
+        if spot.mark.kind in ROUND and faces:
+            gap = np.hypot(*(spot.to - np.float32(there["xy"]) + 0.5))
+            off.append(float(gap) * case.view.truth["mm_per_px"])
+    return off
 
 
 def lab(pixels: np.ndarray) -> np.ndarray:
@@ -306,7 +323,7 @@ def marks(data: Path, sheet: Path | None) -> None:
         f"{'way':18s}{'people':20s}{'marks':>6s}  share: median, 10 %   (in place)   contrast right"
         "        wrinkles: correlation (in place)   not put"
     )
-    rows, seams = [], {}
+    rows, seams, off = [], {}, {}
     for way, (method, placement, true_place) in WAYS.items():
         found, edges = [], []
         for case in every:
@@ -314,11 +331,17 @@ def marks(data: Path, sheet: Path | None) -> None:
             after = blend(prepared, Sliders())
             found += looks(case, after)
             edges.append(seam(prepared, after))
+            off.setdefault(way, []).extend(millimetres_off(case, prepared))
             if way == "ratio, head":
                 rows.append((case, after))
         for name, people in halves.items():
             print_looks(way, name, [look for look in found if look.person in people])
         seams[way] = [edge for edge in edges if edge]
+    for way in list(WAYS)[:2]:
+        print(
+            f"placed from two photos, {way}: {np.median(off[way]):.2f} mm in the median, "
+            f"{np.percentile(off[way], 95):.1f} in the 95th percentile of {len(off[way])}"
+        )
     for way, edges in seams.items():
         ours, clean, beyond = np.array(edges).T
         print(
