@@ -481,7 +481,8 @@ def marks_restore(
     method: Annotated[str, typer.Option(help="ratio (ours) or paste (the original).")] = "ratio",
     placement: Annotated[str, typer.Option(help="head (ours) or nearest3.")] = "head",
     seen: Annotated[
-        int | None, typer.Option(help="Photos that must show a mark; 2, where there are 3 or more.")
+        int | None,
+        typer.Option(min=1, help="Photos that must show a mark; 2, where there are 3 or more."),
     ] = None,
     strength: Annotated[float, typer.Option(help="0 to 1.5; of all marks.")] = 1.0,
     mole: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
@@ -532,8 +533,12 @@ def marks_restore(
         scale = list(scale) if len(scale) > 1 else []
         pictures = (target.pixels, restored.pixels)
         save_png(card, fidelity_card(portrait.stem, *pictures, placed, likeness, scale))
-    seen = sum(one["visible"] for one in placed)
-    print(f"{seen} of {len(placed)} marks put back, {len(placed) - seen} cannot be seen there.")
+    put = sum(one["visible"] for one in placed)
+    seldom = sum(one["reason"].startswith("seen on ") for one in placed)
+    print(
+        f"{put} of {len(placed)} marks put back; {len(placed) - put - seldom} cannot be seen "
+        f"there, {seldom} are on too few photos."
+    )
     after = "no face found any more" if near["after"] is None else f"{near['after']:.3f}"
     print(f"Similarity before {near['before']:.3f}, after {after}.")
 

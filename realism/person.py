@@ -188,8 +188,10 @@ class Person:
         if entry.path is None:
             raise Unusable(f"{name} cannot be flipped: it could not be read. Add it again.")
         pixels = np.ascontiguousarray(entry.photo().pixels[:, ::-1])
-        save_png(entry.path, pixels)
         verdict = check_photo(Photo(name, pixels), engine)
+        if verdict.face is None:
+            raise Unusable(f"{name} cannot be flipped: there is no face in it. Remove it.")
+        save_png(entry.path, pixels)
         self._write_entry(replace(entry, verdict=verdict), engine)
         marks = self.marks()
         if name in marks:

@@ -313,7 +313,10 @@ class Register:
 class Ratio:
     """How marks are measured and laid on by `method="ratio"`."""
 
-    reach: float = 1.9                 # of a mark's radius: where it has faded to nothing
+    reach: float = 1.75                # of a mark's radius: where it has faded to nothing
+    evened_shade: float = 2.5          # px over its radius: how far it is made alike all around
+    most_evened: float = 0.5           # at most so far
+    evened_hue: float = 6.0            # px over its radius, the same of its colour; up to 1
     smoothing: float = 0.75            # of a mark's radius: sigma at most of the denoise slider
     brightest_pigment: float = 0.02    # log units by which a mole or spot may be lighter than skin
     brightest_acne: float = 0.2        # the same of a pimple
@@ -333,7 +336,7 @@ class Folds:
 
     reach: float = 3.0                 # mm to each side of a wrinkle's line
     core: float = 0.3                  # of its reach: as deep as measured; from there it fades
-    taper: float = 0.3                 # of its length: over which it fades in and out
+    taper: float = 0.2                 # of its length: over which it fades in and out
     deepest: float = 1.0               # log units of light that it takes at most
     brightest: float = 0.15            # log units by which skin beside it may be lighter
     tint: tuple[float, float] = (0.6, 1.5)   # of a colour's depth over all colours'

@@ -183,13 +183,14 @@ def test_a_fold_found_twice_side_by_side_is_no_deeper_than_once(bare, engine):
     once = Mark("wrinkle", line[30], 1.0, 1.0, line)
     twice = Mark("wrinkle", line[30] + [0, 1], 1.0, 1.0, line + np.float32([0, 1]))
 
-    def depth(marks: list[Mark]) -> float:
-        after = blend(
-            prepare(pixels, face, skin, [Source("p", folded, face, skin, marks)]), NO_BLUR
-        )
+    def depth(marks: list[Mark], off: frozenset[int] = frozenset()) -> float:
+        ready = prepare(pixels, face, skin, [Source("p", folded, face, skin, marks)])
+        after = blend(ready, NO_BLUR, off)
         return float(np.median([darkness(after, pixels, xy, 1.0).mean() for xy in line[15:45]]))
 
     assert depth([once, twice]) == pytest.approx(depth([once]), rel=0.25)
+    # One that is switched off takes nothing from the other.
+    assert depth([once, twice], frozenset({1})) == depth([once])
 
 
 def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):

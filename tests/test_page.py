@@ -315,7 +315,7 @@ def found(settled) -> tuple:
     """Sources of two photos and what is laid on a third."""
     walk = marks.on_find(str(MEI[7]), [str(MEI[0]), str(MEI[4])], {}, None, None, "en")
     sources, view, _, _ = last(walk)
-    laid, said = marks.on_prepare(str(MEI[7]), sources, 0.5, "ratio", "head", {}, "en")
+    laid, said, _ = marks.on_prepare(str(MEI[7]), sources, 0.5, "ratio", "head", {}, "en")
     return sources, view, laid, said
 
 
@@ -367,15 +367,30 @@ def test_a_mark_on_the_portrait_is_moved_by_two_clicks(found):
     there = one.to + np.float32([6, 9])
     here, to = (clicked(((point - low) * scale).tolist()) for point in (one.to, there))
     _, lifted, _ = marks.on_placed(laid, [], "move", None, {}, "en", here)
-    assert lifted == marks.marked.key_of(one.photo, one.mark)
+    key = marks.marked.key_of(one.photo, one.mark)
+    assert lifted == (key, (0, 0))
     _, left, moves = marks.on_placed(laid, [], "move", lifted, {}, "en", to)
     assert left is None
-    again, _ = marks.on_prepare(str(laid.file), sources, 0.5, "ratio", "head", moves, "en")
+    again, _, lifted = marks.on_moved(laid, sources, 0.5, "ratio", "head", moves, "en")
+    assert lifted is None
     places = {marks.marked.key_of(p.photo, p.mark): p.to for p in again.prepared.placements}
-    assert np.hypot(*(places[lifted] - there)) < 0.5
-    others = [key for key in places if key != lifted]
+    assert np.hypot(*(places[key] - there)) < 0.5
+    others = [other for other in places if other != key]
     before = {marks.marked.key_of(p.photo, p.mark): p.to for p in laid.prepared.placements}
-    assert others and all((places[key] == before[key]).all() for key in others)
+    assert others and all((places[other] == before[other]).all() for other in others)
+
+
+def test_a_wrinkle_goes_with_the_point_at_which_it_was_taken(found):
+    _, _, laid, _ = found
+    line = np.float32([[200, 200], [210, 200], [220, 200]])
+    one = replace(laid.prepared.placements[0], to=line[1], line=line, line_seen=np.ones(3, bool))
+    hold = marks.marked.grabbed(one, np.float32([221, 203]))
+    nose = laid.face.landmarks[30]
+    skin = np.ones(laid.skin.shape)
+    moved = marks.marked.moved(one, tuple(nose + hold), laid.face, skin)
+    assert np.abs(moved.line[2] - nose).max() < 0.01 and moved.visible
+    off_skin = marks.marked.moved(one, tuple(nose), laid.face, 0 * skin)
+    assert not off_skin.visible and off_skin.reason
 
 
 def test_a_mirrored_photo_is_flipped_with_its_marks_when_its_owner_agrees(found):
@@ -383,7 +398,8 @@ def test_a_mirrored_photo_is_flipped_with_its_marks_when_its_owner_agrees(found)
     _, _, atlas, button = marks.on_passport(sources, 0.5, ["dropped"], None, None, "en")
     assert not button["visible"], "none of these is mirrored"
     told_so = replace(atlas, mirrored=(view,))
-    turned = marks.on_flip(told_so, sources, ["dropped"], None, None, "en")
+    turned, thumbs = marks.on_flip(told_so, sources, ["dropped"], None, None, "en")
+    assert len(thumbs) == len(sources)
     source, other = sources[view], turned[view]
     assert (other.pixels == source.pixels[:, ::-1]).all()
     last = source.pixels.shape[1] - 1

@@ -108,12 +108,13 @@ def relief_along(
     relief = values - (left * (1 - share) + right * share)
     relief = relief * (some[0] | some[1])[:, None] * np.minimum(on_skin, say)[..., None]
     relief = relief * window(way)[None, :, None]
-    return np.squeeze(relief, 2).astype(np.float32) if log_light.ndim == 2 else relief
+    relief = relief.astype(np.float32)
+    return relief[..., 0] if log_light.ndim == 2 else relief
 
 
-def window(way: np.ndarray) -> np.ndarray:
-    """How much a fold counts at a distance from its line, over its reach: 1 near it, 0 at 1."""
-    t = np.clip((1 - way) / (1 - FOLDS.core), 0, 1)
+def window(way: np.ndarray, core: float = FOLDS.core) -> np.ndarray:
+    """How much a fold counts at a distance over its reach: 1 up to `core`, 0 from 1 on."""
+    t = np.clip((1 - way) / (1 - core), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -177,4 +178,4 @@ def lay_fold(
     )
     count = len(course)
     to_end = np.minimum(np.arange(count), np.arange(count)[::-1]) / max(FOLDS.taper * count, 1)
-    return laid * (window(1 - to_end) * seen)[nearest], np.abs(offset) / fold.half
+    return laid * (window(1 - to_end, 0) * seen)[nearest], np.abs(offset) / fold.half

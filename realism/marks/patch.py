@@ -200,6 +200,8 @@ def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> 
     """A wrinkle's relief along its course in the portrait, less the portrait's own."""
     half = int(np.ceil(max(FOLDS.reach / photo.mm, 3 * spot.mark.radius, 3)))
     measured = folds.measure_fold(photo.light, photo.wide, spot.mark.line, half)
+    if not measured.profile.any():
+        return None  # no skin on either side
     measured = folds.relit(measured, spot.left, spot.turned)
     at = folds.even_steps(spot.mark.line)
     course = folds.along(spot.line.astype(np.float64), at)

@@ -167,6 +167,7 @@ def pigment(relief: Relief, kind: str) -> np.ndarray:
     # what else darkens so is backdrop or hair at the face's rim.
     ratio[..., 0] = np.maximum(ratio[..., 0], 1.1 * ratio[..., 1] - 0.05)
     ratio[..., 2] = np.maximum(ratio[..., 2], 2.0 * ratio[..., 1] - 0.1)
+    ratio = _evened(ratio, relief)
     away = distance(ratio.shape, relief.centre) / relief.radius
     core = away <= 0.7
     if kind == "acne" or not core.any():
@@ -176,6 +177,34 @@ def pigment(relief: Relief, kind: str) -> np.ndarray:
     fading = np.clip((RATIO.reach - away) / (RATIO.reach - 1), 0, 1)
     most = np.maximum(RATIO.most_dark * np.percentile(dark[core], 90) * fading, 0)
     return ratio * np.where(dark > most, most / np.maximum(dark, 1e-6), 1)[..., None]
+
+
+def _evened(ratio: np.ndarray, relief: Relief) -> np.ndarray:
+    """A small mark drawn towards its own mean at each distance from its middle.
+
+    A mark of a few pixels is half noise, and its colour more so; a large one keeps its shape.
+    """
+    rings = _by_distance(ratio, distance(ratio.shape, relief.centre))
+    grey, even = (image.mean(2, keepdims=True) for image in (ratio, rings))
+    shade = min(RATIO.evened_shade / relief.radius, RATIO.most_evened)
+    hue = min(RATIO.evened_hue / relief.radius, 1.0)
+    mixed = grey + shade * (even - grey)
+    return mixed + (ratio - grey) + hue * ((rings - even) - (ratio - grey))
+
+
+def _by_distance(image: np.ndarray, away: np.ndarray, step: float = 0.5) -> np.ndarray:
+    """Each pixel's colour (h, w, 3) replaced by the mean of those as far `away` (h, w) px."""
+    at = away / step
+    low, above = np.floor(at).astype(int), (at - np.floor(at))[..., None]
+    count = low.max() + 2
+
+    def gathered(values: np.ndarray) -> np.ndarray:
+        below = np.bincount(low.ravel(), (values * (1 - above[..., 0])).ravel(), count)
+        return below + np.bincount(low.ravel() + 1, (values * above[..., 0]).ravel(), count)
+
+    total = np.maximum(gathered(np.ones(away.shape)), 1e-6)
+    mean = np.stack([gathered(image[..., c]) / total for c in range(3)], 1)
+    return mean[low] * (1 - above) + mean[low + 1] * above
 
 
 def extent_of(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:

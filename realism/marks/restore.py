@@ -181,29 +181,7 @@ def lay(
             patches.append(patch)
         else:
             told[index] = replace(spot, visible=False, reason="too little skin around it")
-    if method == "ratio":
-        patches = shared_out(patches, own.pixels.shape[:2])
     return Prepared(own.pixels, tuple(told), tuple(patches), method)
-
-
-def shared_out(patches: list[Patch], shape: tuple[int, int]) -> list[Patch]:
-    """Patches of folds that lie side by side, each with its share of what both reach.
-
-    Across its line a fold brings the flank of its neighbour along: twice would be too deep.
-    """
-    folds = [patch for patch in patches if patch.kind == "wrinkle"]
-    most, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for patch in folds:
-        say = window(patch.rim)
-        most[patch.area] = np.maximum(most[patch.area], say)
-        total[patch.area] += say
-    share = most / np.maximum(total, 1e-6)
-    return [
-        replace(patch, log_ratio=patch.log_ratio * share[patch.area][..., None])
-        if patch.kind == "wrinkle"
-        else patch
-        for patch in patches
-    ]
 
 
 def rare(
@@ -241,17 +219,40 @@ def blend(
     ->     (H, W, 3) uint8 sRGB
     """
     pixels = prepared.portrait.copy()
-    for patch in prepared.patches:
-        strength = sliders.strength(patch.kind)
-        if strength <= 0 or patch.placement in off:
-            continue
-        area = patch.area
+    patches = [
+        patch
+        for patch in prepared.patches
+        if sliders.strength(patch.kind) > 0 and patch.placement not in off
+    ]
+    if prepared.method == "ratio":
+        patches = _shared_out(patches, pixels.shape[:2])
+    for patch in patches:
+        area, strength = patch.area, sliders.strength(patch.kind)
         if patch.log_ratio is not None:
             mixed = _multiplied(pixels[area], patch, strength, sliders)
         else:
             mixed = _pasted(pixels[area], patch, strength, sliders)
         pixels[area] = np.where((patch.rim < 1)[..., None], mixed, pixels[area])
     return pixels
+
+
+def _shared_out(patches: list[Patch], shape: tuple[int, int]) -> list[Patch]:
+    """Patches of folds that lie side by side, each with its share of what both reach.
+
+    Across its line a fold brings the flank of its neighbour along: twice would be too deep.
+    """
+    most, total = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for patch in (one for one in patches if one.kind == "wrinkle"):
+        say = window(patch.rim)
+        most[patch.area] = np.maximum(most[patch.area], say)
+        total[patch.area] += say
+    share = most / np.maximum(total, 1e-6)
+    return [
+        replace(one, log_ratio=one.log_ratio * share[one.area][..., None])
+        if one.kind == "wrinkle"
+        else one
+        for one in patches
+    ]
 
 
 def _multiplied(below: np.ndarray, patch: Patch, strength: float, sliders: Sliders) -> np.ndarray:

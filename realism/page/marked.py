@@ -14,7 +14,7 @@ from realism.faces.face import Face
 from realism.marks.atlas import Atlas
 from realism.marks.coverage import next_photo
 from realism.marks.mark import COLOURS, Mark
-from realism.marks.place import Placement, place
+from realism.marks.place import Placement, place, why_not
 from realism.marks.restore import Source
 from realism.page import drawn
 from realism.page.words import text, words
@@ -85,15 +85,29 @@ def new_mark(kind: str, point: np.ndarray, begun: tuple | None, face: Face) -> M
     return Mark(kind, course.mean(0), NEW_WRINKLE * face.width, line=course)
 
 
-def moved(one: Placement, to: tuple[float, float] | None) -> Placement:
-    """A mark where a person put it on the portrait, whatever was thought of its place there."""
+def moved(
+    one: Placement, to: tuple[float, float] | None, face: Face, skin: np.ndarray
+) -> Placement:
+    """A mark where a person put it on the portrait; whatever hid it before, skin shows it.
+
+    skin    (H, W) 0..1, where marks may be put
+    """
     if to is None:
         return one
     step = np.float32(to) - one.to
+    reason = why_not(np.float32(to), 1.0, False, face, skin)
     return replace(
-        one, to=one.to + step, line=one.line + step, visible=True, reason="",
+        one, to=one.to + step, line=one.line + step, visible=not reason, reason=reason,
         line_seen=np.ones_like(one.line_seen),
     )  # fmt: skip
+
+
+def grabbed(one: Placement, point: np.ndarray) -> tuple[float, float]:
+    """From where a click took hold of a mark to its middle, px: a line may be taken anywhere."""
+    if not len(one.line):
+        return 0.0, 0.0
+    held = one.line[np.hypot(*(one.line - point).T).argmin()]
+    return tuple((one.to - held).tolist())
 
 
 def laid_marks(

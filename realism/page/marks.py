@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -40,6 +41,7 @@ class Laid:
     """A portrait with the marks laid on it, ready to blend.
 
     file        the portrait's file
+    digest      of its pixels: portraits of several runs may have one name
     face        its Face
     skin        (H, W) float32 0..1
     prepared    for `blend`
@@ -47,6 +49,7 @@ class Laid:
     """
 
     file: Path
+    digest: str
     face: Face
     skin: np.ndarray
     prepared: Prepared
@@ -75,8 +78,9 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
 
 
 def on_leave() -> tuple:
-    """Other photos: what was found on the last ones is not theirs."""
-    return {}, None, [], {}, None, gr.update(visible=False)
+    """Other photos: what was found on the last ones, the passport too, is not theirs."""
+    hidden = gr.update(visible=False)
+    return {}, None, [], {}, None, None, None, None, "", hidden, hidden
 
 
 def on_mine(file: str | None, name: str, root: Path | None, language: str) -> str | None:
@@ -118,12 +122,17 @@ def on_prepare(
 ) -> tuple:  # fmt: skip
     """Place and measure the marks on the portrait: the slow half."""
     if not portrait or not sources:
-        return gr.skip(), gr.skip()
+        return gr.skip(), gr.skip(), None
     with told(language):
         laid = lay_on(Path(portrait), surest(sources, least), method, placement, moves)
         seen = sum(one.visible for one in laid.prepared.placements)
         counts = {"seen": seen, "of": len(laid.prepared.placements), "photos": len(sources)}
-        return laid, line(text(language, "marks.laid", **counts))
+        return laid, line(text(language, "marks.laid", **counts)), None
+
+
+def on_moved(laid: Laid | None, *given: object) -> tuple:
+    """Lay the marks anew on the portrait on which one was moved."""
+    return on_prepare(str(laid.file) if laid else None, *given)
 
 
 def on_rare(laid: Laid | None, sources: dict[str, Source], seen: int) -> list[tuple]:
@@ -216,12 +225,16 @@ def on_placed(
     laid: Laid | None, off: list[tuple], click: str, lifted: tuple | None, moves: dict,
     language: str, event: gr.SelectData,
 ) -> tuple:  # fmt: skip
-    """A click on the portrait: switch a mark off or on, lift one, or set it down."""
+    """A click on the portrait: switch a mark off or on, lift one, or set it down.
+
+    lifted    the mark's key and `marked.grabbed` of it
+    """
     if laid is None:
         return gr.skip(), None, gr.skip()
     point = marked.picture_point(event.index, laid.prepared.portrait, laid.face)
     if click == "move" and lifted is not None:
-        return gr.skip(), None, moves | {(laid.file.name, *lifted): tuple(point.tolist())}
+        key, hold = lifted
+        return gr.skip(), None, moves | {(laid.digest, *key): tuple((point + hold).tolist())}
     marks, _ = marked.laid_marks(laid.prepared.placements, frozenset())
     mark = marked.nearest(marks, point, laid.face)
     if mark is None:
@@ -231,7 +244,7 @@ def on_placed(
     key = marked.key_of(one.photo, one.mark)
     if click == "move":
         gr.Info(text(language, "marks.set_down"), title="Realism")
-        return gr.skip(), key, gr.skip()
+        return gr.skip(), (key, marked.grabbed(one, point)), gr.skip()
     return marked.toggled(off, [key]), None, gr.skip()
 
 
@@ -330,7 +343,7 @@ def on_passport(
 def on_flip(
     atlas: Atlas | None, sources: dict[str, Source], files: list[str] | None, name: str | None,
     root: Path | None, language: str,
-) -> dict[str, Source]:  # fmt: skip
+) -> tuple:  # fmt: skip
     """Flip the photos that seem to be mirrored, now that their owner agrees."""
     with told(language):
         engine, turned = load_engine(), {}
@@ -338,11 +351,14 @@ def on_flip(
             source = sources[photo]
             pixels = np.ascontiguousarray(source.pixels[:, ::-1])
             marks = [flipped(mark, pixels.shape[1]) for mark in source.marks]
-            if not files:  # photos dropped here belong to nobody
-                chosen(name, root, language).flip_photo(photo, engine)
             face = the_face(engine.find(pixels))
             turned[photo] = source_of(Photo(photo, pixels), face, marks)
-        return sources | turned
+        if not files:  # photos dropped here belong to nobody
+            person = chosen(name, root, language)
+            for photo in turned:
+                person.flip_photo(photo, engine)
+        sources = sources | turned
+        return sources, [drawn.thumbnail(one.pixels, one.face) for one in sources.values()]
 
 
 def on_passport_file(atlas: Atlas | None, language: str) -> str:
@@ -363,19 +379,22 @@ def lay_on(
 ) -> Laid:
     """Read a portrait and lay the photos' marks on it.
 
-    moves    where marks were put by hand: portrait's name and `marked.key_of` to (x, y) px
+    moves    where marks were put by hand: `Laid.digest` and `marked.key_of` to (x, y) px
     """
     portrait = open_photo(file)
     pixels = portrait.pixels
     # Of several faces on it, the person's.
     face = person_in(portrait, [source.face.embedding for source in sources], load_engine())
     skin = skin_mask(pixels, face)
-    own = Ground(pixels, face, skin)
+    own, digest = Ground(pixels, face, skin), sha256(pixels.tobytes()).hexdigest()
     placed = [
-        marked.moved(one, moves.get((file.name, *marked.key_of(one.photo, one.mark))))
+        marked.moved(
+            one, moves.get((digest, *marked.key_of(one.photo, one.mark))), face, own.wide
+        )
         for one in locate(own, sources, placement)
     ]
-    return Laid(file, face, skin, lay(own, sources, placed, method), _quick_png(pixels))
+    prepared = lay(own, sources, placed, method)
+    return Laid(file, digest, face, skin, prepared, _quick_png(pixels))
 
 
 def run_of(person: Person, portrait: Path) -> Path | None:

@@ -127,16 +127,21 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     show = {"fn": marks.on_show, "inputs": who, "outputs": [w.needs, w.mine], **QUIET}
     leave = {
         "fn": marks.on_leave,
-        "outputs": [w.sources, w.laid, w.off, w.moves, w.lifted, w.editing], **QUIET,
+        "outputs": [
+            w.sources, w.laid, w.off, w.moves, w.lifted, w.begun, w.atlas, w.head, w.passport,
+            w.flip, w.editing,
+        ],
+        **QUIET,
     }  # fmt: skip
     lay = {
         "fn": marks.on_prepare,
         "inputs": [
             w.portrait, w.sources, w.least, w.method, w.placement, w.moves, shared.language
         ],
-        "outputs": [w.laid, w.said],
+        "outputs": [w.laid, w.said, w.lifted],
         "show_progress": "hidden", "api_visibility": "private", **DEVICE,
     }  # fmt: skip
+    lay_moved = lay | {"fn": marks.on_moved, "inputs": [w.laid, *lay["inputs"][1:]]}
     redraw = {
         "fn": marks.on_blend, "inputs": [w.laid, w.off, *w.sliders], "outputs": w.result, **QUIET
     }  # fmt: skip
@@ -166,9 +171,10 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     }  # fmt: skip
     laying = finding.success(**lay)
     laying.success(**rare).success(**redraw).then(**views).then(**measure).then(**refresh)
-    for changed in (w.method.input, w.placement.input, w.least.release):
+    for changed in (w.method.input, w.placement.input):
         changed(**lay).success(**redraw).then(**views).then(**measure)
-
+    # Other marks are on the portrait then: which of them begin off is asked anew.
+    w.least.release(**lay).success(**rare).success(**redraw).then(**views).then(**measure)
     w.seen.release(**rare).success(**redraw).then(**views).then(**measure)
 
     # While a slider moves only its newest place counts, and only the blend is done again.
@@ -186,7 +192,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         [w.laid, w.off, w.placed_click, w.lifted, w.moves, shared.language],
         [w.off, w.lifted, w.moves], **QUIET,
     ).success(**redraw).then(**views).then(**measure)  # fmt: skip
-    w.moves.change(**lay).success(**redraw).then(**views).then(**measure)
+    w.moves.change(**lay_moved).success(**redraw).then(**views).then(**measure)
     w.placed_click.input(lambda: None, None, w.lifted, **QUIET)
 
     hand_over(
@@ -216,10 +222,10 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     }  # fmt: skip
     w.make.click(**passport).then(**refresh)
     flipping = w.flip.click(
-        marks.on_flip, [w.atlas, w.sources, w.files, *who], w.sources,
+        marks.on_flip, [w.atlas, w.sources, w.files, *who], [w.sources, w.gallery],
         api_visibility="private", **DEVICE,
     ).success(**passport)  # fmt: skip
-    flipping.success(**lay).success(**redraw).then(**views).then(**measure)
+    flipping.success(**lay).success(**rare).success(**redraw).then(**views).then(**measure)
     hand_over(
         w.keep.click(marks.on_passport_file, [w.atlas, shared.language], w.kept, **QUIET), w.kept
     )

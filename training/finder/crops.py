@@ -74,7 +74,7 @@ def pair_crop(view) -> dict[str, np.ndarray]:
     (x0, y0), (height, width) = crop["corner"], crop["skin"].shape
     marks = []
     for value in view.truth["marks"]:
-        # Too little to be seen of it: no mark, but nothing that must not be taken for one either.
+        # Hardly anything is to be seen of these, and they are few: left unsaid.
         if not value["visible"] or value["facing"] < LEAST_FACING:
             continue
         mark = as_mark(value, view.truth)

@@ -112,7 +112,7 @@ def paint(
             face at the finder's size, as it stands
     """
     u = rng.uniform
-    crops = faces.pairs if faces.pairs and rng.random() < PAIRED else faces.bare
+    crops = faces.pairs if rng.random() < PAIRED and faces.pairs else faces.bare or faces.pairs
     crop = crops[rng.integers(len(crops))]
     pixels, skin, mesh, scale, matrix = _cut(rng, crop, side)
     shape = skin.shape
@@ -227,6 +227,8 @@ def _given(crop, light, matrix):
         line = mark.line @ matrix[:, :2].T + matrix[:, 2]
         xy = matrix[:, :2] @ mark.xy + matrix[:, 2]
         if mark.kind == "wrinkle":
+            if not ((line > 0) & (line < size)).all(1).any():
+                continue
             at = np.linspace(0, len(line) - 1, 6 * len(line))
             fine = [np.interp(at, np.arange(len(line)), line[:, i]) for i in (0, 1)]
             courses.append((np.stack(fine, 1).astype(np.float32), mark.radius * zoom))
