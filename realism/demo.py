@@ -26,7 +26,6 @@ from realism.marks.atlas import build_atlas
 from realism.marks.coverage import coach
 from realism.marks.passport import draw
 from realism.marks.report import Restored, restore_portrait, source_of
-from realism.marks.restore import Sliders
 from realism.overview import BeforeAfter, Tile, overview
 from realism.person import Person, create_person
 from realism.photos import open_photo, read_info, save_png
@@ -42,7 +41,6 @@ STYLE = "studio"
 SEED = 1  # of the first portrait: a demo is repeatable
 GUIDANCE = 1.5  # more burns out the skin of the pocket base
 RESTORED = 4  # of the best portraits
-SLIDERS = Sliders(wrinkle=0.5)  # the folds were seen on other expressions than the portraits'
 
 
 def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
@@ -179,7 +177,7 @@ def _marks(
     restored: dict[str, Restored] = {}
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
         portrait = open_photo(run / one.name)
-        done = restore_portrait(portrait, sources, engine, sliders=SLIDERS)
+        done = restore_portrait(portrait, sources, engine)
         info = restored_notices(read_info(run / one.name), done.pixels)
         save_png(folder / one.name, done.pixels, info)
         placed = done.report["placements"]

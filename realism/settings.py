@@ -313,9 +313,9 @@ class Register:
 class Ratio:
     """How marks are measured and laid on by `method="ratio"`."""
 
-    reach: float = 1.75                # of a mark's radius: where it has faded to nothing
+    reach: float = 1.6                 # of a mark's radius: where it has faded to nothing
     evened_shade: float = 2.5          # px over its radius: how far it is made alike all around
-    most_evened: float = 0.5           # at most so far
+    most_evened: float = 0.35          # at most so far
     evened_hue: float = 6.0            # px over its radius, the same of its colour; up to 1
     smoothing: float = 0.75            # of a mark's radius: sigma at most of the denoise slider
     brightest_pigment: float = 0.02    # log units by which a mole or spot may be lighter than skin

@@ -24,12 +24,14 @@ def _drawn(atlas: Atlas, turn: float, side: int) -> np.ndarray:
     shape = model.mean + np.tensordot(atlas.identity, model.modes[: model.people], 1)
     c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
     turned = shape @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    scale = side / 235  # px per mm: from crown to chin
-    flat = np.stack([side / 2 + turned[:, 0] * scale, side * 0.42 - turned[:, 1] * scale], 1)
     corners = turned[model.triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     fronts = np.flatnonzero(normal[:, 2] > 0)
+    scale = side / 235  # px per mm: from crown to chin
+    across = corners[fronts, :, 0]
+    left = side / 2 - scale * (across.min() + across.max()) / 2  # what is seen lies in the middle
+    flat = np.stack([left + turned[:, 0] * scale, side * 0.42 - turned[:, 1] * scale], 1)
     order = fronts[corners[fronts].mean(1)[:, 2].argsort()]  # the farthest first
     light = np.clip(normal @ np.array([0.25, 0.35, 0.9]), 0, 1)
     image = np.full((side, side, 3), 250, np.uint8)
