@@ -44,7 +44,7 @@ def truth_to_score(data: Path) -> list[tuple[Path, dict]]:
         marks = []
         for value in view.truth["marks"]:
             mark = as_mark(value, view.truth)
-            plain = value["contrast"] >= LEAST_CONTRAST and value["facing"] > LEAST_FACING
+            plain = value.get("contrast", 0) >= LEAST_CONTRAST and value["facing"] > LEAST_FACING
             marks.append(
                 {
                     "kind": mark.kind,

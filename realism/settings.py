@@ -229,8 +229,9 @@ class Heatmap:
                                        # smallest it is shown are brought to `Finder.span`
     tile: int = 1024                   # px; larger views are seen in parts
     overlap: int = 96                  # px of each part's border that are left to its neighbour
-    margin: float = 8.0                # px of the Hessian's view: none so close to the skin's edge
-    inside: float = 30.0               # px of it from the edge: further in makes no difference
+    margin: int = 4                    # px of the Hessian's view: none so close to where skin ends
+    inside: tuple[float, float] = (2.0, 30.0)  # px of it from the strict mask's edge: nearer, and
+                                       # further in, makes no difference
     # Below these nothing is a mark, and how far below says nothing; nor does being surer than sure.
     odds: tuple[float, float] = (-7.0, 8.0)  # log odds of the heat map
     least_response: float = 0.3        # of a dip

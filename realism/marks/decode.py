@@ -40,7 +40,7 @@ class Rounds:
     xy            (n, 2) px of the picture
     radius        (n,) px of the picture
     evidence      (n, 5): 1, the network's log odds, log of the dip's response, of its strength,
-                  log of the way to the skin's edge
+                  log of the way to the strict skin mask's edge
     kind_evidence (n, 6): 1, log chances of ROUND, how brown, how dark in red
     """
 
@@ -102,13 +102,13 @@ def evidence_of(
     net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray
 ) -> tuple[Rounds, Courses]:
     """All that may be a mark, and what speaks for it."""
-    # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines true.
-    wide_skin = canvas(pixels, skin, face)
-    view, wide = view_of(pixels, face, skin), view_of(pixels, face, wide_skin)
+    # The strict mask leaves out folds, shade and marks at its own edge: where skin may be, the
+    # network tells; how far inside the strict one a place lies is evidence.
+    wide = view_of(pixels, face, canvas(pixels, skin, face))
     span = float(np.clip(face_span(face), FINDER.span, HEATMAP.most_span))
     own = view_of(pixels, face, skin, replace(FINDER, span=span))
     maps = respond(net, normalised(own.log_light, own.skin))
-    return _rounds(maps, own, view), _courses(maps, own, wide, face)
+    return _rounds(maps, own, wide), _courses(maps, own, wide, face)
 
 
 def respond(net: HeatmapNet, inputs: np.ndarray, tile: int = HEATMAP.tile) -> np.ndarray:
@@ -150,10 +150,10 @@ def _tiles(length: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
 def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     """Dips of the light, and peaks of the heat map where there is no dip.
 
-    own, view    what the network saw, and what the Hessian sees
+    own, view    what the network saw (strict mask), and what the Hessian sees (wide mask)
     """
     dips = dips_of(view)
-    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(FINDER.margin)) > 0
+    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(HEATMAP.margin)) > 0
     xs, ys = dip_places(dips, solid, FINDER.candidates)
     places = view.to_picture(np.stack([xs, ys], 1))
     # How far from a dip's middle the network may see the mark: it often peaks beside a large one's.
@@ -165,7 +165,8 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     edge = cv2.distanceTransform((own.skin > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     edge = edge[::STRIDE, ::STRIDE] * (view.scale / own.scale)
     peaks = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > HEATMAP.least_chance)
-    rows, columns = np.nonzero(peaks & (edge > HEATMAP.margin))
+    allowed = cv2.resize(solid.astype(np.uint8), heat.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    rows, columns = np.nonzero(peaks & (allowed > 0))
     first = np.argsort(-heat[rows, columns])[: HEATMAP.candidates]
     rows, columns = rows[first], columns[first]
     others = own.to_picture(_centred(heat, rows, columns) * STRIDE + 0.5)
@@ -181,7 +182,7 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     rows, columns = (np.array([place[i] for place in near], int) for i in (0, 1))
     odds = np.clip(maps[0, rows, columns], *HEATMAP.odds)
     inside = edge[at[:, 1], at[:, 0]]
-    inside = np.log(np.clip(inside, HEATMAP.margin, HEATMAP.inside) / HEATMAP.inside)
+    inside = np.log(np.clip(inside, *HEATMAP.inside) / HEATMAP.inside[1])
     kinds = maps[KIND][:, rows, columns].T
     kinds = kinds - np.log(np.exp(kinds).sum(1, keepdims=True))
     radius = np.exp(np.clip(maps[4, rows, columns], 0, 3.5)) / own.scale
