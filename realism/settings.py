@@ -263,6 +263,7 @@ class Lines:
 class Placing:
     """Where marks go."""
 
+    most_turned: float = 60.0          # degrees of a portrait's head; the mesh is a guess beyond
     least_facing: float = 0.12         # cosine; skin turned away further shows no mark
     least_photo_facing: float = 0.25   # cosine in the photo; seen flatter, a mark is smeared
     least_skin: float = 0.5            # of the portrait's skin mask

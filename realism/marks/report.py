@@ -19,7 +19,7 @@ from realism.marks.mark import Mark
 from realism.marks.place import placements_to_json
 from realism.marks.restore import Prepared, Sliders, Source, blend, prepare, rare
 from realism.photos import Photo
-from realism.settings import ATLAS
+from realism.settings import ATLAS, PLACING
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +87,7 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
     """The person's face on a portrait: of several, the one most like the photos.
 
     photos    (D,) unit embeddings
+    Raises Unusable without a face, and for a profile: half of its places would be guessed.
     """
     faces = engine.find(portrait.pixels)
     if not faces:
@@ -95,8 +96,15 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
             "from the front or half turned."
         )
     if len(faces) == 1 or not photos:
-        return the_face(faces)
-    return max(faces, key=lambda face: _nearest(face, photos))
+        face = the_face(faces)
+    else:
+        face = max(faces, key=lambda face: _nearest(face, photos))
+    if abs(face.pose.yaw) > PLACING.most_turned:
+        raise Unusable(
+            f"{portrait.name}: the head is turned by {abs(face.pose.yaw):.0f}°, more than "
+            f"{PLACING.most_turned:.0f}°. Use a portrait from the front or half turned."
+        )
+    return face
 
 
 def _nearest(face: Face, photos: list[np.ndarray]) -> float:

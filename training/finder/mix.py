@@ -5,7 +5,7 @@ that no painter had a hand in: on painted marks alone the network is trusted too
 regression says of each candidate how likely it is a mark, another its kind, a third how likely a
 line is a wrinkle.
 
-    python -m training.finder.mix --faces work/finder --people ../shared/data/marked-people \\
+    python -m training.finder.mix --faces work/finder --people work/renders/r72 \\
         --net work/finder-net/best.safetensors --out realism/marks/weights/heatmap.safetensors
 """
 
