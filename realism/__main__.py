@@ -250,7 +250,9 @@ def portraits(
     count: Annotated[int, typer.Option(help="1 to 64.")] = PORTRAITS.count,
     seed: Annotated[int | None, typer.Option(help="Of the first; the next ones count up.")] = None,
     steps: Annotated[int, typer.Option(help="Of the sampler.")] = PORTRAITS.steps,
-    guidance_scale: Annotated[float, typer.Option()] = PORTRAITS.guidance_scale,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="1 to 30; without, what suits the base.")
+    ] = None,
     adapter: Annotated[str, typer.Option(help="best, last, none, or a LoRA file.")] = "best",
     weight: Annotated[float, typer.Option(help="Of the person's LoRA.")] = 1.0,
     style_lora: Annotated[Path | None, typer.Option(help="A style's .safetensors.")] = None,

@@ -39,7 +39,6 @@ from realism.stages import FACES, find_stage1, finetune_faces, finetune_person, 
 NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
 SEED = 1  # of the first portrait: a demo is repeatable
-GUIDANCE = 1.5  # more burns out the skin of the pocket base
 RESTORED = 4  # of the best portraits
 
 
@@ -150,9 +149,7 @@ def _portraits(base: Base, person: Person, run: Path) -> Iterator[str]:
     yield f"Step 3: {PORTRAITS.count} portraits, {prompt!r}"
     lora = Adapter(person.adapter(base.name))
     seeds = range(SEED, SEED + PORTRAITS.count)
-    made = portraits(
-        base, prompt, preset.negative_prompt, seeds, PORTRAITS.steps, GUIDANCE, adapter=lora
-    )
+    made = portraits(base, prompt, preset.negative_prompt, seeds, adapter=lora)
     for number, portrait in enumerate(made, 1):
         save_portrait(portrait, person.portrait_file(run, number, portrait.seed))
         yield f"  {number} of {PORTRAITS.count}, seed {portrait.seed}"

@@ -23,7 +23,7 @@ from realism.errors import Unusable
 from realism.lora import Adapter, wearing
 from realism.photos import open_photo, read_info, save_png
 from realism.provenance import RECIPE, notices, with_visible_label
-from realism.settings import PORTRAITS, VERSION, Portraits
+from realism.settings import GUIDANCE, PORTRAITS, VERSION, Portraits
 from realism.weights import fingerprint
 
 STYLES = Path(__file__).parent / "styles"
@@ -163,18 +163,24 @@ def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAIT
     return [first + number for number in range(count)]
 
 
+def usual_guidance(base: str) -> float:
+    """The guidance scale that suits a base, by its name."""
+    return GUIDANCE.get(base, PORTRAITS.guidance_scale)
+
+
 def portraits(
     base: Base,
     prompt: str,
     negative_prompt: str,
     seeds: Sequence[int],
     steps: int = PORTRAITS.steps,
-    guidance_scale: float = PORTRAITS.guidance_scale,
+    guidance_scale: float | None = None,
     adapter: Adapter | None = None,
     styles: Sequence[Adapter] = (),
 ) -> Iterator[Portrait]:
     """Make one portrait for each seed, and hand over each as soon as it is there.
 
+    guidance_scale    None: what suits the base
     adapter    the person's LoRA
     styles     LoRAs of styles
     Other arguments: see Recipe. Stop walking to cancel; the base is then without LoRAs again.
@@ -189,7 +195,7 @@ def sampling(
     negative_prompt: str,
     seeds: Sequence[int],
     steps: int = PORTRAITS.steps,
-    guidance_scale: float = PORTRAITS.guidance_scale,
+    guidance_scale: float | None = None,
     adapter: Adapter | None = None,
     styles: Sequence[Adapter] = (),
 ) -> Iterator[Sampling | Portrait]:
@@ -199,6 +205,8 @@ def sampling(
     """
     if not 1 <= steps <= 200:
         raise Unusable(f"{steps} steps: use 1 to 200; {PORTRAITS.steps} are enough.")
+    if guidance_scale is None:
+        guidance_scale = usual_guidance(base.name)
     if not 1 <= guidance_scale <= 30:
         raise Unusable(f"A guidance scale of {guidance_scale}: use 1 to 30.")
     if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):

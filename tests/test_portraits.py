@@ -30,6 +30,7 @@ from realism.portraits import (
     style,
     styles,
     unread,
+    usual_guidance,
 )
 from realism.provenance import XMP, restored_notices, with_visible_label
 
@@ -83,6 +84,15 @@ def test_our_walk_of_the_sampler_is_the_pipelines_own(base):
         output_type="np",
     ).images[0]
     assert np.abs(ours.pixels / 255 - theirs).max() < 2.5 / 255
+
+
+def test_guidance_is_what_suits_the_base_unless_it_is_given(base):
+    (usual,) = made(base, [5])
+    assert usual.recipe.guidance_scale == usual_guidance(base.name) == usual_guidance("another")
+    # More burns out the skin of the embedded base.
+    assert 1 < usual_guidance("pocket") < usual_guidance("another")
+    (given,) = made(base, [5], guidance_scale=4)
+    assert given.recipe.guidance_scale == 4
 
 
 def test_the_base_is_itself_again_after_a_cancelled_run(base, lora):

@@ -36,6 +36,7 @@ from realism.portraits import (
     save_portrait,
     style,
     styles,
+    usual_guidance,
 )
 from realism.rank import Ranked
 from realism.settings import PORTRAITS
@@ -65,7 +66,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                 seed = say(gr.Textbox, "portraits.seed", value="", max_lines=1)
                 guidance = say(
                     gr.Slider, "portraits.guidance", minimum=1, maximum=12, step=0.5,
-                    value=PORTRAITS.guidance_scale,
+                    value=usual_guidance("pocket"),
                 )  # fmt: skip
                 steps = say(
                     gr.Slider, "portraits.steps", minimum=5, maximum=60, step=1,
@@ -140,6 +141,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
         on_leave, None, [w.gallery, w.ranked, w.said, w.detail], **QUIET
     ).then(**show).then(**arrive)
     shared.language.change(on_language, shared.language, w.preset, **QUIET)
+    shared.base.change(usual_guidance, shared.base, w.guidance, **QUIET)
     w.preset.input(on_style, w.preset, [w.prompt, w.negative], **QUIET)
     w.brought.upload(lambda: "file", None, w.which, **QUIET)
     loading = w.make.click(
