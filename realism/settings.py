@@ -137,6 +137,7 @@ class Crops:
         ("close-up", 0.70, -0.03),
     )
     skin: float = 0.6                  # of the face's height: less than that is skin, not a face
+    skin_from: int = 512               # px of the base; smaller ones made portraits of skin alone
     often: int = 3                     # framings for each time that skin from near comes by
     distinct: float = 0.9              # a crop whose side is nearer to the last one's is left out
     backdrop: float = 0.15             # loss weight off the head; 0 leaves seams round the hair

@@ -1,11 +1,12 @@
 """Photos to what the fine-tune sees: square crops, what each shows in words, what counts in it.
 
 Each photo gives several crops: head and shoulders, a close-up, and skin at the photo's own
-resolution where that is finer than both. Skin comes by less often and under another caption, or a
-small base takes it for the portrait. Nothing is mirrored, since faces and their marks are not
-symmetric. A caption names what this crop shows and others do not (framing, turn, expression,
-light, backdrop): what is named is not learned as the person. The loss counts the head fully and
-the backdrop little; beyond the photo's border it counts nothing.
+resolution where that is finer than both. Skin comes by less often and under another caption, and a
+small base gets none: its portraits show no skin from so near, and it takes the one for the other.
+Nothing is mirrored, since faces and their marks are not symmetric. A caption names what this crop
+shows and others do not (framing, turn, expression, light, backdrop): what is named is not learned
+as the person. The loss counts the head fully and the backdrop little; beyond the photo's border it
+counts nothing.
 
 Captions that vary, soft head masks, no flips: see the reports gathered in kohya-ss/sd-scripts
 PR 236 and huggingface/diffusers issue 5160.
@@ -104,9 +105,10 @@ def _frames(shape: tuple, face: Face, resolution: int, crops: Crops) -> list[_Fr
             # The photo may not allow the share that was wanted: named after what it became.
             name = min(crops.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[0]
             frames.append(_frame(shape, centre + np.array([0, lower * side]), side, name))
-    if resolution < frames[-1].side * crops.distinct:
-        # While eyes, nose and mouth are in it, it is one more close-up.
-        name = SKIN if resolution < crops.skin * face_height else crops.framings[-1][0]
+    # While eyes, nose and mouth are in it, the crop at the photo's own scale is one more close-up.
+    name = SKIN if resolution < crops.skin * face_height else crops.framings[-1][0]
+    told_apart = name != SKIN or resolution >= crops.skin_from
+    if told_apart and resolution < frames[-1].side * crops.distinct:
         frames.append(_frame(shape, _skin_centre(face, resolution), resolution, name))
     return frames
 

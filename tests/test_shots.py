@@ -45,15 +45,18 @@ def test_a_photo_gives_a_wide_a_close_and_a_native_crop(front):
 
 def test_skin_from_near_is_named_so_and_comes_by_less_often(front, engine):
     photo, face = front
-    # The same photo with twice the pixels: 256 of them no longer hold the face.
-    large = Photo("large.png", np.repeat(np.repeat(photo.pixels, 2, 0), 2, 1))
+    # The same photo with four times the pixels: 512 of them no longer hold the face.
+    large = Photo("large.png", np.repeat(np.repeat(photo.pixels, 4, 0), 4, 1))
     (near,) = engine.find(large.pixels)
-    wide, close, native = shots_of(large, near, "ohwx woman", 256)
+    wide, close, native = shots_of(large, near, "ohwx woman", 512)
     assert native.caption.startswith("skin of ohwx woman")
     assert not any("skin" in shot.caption for shot in (wide, close))
     assert wide.often == close.often == 3 * native.often
     of_faces = [shot.often for shot in shots_of(photo, face, "ohwx woman", 256)]
     assert of_faces == [3, 3, 3]
+    # A small base takes skin for the portrait: it sees none.
+    of_small = shots_of(large, near, "ohwx woman", 256)
+    assert len(of_small) == 2 and not any("skin of" in shot.caption for shot in of_small)
 
 
 def test_the_native_crop_is_cut_out_of_the_photo_pixel_by_pixel(front):
