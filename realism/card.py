@@ -89,7 +89,8 @@ def _marks(draw: ImageDraw.ImageDraw, x: int, y: int, placements: list[dict]) ->
     reasons = Counter(one["reason"] for one in placements if not one["visible"])
     y += 14
     for reason, count in reasons.most_common(6):
-        draw.text((x, y), f"{count} not seen: {reason}", QUIET, _font(20))
+        how = "left out" if reason.startswith(("seen on ", "switched off")) else "not seen"
+        draw.text((x, y), f"{count} {how}: {reason}", QUIET, _font(20))
         y += 28
 
 
