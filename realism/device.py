@@ -1,14 +1,21 @@
 """Which device and which dtype: decided once, here.
 
 bf16 on a GPU that has it. On a CPU the weights stay float32; training steps run under bf16
-autocast where the processor multiplies bf16 in hardware (measured with
-`python -m benchmarks.bf16`), since elsewhere it is slower than float32.
+autocast where this processor multiplies bf16 faster, which is tried: of two processors that say
+`avx512_bf16`, bf16 took half of float32's time on one and 1.6 times as long on the other
+(`python -m benchmarks.bf16`).
 """
 
 import os
+import statistics
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+# A step also converts and normalises: bf16 products must gain more than that costs.
+BF16_GAIN = 1.5
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,21 @@ class Device:
         return torch.autocast(self.name, self.autocast) if self.autocast else nullcontext()
 
 
-def cpu_multiplies_bf16() -> bool:
-    """True where the processor has avx512_bf16 or amx_bf16 (Linux; False where unknown)."""
-    flags = Path("/proc/cpuinfo")
-    return flags.exists() and "avx512_bf16" in flags.read_text()
+@lru_cache(maxsize=1)
+def cpu_gain_of_bf16() -> float:
+    """How many times as fast bf16 matrices are multiplied here as float32 ones; tried once."""
+    import torch
+
+    def seconds(dtype: torch.dtype) -> float:
+        factor = torch.ones(512, 512, dtype=dtype)
+        taken = []
+        for _ in range(6):
+            start = time.perf_counter()
+            factor @ factor
+            taken.append(time.perf_counter() - start)
+        return statistics.median(taken[1:])
+
+    return seconds(torch.float32) / seconds(torch.bfloat16)
 
 
 def choose_device() -> Device:
@@ -48,7 +66,7 @@ def choose_device() -> Device:
         return Device("cuda", dtype, dtype)
     if torch.backends.mps.is_available():
         return Device("mps", torch.float32, None)
-    return Device("cpu", torch.float32, torch.bfloat16 if cpu_multiplies_bf16() else None)
+    return Device("cpu", torch.float32, torch.bfloat16 if cpu_gain_of_bf16() > BF16_GAIN else None)
 
 
 def memory_free(device: Device) -> int:

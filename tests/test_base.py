@@ -20,7 +20,7 @@ from realism.base import (
     recommended,
     target,
 )
-from realism.device import choose_device
+from realism.device import Device, choose_device, cpu_gain_of_bf16
 from realism.errors import Unusable
 from realism.family import read_base
 from realism.lora import Adapter, about_lora, add_lora, load_lora, save_lora, wearing
@@ -127,6 +127,19 @@ def test_copies_share_a_fingerprint_whatever_their_precision(tiny_sd, tmp_path):
     held[key] = held[key] + 0.02 * torch.randn_like(held[key])
     save_file(held, tmp_path / "tuned")
     assert fingerprint([tmp_path / "tuned"]) != read_base(tiny_sd).fingerprint
+
+
+@pytest.mark.parametrize("gain, autocast", [(0.6, None), (1.2, None), (3.0, torch.bfloat16)])
+def test_bf16_trains_only_where_this_processor_multiplies_it_faster(monkeypatch, gain, autocast):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    monkeypatch.setattr("realism.device.cpu_gain_of_bf16", lambda: gain)
+    assert choose_device() == Device("cpu", torch.float32, autocast)
+
+
+def test_the_gain_of_bf16_is_measured_not_believed():
+    assert 0 < cpu_gain_of_bf16() < 100
+    assert cpu_gain_of_bf16() == cpu_gain_of_bf16()  # measured once a process
 
 
 def test_a_base_that_takes_more_memory_than_is_free_is_refused_with_both_figures(
