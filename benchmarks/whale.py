@@ -23,9 +23,9 @@ from PIL import Image
 
 from realism.disk import write_bytes
 from realism.faces.find import load_engine, the_face
-from realism.marks.find import face_span
 from realism.marks.mark import Mark
 from realism.marks.snap import FACE, snap
+from realism.marks.view import face_span
 from realism.marks.whale import write_whale
 from realism.photos import open_photo
 

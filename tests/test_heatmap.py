@@ -12,7 +12,7 @@ from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 from realism.errors import Unusable
 from realism.faces.skin import skin_mask
 from realism.marks.decode import respond
-from realism.marks.find import WEIGHTS, find_marks, view_of
+from realism.marks.find import WEIGHTS, find_marks
 from realism.marks.heatmap import (
     HeatmapNet,
     heatmap_loss,
@@ -25,6 +25,7 @@ from realism.marks.heatmap import (
 )
 from realism.marks.mark import Mark
 from realism.marks.surface import canvas, region_of
+from realism.marks.view import view_of
 from realism.settings import FINDER
 
 SMALL = (8, 8, 8, 8, 8)

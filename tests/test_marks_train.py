@@ -25,7 +25,6 @@ from realism.marks.compact import (
     save_compact,
 )  # fmt: skip
 from realism.marks.decode import Rounds
-from realism.marks.find import face_span, view_of
 from realism.marks.heatmap import HeatmapNet, load_heatmap
 from realism.marks.keypoint import (
     KeypointFinder,
@@ -53,6 +52,7 @@ from realism.marks.train import (
     train,
     varied,
 )
+from realism.marks.view import face_span, view_of
 from realism.settings import FINDER
 
 SMALL = KeypointSettings("scratch", min_size=64)

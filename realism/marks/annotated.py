@@ -15,9 +15,9 @@ from realism.errors import Unusable
 from realism.faces.face import Engine, Face
 from realism.faces.find import the_face
 from realism.faces.skin import skin_mask
-from realism.marks.find import face_span
 from realism.marks.mark import KINDS, Mark
 from realism.marks.snap import Click, snap
+from realism.marks.view import face_span
 from realism.marks.whale import Annotation, Export
 from realism.photos import SUFFIXES, open_photo
 

@@ -19,11 +19,11 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.marks.annotated import Annotated
-from realism.marks.find import View, view_of
 from realism.marks.mark import KINDS, Mark
 from realism.marks.snap import FACE
 from realism.marks.stored import about_network, save_network, whole
 from realism.marks.train import Training
+from realism.marks.view import View, view_of
 from realism.settings import FINDER
 
 if TYPE_CHECKING:

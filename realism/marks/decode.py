@@ -1,6 +1,6 @@
 """Marks from the network's maps, joined with what the plain light says.
 
-The network knows what marks look like; the Hessian's dips (`find.py`) and valleys (`lines.py`) know
+The network knows what marks look like; the Hessian's dips (`dips.py`) and valleys (`lines.py`) know
 where this very skin is darker than usual. Each errs alone where the other is sure, so the chance of
 a mark is a logistic of both, whose weights lie with the network (`mix_round`, `mix_kind`,
 `mix_line`) and were fitted on painted faces by `training/finder/mix.py`.
@@ -15,21 +15,12 @@ import numpy as np
 import torch
 
 from realism.faces.face import Face
-from realism.marks.find import (
-    MARK_SIZE,
-    View,
-    colour_dips,
-    dip_places,
-    dips_of,
-    disc,
-    face_span,
-    strength_of,
-    view_of,
-)
+from realism.marks.dips import MARK_SIZE, colour_dips, dip_places, dips_of, disc, strength_of
 from realism.marks.heatmap import DEEPEST, KIND, ROUND, STRIDE, HeatmapNet, normalised
 from realism.marks.lines import Path, as_wrinkle, paths_of
 from realism.marks.mark import Mark
 from realism.marks.surface import canvas
+from realism.marks.view import View, face_span, view_of
 from realism.settings import FINDER, HEATMAP, LINES
 
 

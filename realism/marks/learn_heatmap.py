@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.marks import find
 from realism.marks.annotated import Annotated
 from realism.marks.evaluate import LINE_REACH, REACH, gap_of
-from realism.marks.find import View, find_marks, view_of
+from realism.marks.find import WEIGHTS, find_marks
 from realism.marks.mark import Mark
 from realism.marks.snap import FACE
 from realism.marks.train import Training
+from realism.marks.view import View, view_of
 
 CROP = 256  # px of the view; what is learned from at once
 FAINT = (0.1, 0.5)  # scores of the untrained finder; below it is skin, above it would be clicked
@@ -174,5 +174,5 @@ def start_heatmap(weights: Path | None = None) -> HeatmapLearner:
     """A learner from `weights`, else from those that come with the program."""
     from realism.marks.heatmap import read_heatmap
 
-    given = Path(weights or find.WEIGHTS)
+    given = Path(weights or WEIGHTS)
     return HeatmapLearner(read_heatmap(given).requires_grad_(True), given.name, True)

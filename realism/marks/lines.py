@@ -10,20 +10,15 @@ Ridges: Lindeberg, "Edge detection and ridge detection with automatic scale sele
 1998. Hysteresis: Canny, PAMI 1986.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from realism.faces.face import Face
 from realism.marks.mark import Mark
+from realism.marks.view import View
 from realism.settings import LINES, Lines
-
-if TYPE_CHECKING:
-    from realism.marks.find import View
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.marks.find import MARK_SIZE, blob_response
+from realism.marks.dips import MARK_SIZE, blob_response
 
 SIDE = 4.0  # px per mm at which dips are looked for: a mole of 1 mm is 8 px wide
 SIGMAS = (1.5, 2.1, 3.0, 4.2, 6.0, 8.5)  # px there; radii of 0.5 to 3 mm

@@ -27,9 +27,9 @@ from realism.disk import whole_file, write_json
 from realism.errors import Unusable
 from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
-from realism.marks.find import face_span
 from realism.marks.lines import trace
 from realism.marks.mark import mark_to_json
+from realism.marks.view import face_span
 from realism.photos import open_photo
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
