@@ -175,7 +175,7 @@ def _seen(
 ) -> str:
     """What a crop shows, in the words and the order of the pocket base's captions.
 
-    Those are plain enough for any base. See `training/pocket/words.py`.
+    Those are plain enough for any base. See `training/pocket/captions.py`.
     """
     clauses = (
         expression_of(face, crops),

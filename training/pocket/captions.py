@@ -4,7 +4,7 @@ A caption is joined from the clauses of `crops.py`; clauses are left out at rand
 say as little as "photo of ohwx woman". A word that no caption uses becomes one <unk>, and captions
 get <unk>s strewn in, so that prompts written for larger models do no harm. Commas are not words.
 
-    python training/pocket/captions.py         # prints the words and ten captions
+    python -m training.pocket.captions         # prints the words and ten captions
 """
 
 # ruff: noqa: E501

@@ -4,8 +4,8 @@ Two crops a picture: the face fills about 70 % of the height of a close-up and a
 "head and shoulders". Each keeps a margin of 16 px, so that training can shift it. People, not
 pictures, are held out: a face seen from another side is not unseen.
 
-    python training/pocket/crops.py --data ../shared/data/synthetic-faces --held-out 20 --out work/crops
-    python training/pocket/crops.py --data work/renders --out work/more-crops
+    python -m training.pocket.crops --data ../shared/data/synthetic-faces --held-out 20 --out work/crops
+    python -m training.pocket.crops --data work/renders --out work/more-crops
 """
 
 # ruff: noqa: E501
@@ -34,13 +34,15 @@ GROUPS = {
 DIM, BRIGHT = 104, 168  # mean grey level of a crop: the darkest and brightest 15 %
 
 
-def crop(image: np.ndarray, face_box, scale: float, jitter: np.random.Generator) -> np.ndarray:
-    """The square around a face.
+def crop(
+    image: np.ndarray, face_box, scale: float, jitter: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The square around a face, and the matrix that took the picture there.
 
     image     (H, W, 3) uint8 sRGB
     face_box  x0, y0, x1, y1 px, forehead to chin
     scale     height of the face over height of the frame, before a jitter of 8 %
-    ->        (SIDE + 2 MARGIN, SIDE + 2 MARGIN, 3) uint8 sRGB
+    ->        (SIDE + 2 MARGIN, SIDE + 2 MARGIN, 3) uint8 sRGB; (2, 3) from px of the picture to px of the crop
     """
     x0, y0, x1, y1 = face_box
     height = max(y1 - y0, 1.1 * (x1 - x0))  # a face that looks down is short
@@ -56,9 +58,10 @@ def crop(image: np.ndarray, face_box, scale: float, jitter: np.random.Generator)
     matrix = np.hstack([np.eye(2) * zoom, (out / 2 - zoom * centre)[:, None]])
     if zoom < 1:  # prefilter, or the skin's grain turns into false grain
         image = cv2.GaussianBlur(image, (0, 0), 0.35 / zoom)
-    return cv2.warpAffine(
+    square = cv2.warpAffine(
         image, matrix, (out, out), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
+    return square, matrix
 
 
 def words(row: dict, scale: str, grey: float, mirrored: bool) -> dict:
@@ -105,7 +108,7 @@ def held_out(data: Path, count: int) -> set[str]:
 
 
 def cut(data: Path, out: Path, count_held_out: int) -> None:
-    """Writes crops.npy (N, 288, 288, 3) uint8 and crops.json: person, caption clauses, held out or not."""
+    """Writes crops.npy (N, 288, 288, 3) uint8 and crops.json: person, caption clauses, landmarks, held out or not."""
     unseen = held_out(data, count_held_out)
     pictures, rows = [], []
     for folder, row in read(data):
@@ -115,7 +118,8 @@ def cut(data: Path, out: Path, count_held_out: int) -> None:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         jitter = np.random.default_rng(zlib.crc32(row["file_name"].encode()))
         for name, scale in SCALES.items():
-            picture = crop(image, row["face_box"], scale, jitter)
+            picture, matrix = crop(image, row["face_box"], scale, jitter)
+            landmarks = np.array(row["landmarks68"]) @ matrix[:, :2].T + matrix[:, 2]
             grey = float(picture.mean())
             pictures.append(picture)
             rows.append(
@@ -126,6 +130,7 @@ def cut(data: Path, out: Path, count_held_out: int) -> None:
                     "scale": name,
                     "yaw": row["pose"]["yaw"],
                     "grey": grey,
+                    "landmarks68": landmarks.round(1).tolist(),  # px of the crop
                     "words": words(row, name, grey, False),
                     "mirrored": words(row, name, grey, True),
                 }

@@ -3,7 +3,7 @@
 The latents' mean and deviation go into the two 1 x 1 convolutions at the ends of the autoencoder,
 so that latents have unit variance and `scaling_factor` is 1. Weights are saved in float16.
 
-    python training/pocket/export.py --vae work/vae/vae --unet work/unet/state.pt --out examples/pocket
+    python -m training.pocket.export --vae work/vae/vae --unet work/unet/state.pt --out examples/pocket
 """
 
 # ruff: noqa: E501
@@ -14,9 +14,10 @@ import json
 from pathlib import Path
 
 import torch
-from captions import new_tokenizer
 from diffusers import AutoencoderKL, StableDiffusionPipeline
-from unet import new_scheduler, new_text_encoder, new_unet
+
+from training.pocket.captions import new_tokenizer
+from training.pocket.unet import new_scheduler, new_text_encoder, new_unet
 
 
 def folded(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> AutoencoderKL:

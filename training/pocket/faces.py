@@ -3,7 +3,7 @@
 Greedy: the next picture is the one whose light, backdrop, turn, expression, group, sex and age
 have been chosen least so far; one picture a person, nobody who is held out.
 
-    python training/pocket/faces.py --data ../shared/data/synthetic-faces --out examples/faces
+    python -m training.pocket.faces --data ../shared/data/synthetic-faces --out examples/faces
 """
 
 # ruff: noqa: E501
@@ -15,8 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
-from captions import full_caption
-from crops import held_out, read, words
+
+from training.pocket.captions import full_caption
+from training.pocket.crops import held_out, read, words
 
 KINDS = ("light", "backdrop", "turn", "expression", "group", "sex", "age_group", "hair")
 

@@ -11,12 +11,14 @@ coarse latents, which the UNet then learns sooner.
 AutoencoderKL: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022.
 Halved latents: Skorokhodov et al., "Improving the diffusability of autoencoders", 2025.
 
-    python training/pocket/vae.py --crops work/crops --out work/vae --minutes 30
+    python -m training.pocket.vae --crops work/crops --out work/vae --minutes 30
+    python -m training.pocket.vae --crops work/crops --out work/decoder --minutes 20 --base examples/pocket
 """
 
 # ruff: noqa: E501
 
 import argparse
+import copy
 import json
 import time
 from pathlib import Path
@@ -30,7 +32,10 @@ CHANNELS = (16, 32, 64, 128)
 LATENTS = 8
 PATCH = 128  # px; the last part of the training sees whole pictures
 WHOLE = 0.80  # share of the time after which it does
-SPOT_WEIGHT = 8.0  # of a difference on a painted spot, beside 1 elsewhere
+SPOT_WEIGHT = 8.0  # of a difference on a painted spot 5 px across, beside 1 elsewhere
+USUAL_SPOT = (
+    2.5  # px, radius; all spots weigh as much as one of these, the small ones in fewer pixels
+)
 KL = 2e-3  # nats a pixel: just enough to keep the latents near unit size
 
 # one lightness, two colour channels (ITU-R BT.601), colour doubled: skin marks are as much colour as shade
@@ -85,7 +90,7 @@ def recoloured(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 def with_spots(x: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """A few soft dark or red spots of 2-7 px across, multiplied in as pigment is, and where they are.
 
-    x (3, h, w) in 0..255; the second result (1, h, w) is 1 on a spot, 0 off it.
+    x (3, h, w) in 0..255; the second result (1, h, w) is 0 off the spots, and sums up alike on each.
     """
     spots = torch.zeros(1, *x.shape[1:])
     h, w = x.shape[1:]
@@ -98,14 +103,14 @@ def with_spots(x: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor,
             [0.42, 0.72, 0.98] if rng.random() < 0.7 else [0.10, 0.86, 0.66]
         ) * rng.uniform(0.3, 1.6)
         x = x * torch.exp(-density[:, None, None] * shape)
-        spots = torch.maximum(spots, shape[None])
+        spots = torch.maximum(spots, shape[None] * (USUAL_SPOT / radius) ** 2)
     return x, spots
 
 
 def batch(
     crops: list[np.ndarray], train: np.ndarray, size: int, count: int, rng: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(count, 3, size, size) float32 in -1..1 and their spots (count, 1, size, size) in 0..1.
+    """(count, 3, size, size) float32 in -1..1 and their spots (count, 1, size, size), see `with_spots`.
 
     Random windows of random crops, half of them mirrored, half recoloured, half spotted.
     """
@@ -143,6 +148,8 @@ def train(
     learning_rate: float,
     seed: int,
     threads: int,
+    base: Path | None,
+    bf16: bool,
 ) -> None:
     crops, rows = [], []
     for folder in crops_folders:
@@ -157,19 +164,23 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     vae = new_vae()
+    if base:  # its latents stay what a UNet has learned: only how they are read is taught
+        vae = AutoencoderKL.from_pretrained(base, subfolder="vae").float()
+        for part in (vae.encoder, vae.quant_conv):
+            part.requires_grad_(False)
+    taught = [p for p in vae.parameters() if p.requires_grad]
     out.mkdir(parents=True, exist_ok=True)
     state = out / "state.pt"
     used, number = 0.0, 0
     average = {k: v.clone() for k, v in vae.state_dict().items()}
-    optimizer = torch.optim.AdamW(
-        vae.parameters(), learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
-    )
+    optimizer = torch.optim.AdamW(taught, learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
     if state.exists():
         saved = torch.load(state)
         vae.load_state_dict(saved["vae"])
         average = saved["average"]
         optimizer.load_state_dict(saved["optimizer"])
         used, number = saved["used"], saved["number"]
+    averaged = copy.deepcopy(vae).eval()
     total = minutes * 60
     began = time.monotonic() - used
     loss_now = {}
@@ -184,7 +195,7 @@ def train(
                 * (1 if part < 0.5 else max(0.02, (1 - part) / 0.5))
             )
         x, spots = batch(crops, train_rows, *((256, 2) if part > WHOLE else (PATCH, 8)), rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             posterior = vae.encode(x).latent_dist
             latents = posterior.sample()  # (B, 8, h/8, w/8)
             made = vae.decode(latents).sample.float()
@@ -197,7 +208,7 @@ def train(
             + KL * kl
         )
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(taught, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         number += 1
@@ -211,7 +222,6 @@ def train(
     while time.monotonic() - began < total:
         step()
         if time.monotonic() - began > next_report:
-            averaged = new_vae().eval()
             averaged.load_state_dict(average)
             print(
                 f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {loss_now['loss']:.4f}, kl {loss_now['kl']:.3f}, latents {loss_now['spread']:.2f}, "
@@ -221,7 +231,6 @@ def train(
             save(vae, average, optimizer, time.monotonic() - began, number, state)
             averaged.save_pretrained(out / "vae")
             next_report = time.monotonic() - began + 120
-    averaged = new_vae().eval()
     averaged.load_state_dict(average)
     averaged.save_pretrained(out / "vae")
     save(vae, average, optimizer, time.monotonic() - began, number, state)
@@ -252,6 +261,10 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=30, help="in all, over all sittings; run again to go on"
     )
+    parser.add_argument(
+        "--base", type=Path, help="teach only the decoder of this base's autoencoder"
+    )
+    parser.add_argument("--bf16", action="store_true", help="autocast: see unet.py")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -268,6 +281,8 @@ def main() -> None:
         options.learning_rate,
         options.seed,
         options.threads,
+        options.base,
+        options.bf16,
     )
 
 
