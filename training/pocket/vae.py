@@ -33,9 +33,7 @@ LATENTS = 8
 PATCH = 128  # px; the last part of the training sees whole pictures
 WHOLE = 0.80  # share of the time after which it does
 SPOT_WEIGHT = 8.0  # of a difference on a painted spot 5 px across, beside 1 elsewhere
-USUAL_SPOT = (
-    2.5  # px, radius; all spots weigh as much as one of these, the small ones in fewer pixels
-)
+USUAL_SPOT = 2.5  # px, radius; every spot weighs as much in all as one of these
 KL = 2e-3  # nats a pixel: just enough to keep the latents near unit size
 
 # one lightness, two colour channels (ITU-R BT.601), colour doubled: skin marks are as much colour as shade
