@@ -176,7 +176,7 @@ def faces_found(pictures: np.ndarray) -> str:
 def sampled(
     pipeline, prompts: list[str], seed: int, steps: int, guidance: float
 ) -> tuple[np.ndarray, torch.Tensor]:
-    """-> pictures (N, 256, 256, 3) uint8 and their latents (N, 8, 32, 32)."""
+    """-> pictures (N, 256, 256, 3) uint8 and their latents (N, C, 32, 32)."""
     latents = []
     for k in range(0, len(prompts), 8):
         latents.append(

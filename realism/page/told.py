@@ -82,7 +82,8 @@ def line(said: str, kind: str = "") -> str:
 
 def handed(name: str) -> gr.DownloadButton:
     """Where a file waits to be handed over; never seen."""
-    return gr.DownloadButton(visible="hidden", elem_id=name)
+    # By the style sheet: what is hidden inside a hidden row shows with the row in Gradio 6.
+    return gr.DownloadButton(elem_id=name, elem_classes="handed")
 
 
 def hand_over(event: gr.events.Dependency, button: gr.DownloadButton) -> None:

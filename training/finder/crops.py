@@ -29,6 +29,7 @@ from realism.faces.find import load_engine, the_face
 from realism.faces.skin import skin_mask
 from realism.marks.lines import trace
 from realism.marks.mark import mark_to_json
+from realism.marks.surface import canvas
 from realism.marks.view import face_span
 from realism.photos import open_photo
 
@@ -40,12 +41,14 @@ HELD_OUT = 12  # one person in so many is kept for choosing checkpoints
 def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
     """One face with its surroundings.
 
-    ->    pixels (h, w, 3) uint8, skin (h, w) uint8 0..255, mesh (468, 3) px, span px ear to ear,
-          corner (2,) px of the picture at the crop's (0, 0)
+    ->    pixels (h, w, 3) uint8, skin and wide (h, w) uint8 0..255, the strict mask and where the
+          finder searches, mesh (468, 3) px, span px ear to ear, corner (2,) px of the picture at
+          the crop's (0, 0)
     """
     pixels = open_photo(path).pixels
     face = the_face(load_engine().find(pixels))
     skin, span = skin_mask(pixels, face), face_span(face)
+    wide = canvas(pixels, skin, face)
     low = face.mesh[:, :2].min(0) - span * np.array([0.3, 0.45])
     high = face.mesh[:, :2].max(0) + span * np.array([0.3, 0.2])
     x0, y0 = np.maximum(np.floor(low), 0).astype(int)
@@ -59,6 +62,7 @@ def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
     return {
         "pixels": cut,
         "skin": np.rint(own * 255).astype(np.uint8),
+        "wide": np.rint(wide[y0:y1, x0:x1] * 255).astype(np.uint8),
         "mesh": (face.mesh - [x0, y0, 0]).astype(np.float32),
         "span": np.float32(span),
         "corner": np.array([x0, y0]),

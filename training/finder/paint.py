@@ -19,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
 from realism.marks.mark import Mark, mark_from_json
 from realism.photos import to_linear, to_srgb
 from realism.settings import FINDER
@@ -31,6 +32,11 @@ DARK = np.ones(3, np.float32)
 LEAST_DIP, LEAST_DIP_OVER_GRAIN = 0.11, 3.4
 LEAST_FOLD, LEAST_FOLD_OVER_GRAIN = 0.055, 1.8
 PAIRED = 0.35  # share of the samples on faces with marks of their own, where there are some
+BESIDE_A_FEATURE = 0.25  # share of the samples whose marks all lie there
+BESIDE = 0.09  # of the face's width
+FEATURES = (*EYES, *BROWS, LIPS, *NOSTRILS)
+LARGEST = {"mole": 10.0, "spot": 11.0, "acne": 8.0}  # radius in px of a usual face; 4 px are 1 mm
+VIVID, TINT = 0.25, 0.08  # deviations, log units: of a picture's pigments from grey, of one mark's
 SHOWS_AS_MOLE = 0.33  # log units of linear light in the middle
 
 
@@ -114,7 +120,7 @@ def paint(
     u = rng.uniform
     crops = faces.pairs if rng.random() < PAIRED and faces.pairs else faces.bare or faces.pairs
     crop = crops[rng.integers(len(crops))]
-    pixels, skin, mesh, scale, matrix = _cut(rng, crop, side)
+    pixels, skin, places, mesh, scale, matrix = _cut(rng, crop, side)
     shape = skin.shape
     light = np.maximum(to_linear(pixels), 0.002)
     dips, round_marks, courses = _given(crop, light, matrix)
@@ -129,7 +135,7 @@ def paint(
     own, unsure = _skin_of_its_own(rng, shape, manner)
     lamp = u(0, 2 * np.pi)
     if not round_marks or rng.random() < 0.5:
-        painted, added = _round_marks(rng, skin, scale, manner, lamp, round_marks)
+        painted, added = _round_marks(rng, places, scale, manner, lamp, round_marks)
         dips, round_marks = dips + painted, round_marks + added
     own += _look_alikes(rng, shape, manner, round_marks, flat)
     folds, painted_courses = _folds(rng, skin, flat, faces.courses, lamp)
@@ -177,8 +183,9 @@ def paint(
 
 
 def _cut(rng, crop, side):
-    """Pixels, skin, mesh of a part of a face, px there over px of a usual face, the map (2, 3)."""
-    mesh, span = crop["mesh"][:, :2], float(crop["span"])
+    """Pixels, skin, `_places`, mesh of a part of a face, px there over px of a usual face, the
+    map (2, 3)."""
+    mesh, span, places = crop["mesh"][:, :2], float(crop["span"]), _places(rng, crop)
     if side is None:
         zoom = FINDER.span / span
         low = np.maximum(mesh.min(0) - span * np.array([0.1, 0.27]), 0)
@@ -192,8 +199,8 @@ def _cut(rng, crop, side):
         matrix[:, :2] = zoom * np.array(
             [[np.cos(turn) * flip, -np.sin(turn)], [np.sin(turn) * flip, np.cos(turn)]]
         )
-        rows, columns = np.nonzero(crop["skin"] > 128)
-        if rng.random() < 0.82:
+        rows, columns = np.nonzero(places)
+        if rng.random() < 0.82 and len(rows):
             index = rng.integers(len(rows))
             centre = np.array([columns[index], rows[index]])
         else:
@@ -204,8 +211,24 @@ def _cut(rng, crop, side):
         crop["pixels"], matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
     skin = cv2.warpAffine(crop["skin"], matrix, size).astype(np.float32) / 255
+    places = cv2.warpAffine(places.astype(np.uint8), matrix, size) > 0
     mesh = np.column_stack([mesh @ matrix[:, :2].T + matrix[:, 2], crop["mesh"][:, 2] * zoom])
-    return pixels, skin, mesh.astype(np.float32), zoom * span / FINDER.span, matrix
+    return pixels, skin, places, mesh.astype(np.float32), zoom * span / FINDER.span, matrix
+
+
+def _places(rng, crop) -> np.ndarray:
+    """Where marks may lie, (h, w) bool: on the skin, or all of them beside one feature of the face.
+
+    Skin there is little, so that marks chosen evenly are hardly ever on it; and dark as the corners
+    of eyes are, a network that sees none there takes every mole for shade.
+    """
+    if rng.random() >= BESIDE_A_FEATURE:
+        return crop["skin"] > 216
+    outline = FEATURES[rng.integers(len(FEATURES))]
+    hull = cv2.convexHull(np.round(crop["mesh"][outline, :2]).astype(np.int32))
+    away = cv2.fillConvexPoly(np.ones(crop["skin"].shape, np.uint8), hull, 0)
+    near = cv2.distanceTransform(away, cv2.DIST_L2, 3) < BESIDE * crop["span"]
+    return (crop["wide"] > 216) & near
 
 
 def _given(crop, light, matrix):
@@ -301,29 +324,30 @@ def _disc(rng, x, y, radius, ragged, soft, edge):
     return 1 / (1 + np.exp(np.clip((away - 1) / soft, -30, 30))), away
 
 
-def _round_marks(rng, skin, scale, manner, lamp, there):
+def _round_marks(rng, places, scale, manner, lamp, there):
     """Moles, spots and pimples on the skin: their change of log light (h, w, 3), and Marks.
 
-    there    Marks to be kept clear of
+    places    (h, w) bool;  there    Marks to be kept clear of
     """
     u, marks = rng.uniform, []
-    change = np.zeros((*skin.shape, 3), np.float32)
-    rows, columns = np.nonzero(skin[6:-6, 6:-6] > 0.85)
+    change = np.zeros((*places.shape, 3), np.float32)
+    rows, columns = np.nonzero(places[6:-6, 6:-6])
     if len(rows) < 200 or rng.random() < 0.15:
         return change, marks
+    # Cameras and lamps make the same pigment more or less vivid.
+    vivid = np.exp(rng.normal(0, VIVID))
     # One mark in about 12,000 px of skin; few faces have many.
-    usual = 4 * max(1.0, skin.size / 65536 * 0.4)
+    usual = 4 * max(1.0, places.size / 65536 * 0.4)
     for _ in range(min(1 + rng.poisson(usual), 40)):
         index = rng.integers(len(rows))
         centre = np.array([columns[index], rows[index]]) + 6 + rng.random(2) - 0.5
         kind = ("mole", "spot", "acne")[rng.choice(3, p=[0.38, 0.34, 0.28])]
-        largest = {"mole": 5.5, "spot": 7.5, "acne": 7.0}[kind]
-        radius = float(np.exp(u(np.log(1.5), np.log(largest))) * scale)
+        radius = float(np.exp(u(np.log(1.5), np.log(LARGEST[kind]))) * scale)
         if any(np.hypot(*(centre - m.xy)) < radius + m.radius + 5 for m in marks + there):
             continue
         reach = int(radius * 2.8 + 8)
         x0, y0 = np.maximum(centre.astype(int) - reach, 0)
-        x1, y1 = np.minimum(centre.astype(int) + reach, skin.shape[::-1])
+        x1, y1 = np.minimum(centre.astype(int) + reach, places.shape[::-1])
         ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
         x, y, part = xs - centre[0], ys - centre[1], np.s_[y0:y1, x0:x1]
         ragged = {"mole": 0.06, "spot": 0.16, "acne": 0.1}[kind] * np.exp(u(-0.6, 1.0))
@@ -349,6 +373,8 @@ def _round_marks(rng, skin, scale, manner, lamp, there):
             flush = np.exp(-((away / u(1.6, 2.3)) ** 2)) * u(0, 0.4)
             cover = np.clip(cover + flush, 0, 1.3)
             pigment = manner.blood + DARK * u(0, 0.2) + manner.melanin * u(0, 0.35)
+        pigment = pigment.mean() + (pigment - pigment.mean()) * vivid
+        pigment = np.maximum(pigment, 0) * np.exp(rng.normal(0, TINT, 3))
         dip = cover[..., None] * pigment * density
         if kind != "spot" and rng.random() < (0.3 if kind == "mole" else 0.5):  # relief
             way = lamp + rng.normal(0, 0.5)

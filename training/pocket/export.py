@@ -21,7 +21,7 @@ from training.pocket.unet import new_scheduler, new_text_encoder, new_unet
 
 
 def folded(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> AutoencoderKL:
-    """The same autoencoder with latents of mean 0 and deviation 1; mean, deviation (8,)."""
+    """The same autoencoder with latents of mean 0 and deviation 1; mean, deviation (C,)."""
     vae = copy.deepcopy(vae)
     channels = len(mean)
     with torch.no_grad():

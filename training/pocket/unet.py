@@ -102,7 +102,7 @@ def new_scheduler() -> DDIMScheduler:
 
 @torch.no_grad()
 def encode(crops_folder: Path, vae_folder: Path, out: Path) -> None:
-    """Latents of every crop, shifted and mirrored: (N, 2 SHIFTS, 8, 32, 32) float16, mirrored ones second.
+    """Latents of every crop, shifted and mirrored: (N, 2 SHIFTS, C, 32, 32) float16, mirrored ones second.
 
     Crops that an earlier call has encoded are kept, so that new renders cost only themselves.
     """
@@ -189,7 +189,7 @@ def landmark_loss(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 def loss(unet, text_encoder, latents, tokens, timesteps, noise, alphas, weight=None, bf16=False):
     """-> the mean squared error of v.
 
-    latents, noise  (B, 8, 32, 32), latents of unit variance
+    latents, noise  (B, C, 32, 32), latents of unit variance
     tokens          (B, LENGTH); timesteps (B,); alphas (1000,), cumulative products
     weight          (B, 1, 32, 32) of mean 1, or None
     """
@@ -201,6 +201,18 @@ def loss(unet, text_encoder, latents, tokens, timesteps, noise, alphas, weight=N
         predicted = unet(noisy, timesteps, encoder_hidden_states=words).sample.float()
     error = (predicted - target).square()
     return (error if weight is None else error * weight).mean()
+
+
+@torch.no_grad()
+def go_on_from(base: torch.nn.Module, model: torch.nn.Module) -> None:
+    """Give `model` the weights of `base`; latent channels that the base lacks start at nothing.
+
+    The base's own channels come first, see `vae.py`.
+    """
+    known = base.state_dict()
+    for name, value in model.state_dict().items():  # the model's own memory
+        given = known[name].to(value)
+        value.zero_()[tuple(slice(side) for side in given.shape)] = given
 
 
 def train(
@@ -255,12 +267,6 @@ def train(
             saved["mean"],
             saved["deviation"],
         )
-    elif start:  # a base's own latents have mean 0 and deviation 1 already
-        for made, kind, name in (
-            (unet, UNet2DConditionModel, "unet"),
-            (text_encoder, CLIPTextModel, "text_encoder"),
-        ):
-            made.load_state_dict(kind.from_pretrained(start / name).float().state_dict())
     else:
         sample = torch.from_numpy(raw[train_rows][::2].astype(np.float32))
         mean, deviation = sample.mean((0, 1, 3, 4)), sample.std((0, 1, 3, 4))
@@ -270,6 +276,9 @@ def train(
             "deviation",
             [round(d, 2) for d in deviation.tolist()],
         )
+        if start:
+            go_on_from(UNet2DConditionModel.from_pretrained(start / "unet"), unet)
+            go_on_from(CLIPTextModel.from_pretrained(start / "text_encoder"), text_encoder)
     if not state.exists():
         for average, model in zip(averages, (unet, text_encoder), strict=True):
             average.load_state_dict(model.state_dict())
@@ -444,7 +453,7 @@ def main() -> None:
     training.add_argument(
         "--base",
         type=Path,
-        help="a base folder whose weights are gone on from (latents of its vae)",
+        help="a base folder whose weights are gone on from; the first latents are those of its vae",
     )
     training.add_argument("--learning-rate", type=float, default=8e-4)
     training.add_argument(

@@ -1,18 +1,21 @@
-"""Train the pocket base's autoencoder: 256 px to 32 x 32 latents of eight channels, and back.
+"""Train the pocket base's autoencoder: 256 px to 32 x 32 latents of twelve channels, and back.
 
 The loss looks at differences and at differences of neighbours (edges), at four scales, in one
 lightness and two colour channels: plain squared error blurs skin. Dark and red spots are painted on
-half of the crops and weigh more, for a mole of three pixels is too rare and too small to be learned from
+the crops and weigh more, for a mole of three pixels is too rare and too small to be learned from
 whole faces. Half of the crops are turned to another hue: skin, hair and most walls lie on the way from
 orange to blue, and an autoencoder that sees nothing else drops green and magenta. A quarter of the
 batch must also be right when its latents are halved in size: that keeps the coarse picture in the
 coarse latents, which the UNet then learns sooner.
 
+From a base with fewer channels (`--base`): its own come first and are held where they were, so that its UNet
+still knows them and has only the new ones to learn; new ones take up what the old ones lose.
+
 AutoencoderKL: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022.
 Halved latents: Skorokhodov et al., "Improving the diffusability of autoencoders", 2025.
 
     python -m training.pocket.vae --crops work/crops --out work/vae --minutes 30
-    python -m training.pocket.vae --crops work/crops --out work/decoder --minutes 20 --base examples/pocket
+    python -m training.pocket.vae --crops work/crops --out work/vae --minutes 50 --base OLD-BASE --learning-rate 5e-4
 """
 
 # ruff: noqa: E501
@@ -29,12 +32,16 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 CHANNELS = (16, 32, 64, 128)
-LATENTS = 8
+LATENTS = 12
 PATCH = 128  # px; the last part of the training sees whole pictures
 WHOLE = 0.80  # share of the time after which it does
-SPOT_WEIGHT = 8.0  # of a difference on a painted spot 5 px across, beside 1 elsewhere
+SPOT_WEIGHT = (
+    40.0  # the usual one, of a difference on a painted spot 5 px across, beside 1 elsewhere
+)
 USUAL_SPOT = 2.5  # px, radius; every spot weighs as much in all as one of these
 KL = 2e-3  # nats a pixel: just enough to keep the latents near unit size
+NEW_LOG_VARIANCE = -3.0  # of channels that a base lacks: noise would hide what they first learn
+ANCHOR = 2.0  # of the squared distance of a base's own latents from where the base had them
 
 # one lightness, two colour channels (ITU-R BT.601), colour doubled: skin marks are as much colour as shade
 OPPONENT = 2 * torch.tensor([[0.299, 0.587, 0.114], [-0.338, -0.662, 1.0], [1.0, -0.838, -0.162]])
@@ -54,6 +61,38 @@ def new_vae() -> AutoencoderKL:
         mid_block_add_attention=False,
         sample_size=256,
     )
+
+
+@torch.no_grad()
+def widened(base: AutoencoderKL) -> AutoencoderKL:
+    """The base's autoencoder with LATENTS channels; what it makes is at first the same.
+
+    Raises ValueError where the base has more channels than that.
+    """
+    vae, old = new_vae(), base.config.latent_channels
+    if old > LATENTS:
+        raise ValueError(f"the base has {old} latent channels, more than {LATENTS}")
+    mean, log_variance = torch.arange(old), torch.arange(old) + LATENTS
+    moments = torch.cat([mean, log_variance])
+    rows = {"encoder.conv_out": moments, "quant_conv": moments, "post_quant_conv": mean}
+    columns = {"quant_conv": moments, "post_quant_conv": mean, "decoder.conv_in": mean}
+    state, known = vae.state_dict(), base.state_dict()
+    for name, value in state.items():
+        layer, part = name.rsplit(".", 1)
+        if layer in ("quant_conv", "post_quant_conv") and part == "weight":
+            value.copy_(torch.eye(len(value))[..., None, None])
+        elif layer == "decoder.conv_in" or (layer in rows and part == "bias"):
+            value.zero_()
+        if layer == "encoder.conv_out" and part == "bias":
+            value[LATENTS + old :] = NEW_LOG_VARIANCE
+        at = rows.get(layer, torch.arange(len(value)))
+        if part == "weight" and layer in columns:
+            for to, row in zip(at, known[name], strict=True):
+                value[to, columns[layer]] = row
+        else:
+            value[at] = known[name]
+    vae.load_state_dict(state)
+    return vae
 
 
 def distance(
@@ -93,8 +132,8 @@ def with_spots(x: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor,
     spots = torch.zeros(1, *x.shape[1:])
     h, w = x.shape[1:]
     ys, xs = torch.arange(h)[:, None], torch.arange(w)[None, :]
-    for _ in range(rng.integers(1, 6)):
-        cy, cx, radius = rng.uniform(4, h - 4), rng.uniform(4, w - 4), rng.uniform(1.0, 3.5)
+    for _ in range(rng.integers(1, 8)):
+        cy, cx, radius = rng.uniform(4, h - 4), rng.uniform(4, w - 4), 3.5 ** rng.uniform()
         edge = rng.uniform(0.35, 0.8)
         shape = torch.sigmoid((radius - ((ys - cy) ** 2 + (xs - cx) ** 2).sqrt()) / edge)
         density = torch.tensor(
@@ -110,7 +149,7 @@ def batch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(count, 3, size, size) float32 in -1..1 and their spots (count, 1, size, size), see `with_spots`.
 
-    Random windows of random crops, half of them mirrored, half recoloured, half spotted.
+    Random windows of random crops, half of them mirrored, half recoloured, all spotted.
     """
     windows, spots = [], []
     limit = len(crops[0]) - size
@@ -120,9 +159,7 @@ def batch(
             crops[i][y : y + size, x : x + size].transpose(2, 0, 1).astype(np.float32)
         )
         window = recoloured(window, rng) if rng.random() < 0.5 else window
-        spotted = torch.zeros(1, size, size)
-        if rng.random() < 0.5:
-            window, spotted = with_spots(window, rng)
+        window, spotted = with_spots(window, rng)
         mirrored = [-1] if rng.random() < 0.5 else []
         windows.append(window.flip(mirrored))
         spots.append(spotted.flip(mirrored))
@@ -148,6 +185,8 @@ def train(
     threads: int,
     base: Path | None,
     bf16: bool,
+    spot_weight: float,
+    decoder_only: bool,
 ) -> None:
     crops, rows = [], []
     for folder in crops_folders:
@@ -161,23 +200,27 @@ def train(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    vae = new_vae()
-    if base:  # its latents stay what a UNet has learned: only how they are read is taught
-        vae = AutoencoderKL.from_pretrained(base, subfolder="vae").float()
-        for part in (vae.encoder, vae.quant_conv):
-            part.requires_grad_(False)
-    taught = [p for p in vae.parameters() if p.requires_grad]
+    vae, anchor = new_vae(), None
+    if base:
+        anchor = AutoencoderKL.from_pretrained(base, subfolder="vae").float().eval()
+        vae = widened(anchor)
     out.mkdir(parents=True, exist_ok=True)
     state = out / "state.pt"
     used, number = 0.0, 0
     average = {k: v.clone() for k, v in vae.state_dict().items()}
-    optimizer = torch.optim.AdamW(taught, learning_rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(
+        vae.parameters(), learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+    )
     if state.exists():
         saved = torch.load(state)
         vae.load_state_dict(saved["vae"])
         average = saved["average"]
         optimizer.load_state_dict(saved["optimizer"])
         used, number = saved["used"], saved["number"]
+    if decoder_only:  # latents stay as the average, which is what ships, has them
+        vae.load_state_dict(average)
+        for part in (vae.encoder, vae.quant_conv):
+            part.requires_grad_(False)
     averaged = copy.deepcopy(vae).eval()
     total = minutes * 60
     began = time.monotonic() - used
@@ -201,12 +244,18 @@ def train(
             halved = vae.decode(F.avg_pool2d(latents[:quarter], 2)).sample.float()
         kl = posterior.kl().float().mean() / (x.shape[-1] ** 2 * 3)
         loss = (
-            distance(made, x, SPOT_WEIGHT * spots)
+            distance(made, x, spot_weight * spots)
             + 0.25 * distance(halved, F.avg_pool2d(x[:quarter], 2))
             + KL * kl
         )
+        if anchor:
+            with torch.no_grad():
+                held = anchor.encode(x).latent_dist.mode()
+            moved = (posterior.mode()[:, : held.shape[1]].float() - held).square().mean()
+            loss = loss + ANCHOR * moved
+            loss_now.update(moved=moved.item())
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(taught, 1.0)
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         number += 1
@@ -222,7 +271,7 @@ def train(
         if time.monotonic() - began > next_report:
             averaged.load_state_dict(average)
             print(
-                f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {loss_now['loss']:.4f}, kl {loss_now['kl']:.3f}, latents {loss_now['spread']:.2f}, "
+                f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {loss_now['loss']:.4f}, kl {loss_now['kl']:.3f}, latents {loss_now['spread']:.2f}, moved {loss_now.get('moved', 0):.4f}, "
                 f"unseen people {psnr(averaged, check):.2f} dB",
                 flush=True,
             )
@@ -260,7 +309,11 @@ def main() -> None:
         "--minutes", type=float, default=30, help="in all, over all sittings; run again to go on"
     )
     parser.add_argument(
-        "--base", type=Path, help="teach only the decoder of this base's autoencoder"
+        "--base", type=Path, help="go on from this base's autoencoder, its latents held in place"
+    )
+    parser.add_argument("--spot-weight", type=float, default=SPOT_WEIGHT)
+    parser.add_argument(
+        "--decoder-only", action="store_true", help="what a UNet knows of the latents stays true"
     )
     parser.add_argument("--bf16", action="store_true", help="autocast: see unet.py")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
@@ -281,6 +334,8 @@ def main() -> None:
         options.threads,
         options.base,
         options.bf16,
+        options.spot_weight,
+        options.decoder_only,
     )
 
 
