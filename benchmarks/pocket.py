@@ -199,6 +199,27 @@ def sampled(
     return pictures, latents
 
 
+def nearest_latents(latents_folders: list[Path], state: Path, latents: torch.Tensor) -> None:
+    """How near samples, latents (N, C, h, w), come to what was trained on, beside unseen people."""
+    rows = [
+        row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())
+    ]
+    raw = np.concatenate([np.load(folder / "latents.npy") for folder in latents_folders])
+    saved = torch.load(state)
+    unit = (
+        (torch.from_numpy(raw).float() - saved["mean"].view(-1, 1, 1))
+        / saved["deviation"].view(-1, 1, 1)
+    ).flatten(2)
+    seen = np.array([not r["held_out"] for r in rows])
+    trained, unseen = unit[seen].flatten(0, 1), unit[~seen, 0]
+    size = trained.shape[1] ** 0.5
+    nearest = torch.cdist(latents.flatten(1), trained).min(1)[0] / size
+    nearest_unseen = torch.cdist(unseen, trained).min(1)[0] / size
+    print(
+        f"distance to the nearest training latents: samples {nearest.mean():.3f} (smallest {nearest.min():.3f}), unseen people {nearest_unseen.mean():.3f} (smallest {nearest_unseen.min():.3f})"
+    )
+
+
 def samples(
     latents_folders: list[Path],
     state: Path,
@@ -227,23 +248,8 @@ def samples(
     cv2.imwrite(str(out), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     print(f"{len(pictures)} samples by {len(PROMPTS)} prompts in {out}; {faces_found(pictures)}")
 
-    rows = [
-        row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())
-    ]
-    raw = np.concatenate([np.load(folder / "latents.npy") for folder in latents_folders])
-    saved = torch.load(state)
-    unit = (
-        (torch.from_numpy(raw).float() - saved["mean"].view(-1, 1, 1))
-        / saved["deviation"].view(-1, 1, 1)
-    ).flatten(2)
-    seen = np.array([not r["held_out"] for r in rows])
-    trained, unseen = unit[seen].flatten(0, 1), unit[~seen, 0]
-    size = trained.shape[1] ** 0.5
-    nearest = torch.cdist(latents.flatten(1), trained).min(1)[0] / size
-    nearest_unseen = torch.cdist(unseen, trained).min(1)[0] / size
-    print(
-        f"distance to the nearest training latents: samples {nearest.mean():.3f} (smallest {nearest.min():.3f}), unseen people {nearest_unseen.mean():.3f} (smallest {nearest_unseen.min():.3f})"
-    )
+    if latents_folders:
+        nearest_latents(latents_folders, state, latents)
     if front:
         many, _ = sampled(
             pipeline, [FRONT[i % len(FRONT)] for i in range(front)], 1000, steps, guidance
@@ -274,7 +280,13 @@ def main() -> None:
     two.add_argument("--latents", type=Path, default=Path("work/latents"))
     two.add_argument("--unet", type=Path, default=Path("work/unet/state.pt"))
     three = commands.add_parser("samples")
-    three.add_argument("--latents", type=Path, nargs="+", default=[Path("work/latents")])
+    three.add_argument(
+        "--latents",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders that encode wrote: distances too",
+    )
     three.add_argument("--unet", type=Path, default=Path("work/unet/state.pt"))
     three.add_argument("--crops", type=Path, default=Path("work/crops"))
     three.add_argument("--base", type=Path, default=Path("examples/pocket"))

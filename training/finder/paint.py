@@ -34,9 +34,10 @@ LEAST_FOLD, LEAST_FOLD_OVER_GRAIN = 0.055, 1.8
 PAIRED = 0.35  # share of the samples on faces with marks of their own, where there are some
 BESIDE_A_FEATURE = 0.25  # share of the samples whose marks all lie there
 BESIDE = 0.09  # of the face's width
-FEATURES = (*EYES, *BROWS, LIPS, *NOSTRILS)
-LARGEST = {"mole": 10.0, "spot": 11.0, "acne": 8.0}  # radius in px of a usual face; 4 px are 1 mm
-VIVID, TINT = 0.25, 0.08  # deviations, log units: of a picture's pigments from grey, of one mark's
+FEATURES = (*EYES, *EYES, *BROWS, LIPS, *NOSTRILS)  # eyes twice: their corners are darkest
+LARGEST = {"mole": 5.5, "spot": 11.0, "acne": 8.0}  # radius in px of a usual face; 4 px are 1 mm
+LARGE_MOLE, LARGE = 10.0, 0.2  # the largest radius of some, and their share of the moles
+SOFT = 0.25  # share of the moles whose edge is as soft as a spot's
 SHOWS_AS_MOLE = 0.33  # log units of linear light in the middle
 
 
@@ -334,15 +335,14 @@ def _round_marks(rng, places, scale, manner, lamp, there):
     rows, columns = np.nonzero(places[6:-6, 6:-6])
     if len(rows) < 200 or rng.random() < 0.15:
         return change, marks
-    # Cameras and lamps make the same pigment more or less vivid.
-    vivid = np.exp(rng.normal(0, VIVID))
     # One mark in about 12,000 px of skin; few faces have many.
     usual = 4 * max(1.0, places.size / 65536 * 0.4)
     for _ in range(min(1 + rng.poisson(usual), 40)):
         index = rng.integers(len(rows))
         centre = np.array([columns[index], rows[index]]) + 6 + rng.random(2) - 0.5
         kind = ("mole", "spot", "acne")[rng.choice(3, p=[0.38, 0.34, 0.28])]
-        radius = float(np.exp(u(np.log(1.5), np.log(LARGEST[kind]))) * scale)
+        largest = LARGE_MOLE if kind == "mole" and rng.random() < LARGE else LARGEST[kind]
+        radius = float(np.exp(u(np.log(1.5), np.log(largest))) * scale)
         if any(np.hypot(*(centre - m.xy)) < radius + m.radius + 5 for m in marks + there):
             continue
         reach = int(radius * 2.8 + 8)
@@ -351,7 +351,8 @@ def _round_marks(rng, places, scale, manner, lamp, there):
         ys, xs = np.mgrid[y0:y1, x0:x1].astype(np.float32)
         x, y, part = xs - centre[0], ys - centre[1], np.s_[y0:y1, x0:x1]
         ragged = {"mole": 0.06, "spot": 0.16, "acne": 0.1}[kind] * np.exp(u(-0.6, 1.0))
-        soft = u(*{"mole": (0.08, 0.22), "spot": (0.12, 0.35), "acne": (0.2, 0.4)}[kind])
+        edge = "spot" if kind == "mole" and rng.random() < SOFT else kind
+        soft = u(*{"mole": (0.08, 0.22), "spot": (0.12, 0.35), "acne": (0.2, 0.4)}[edge])
         cover, away = _disc(rng, x, y, radius, ragged, soft, manner.edge)
         for _ in range(rng.integers(1, 3) if rng.random() < 0.3 else 0):  # lobes
             way, off, size = u(0, 2 * np.pi), radius * u(0.6, 1.3), radius * u(0.35, 0.85)
@@ -373,8 +374,6 @@ def _round_marks(rng, places, scale, manner, lamp, there):
             flush = np.exp(-((away / u(1.6, 2.3)) ** 2)) * u(0, 0.4)
             cover = np.clip(cover + flush, 0, 1.3)
             pigment = manner.blood + DARK * u(0, 0.2) + manner.melanin * u(0, 0.35)
-        pigment = pigment.mean() + (pigment - pigment.mean()) * vivid
-        pigment = np.maximum(pigment, 0) * np.exp(rng.normal(0, TINT, 3))
         dip = cover[..., None] * pigment * density
         if kind != "spot" and rng.random() < (0.3 if kind == "mole" else 0.5):  # relief
             way = lamp + rng.normal(0, 0.5)

@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 CHANNELS = (16, 32, 64, 128)
-LATENTS = 12
+LATENTS = 8
 PATCH = 128  # px; the last part of the training sees whole pictures
 WHOLE = 0.80  # share of the time after which it does
 SPOT_WEIGHT = (
