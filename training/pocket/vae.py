@@ -19,7 +19,7 @@ Halved latents: Skorokhodov et al., "Improving the diffusability of autoencoders
 
     python -m training.pocket.vae --crops work/crops --out work/vae --minutes 30
     python -m training.pocket.vae --crops work/crops --out work/vae --minutes 40 --base OLD-BASE --learning-rate 8e-4
-    python -m training.pocket.vae --crops work/crops --out work/vae --minutes 46 --base OLD-BASE --learning-rate 6e-4 --decoder-only --noise 0.12
+    python -m training.pocket.vae --crops work/crops --out work/decoder --minutes 6 --base work/vae --learning-rate 6e-4 --decoder-only --noise 0.12
 """
 
 # ruff: noqa: E501
