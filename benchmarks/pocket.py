@@ -5,6 +5,7 @@ older detector of gradients, which takes only what is drawn clearly.
 
 python -m benchmarks.pocket vae --crops work/crops --base examples/pocket
 python -m benchmarks.pocket losses --latents work/latents --unet work/unet/state.pt
+python -m benchmarks.pocket losses --latents work/latents        the shipped, on latents of its own autoencoder
 python -m benchmarks.pocket samples --latents work/latents --base examples/pocket --out work/sheet.png
 """
 
@@ -17,7 +18,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UniPCMultistepScheduler
+from diffusers import (
+    AutoencoderKL,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+    UniPCMultistepScheduler,
+)
+from transformers import CLIPTextModel
 
 from realism.faces.find import load_engine
 from realism.settings import GUIDANCE
@@ -35,6 +42,7 @@ PROMPTS = [
     "photo of ohwx person",
 ]
 FRONT = [p for p in PROMPTS if "front" in p]
+UNET = "a state of training, with latents of its autoencoder; or a base's folder, with its own"
 
 
 def to_pixels(x: torch.Tensor) -> np.ndarray:
@@ -116,9 +124,24 @@ def vae_figures(crops_folder: Path, base: Path, out: Path) -> None:
     cv2.imwrite(str(out), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 
 
+def trained(path: Path) -> dict:
+    """What `unet.py train` saved, or the same of a base's folder, whose latents are unit already."""
+    if path.is_file():
+        return torch.load(path)
+    unet = UNet2DConditionModel.from_pretrained(path / "unet", torch_dtype=torch.float32)
+    text_encoder = CLIPTextModel.from_pretrained(path / "text_encoder", torch_dtype=torch.float32)
+    channels = unet.config.in_channels
+    return {
+        "unet_average": unet.state_dict(),
+        "text_average": text_encoder.state_dict(),
+        "mean": torch.zeros(channels),
+        "deviation": torch.ones(channels),
+    }
+
+
 def losses(latents_folder: Path, state: Path) -> None:
     """Loss of the averaged weights at fixed noise, on unseen people and on people trained on."""
-    saved = torch.load(state)
+    saved = trained(state)
     tokenizer = new_tokenizer()
     unet, text_encoder = (
         new_unet(len(saved["mean"])).eval(),
@@ -159,7 +182,7 @@ def losses(latents_folder: Path, state: Path) -> None:
                 ).item()
                 for k in range(0, len(which), 40)
             ]
-        print(f"step {saved['number']}, {name}: {np.mean(plain):.4f}")
+        print(f"{name}: {np.mean(plain):.4f}")
 
 
 def faces_found(pictures: np.ndarray) -> str:
@@ -205,16 +228,16 @@ def nearest_latents(latents_folders: list[Path], state: Path, latents: torch.Ten
         row for folder in latents_folders for row in json.loads((folder / "rows.json").read_text())
     ]
     raw = np.concatenate([np.load(folder / "latents.npy") for folder in latents_folders])
-    saved = torch.load(state)
+    saved = trained(state)
     unit = (
         (torch.from_numpy(raw).float() - saved["mean"].view(-1, 1, 1))
         / saved["deviation"].view(-1, 1, 1)
     ).flatten(2)
     seen = np.array([not r["held_out"] for r in rows])
-    trained, unseen = unit[seen].flatten(0, 1), unit[~seen, 0]
-    size = trained.shape[1] ** 0.5
-    nearest = torch.cdist(latents.flatten(1), trained).min(1)[0] / size
-    nearest_unseen = torch.cdist(unseen, trained).min(1)[0] / size
+    known, unseen = unit[seen].flatten(0, 1), unit[~seen, 0]
+    size = known.shape[1] ** 0.5
+    nearest = torch.cdist(latents.flatten(1), known).min(1)[0] / size
+    nearest_unseen = torch.cdist(unseen, known).min(1)[0] / size
     print(
         f"distance to the nearest training latents: samples {nearest.mean():.3f} (smallest {nearest.min():.3f}), unseen people {nearest_unseen.mean():.3f} (smallest {nearest_unseen.min():.3f})"
     )
@@ -278,7 +301,7 @@ def main() -> None:
     one.add_argument("--out", type=Path, default=Path("work/vae.png"))
     two = commands.add_parser("losses")
     two.add_argument("--latents", type=Path, default=Path("work/latents"))
-    two.add_argument("--unet", type=Path, default=Path("work/unet/state.pt"))
+    two.add_argument("--unet", type=Path, default=Path("examples/pocket"), help=UNET)
     three = commands.add_parser("samples")
     three.add_argument(
         "--latents",
@@ -287,7 +310,7 @@ def main() -> None:
         default=[],
         help="folders that encode wrote: distances too",
     )
-    three.add_argument("--unet", type=Path, default=Path("work/unet/state.pt"))
+    three.add_argument("--unet", type=Path, default=Path("examples/pocket"), help=UNET)
     three.add_argument("--crops", type=Path, default=Path("work/crops"))
     three.add_argument("--base", type=Path, default=Path("examples/pocket"))
     three.add_argument("--out", type=Path, default=Path("work/sheet.png"))
