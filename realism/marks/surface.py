@@ -279,9 +279,9 @@ def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
     light = np.log(cv2.GaussianBlur(pixels[part].astype(np.float32), (0, 0), 0.5 * scale + 0.3) + 4)
     sure = (skin[part] > PLACING.least_skin).astype(np.float32)
     reach = PLACING.canvas_reach * scale
-    weight = cv2.GaussianBlur(sure, (0, 0), reach)
-    around = cv2.GaussianBlur(light * sure[..., None], (0, 0), reach)
-    off = light - around / np.maximum(weight, 1e-4)[..., None]
+    around = _blurred_wide(np.dstack([light * sure[..., None], sure]), reach)
+    weight = around[..., 3]
+    off = light - around[..., :3] / np.maximum(weight, 1e-4)[..., None]
     shade = off.mean(2)
     hue = np.abs(off - shade[..., None]).max(2)
     alike = (weight > 0.02) & (hue < PLACING.canvas_hue) & (np.abs(shade) < PLACING.canvas_shade)
@@ -290,3 +290,12 @@ def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
     wide = skin.copy()
     wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
     return wide
+
+
+def _blurred_wide(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A wide Gaussian blur, made at the size at which it is 6 px wide: a fraction of the time."""
+    size = image.shape[1::-1]
+    shrink = max(1.0, sigma / 6)
+    few = [max(2, round(side / shrink)) for side in size]
+    small = cv2.resize(image, few, interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), size)
