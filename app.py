@@ -52,8 +52,8 @@ def page() -> gr.Blocks:
         header.wire(top, say, shared, blocks, refresh)
         photos.wire(photo, shared, refresh)
         finetune.wire(tune, shared, refresh)
-        portraits.wire(portrait, shared, refresh, mark)
-        marks_layout.wire(mark, shared, refresh)
+        carried = portraits.wire(portrait, shared, refresh, mark)
+        marks_layout.wire(mark, shared, refresh, carried)
     return blocks
 
 

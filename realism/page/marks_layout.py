@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import gradio as gr
+from gradio.events import Dependency
 
 from realism.marks.mark import KINDS
 from realism.marks.place import PLACEMENTS
@@ -117,10 +118,11 @@ def _slider(say: Spoken, name: str, most: float, given: Sliders) -> gr.Slider:
     )  # fmt: skip
 
 
-def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
+def wire(w: SimpleNamespace, shared: Shared, refresh: dict, carried: Dependency) -> None:
     """Join the widgets to the handlers.
 
     refresh    arguments of the event that redraws the standing
+    carried    the event of a portrait's being carried here: its marks are restored at once
     """
     who = [shared.person, shared.root, shared.language]
     # What is done again and again after other events.
@@ -161,16 +163,22 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     shared.language.change(**views)
     w.mine.input(marks.on_mine, [w.mine, *who], w.portrait, **QUIET)
 
-    finding = w.restore.click(
-        marks.on_find, [w.portrait, w.files, w.sources, *who],
-        [w.sources, w.view, w.gallery, w.said],
-        api_name="find_marks", show_progress="hidden", **DEVICE,
-    )  # fmt: skip
+    find = {
+        "fn": marks.on_find, "inputs": [w.portrait, w.files, w.sources, *who],
+        "outputs": [w.sources, w.view, w.gallery, w.said], "show_progress": "hidden", **DEVICE,
+    }  # fmt: skip
     rare = {
         "fn": marks.on_rare, "inputs": [w.laid, w.sources, w.seen], "outputs": w.off, **QUIET
     }  # fmt: skip
-    laying = finding.success(**lay)
-    laying.success(**rare).success(**redraw).then(**views).then(**measure).then(**refresh)
+    restoring = []
+    for begun, api in (
+        (w.restore.click, {"api_name": "find_marks"}),
+        (carried.success, {"api_visibility": "private"}),
+    ):
+        finding = begun(**find, **api)
+        laying = finding.success(**lay)
+        laying.success(**rare).success(**redraw).then(**views).then(**measure).then(**refresh)
+        restoring += [finding, laying]
     for changed in (w.method.input, w.placement.input):
         changed(**lay).success(**redraw).then(**views).then(**measure)
     # Other marks are on the portrait then: which of them begin off is asked anew.
@@ -241,5 +249,5 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     hand_over(every, w.pack)
     w.stop.click(
         lambda language: marks.line(text(language, "marks.stopped")), shared.language, w.said,
-        cancels=[finding, laying, every], **QUIET,
+        cancels=[*restoring, every], **QUIET,
     )  # fmt: skip

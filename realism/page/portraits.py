@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+from gradio.events import Dependency
 
 from realism.base import load_base
 from realism.errors import Unusable
@@ -117,11 +118,12 @@ def layout(say: Spoken) -> SimpleNamespace:
     )  # fmt: skip
 
 
-def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespace) -> None:
+def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespace) -> Dependency:
     """Join the widgets to the handlers below.
 
     refresh    arguments of the event that redraws the standing
     marks      the widgets of tab 4, where a portrait is carried
+    ->         the event of its being carried there
     """
     who = [shared.person, shared.root, shared.language]
     show = {
@@ -164,7 +166,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     w.gallery.select(
         on_select, [w.run, w.ranked, *who], [w.detail, w.picture, w.about, w.one], **QUIET
     )
-    w.restore.click(
+    return w.restore.click(
         lambda one: (one, gr.Tabs(selected="marks")), w.one, [marks.portrait, shared.tabs], **QUIET
     )
 
