@@ -26,7 +26,7 @@ from realism.marks.heatmap import (
 )
 from realism.marks.mark import Mark
 from realism.marks.stored import save_network
-from realism.marks.surface import canvas, region_of
+from realism.marks.surface import canvas, filled, mm_per_px, region_of
 from realism.marks.view import view_of
 from realism.settings import FINDER
 
@@ -78,10 +78,21 @@ def test_round_marks_lie_on_skin_only(dotted):
     marks = [m for m in find_marks(pixels, face, skin, threshold=0.0) if m.kind != "wrinkle"]
     assert len(marks) > 20
     # Shade and folds that the strict mask leaves out may carry marks; brows, eyes and lips never.
-    wide = canvas(pixels, skin, face)
+    wide = filled(canvas(pixels, skin, face), face)
     for mark in marks:
         x, y = np.rint(mark.xy).astype(int)
         assert wide[y, x] > 0.5 and region_of(mark.xy, face, slack=0) == ""
+
+
+@pytest.mark.parametrize("place", [346, 369, 428])  # by the edge of the strict mask
+def test_a_mole_so_dark_that_it_is_no_skin_by_its_colour_is_found(frontal, place):
+    pixels, face, _ = frontal
+    at = face.mesh[place, :2]
+    marked = painted(pixels, tuple(at), 3.0 / mm_per_px(face), 2.7 * MELANIN)
+    skin = skin_mask(marked, face)
+    x, y = np.rint(at).astype(int)
+    assert canvas(marked, skin, face)[y, x] < 0.5 < filled(canvas(marked, skin, face), face)[y, x]
+    assert found_of(at[None], find_marks(marked, face, skin)) == 1
 
 
 def test_the_example_people_have_few_findings_off_their_marks(mei, engine):

@@ -19,7 +19,7 @@ from realism.marks.dips import MARK_SIZE, colour_dips, dip_places, dips_of, disc
 from realism.marks.heatmap import DEEPEST, KIND, ROUND, STRIDE, HeatmapNet, normalised
 from realism.marks.lines import Path, as_wrinkle, paths_of
 from realism.marks.mark import Mark
-from realism.marks.surface import canvas
+from realism.marks.surface import canvas, filled
 from realism.marks.view import View, face_span, view_of
 from realism.settings import FINDER, HEATMAP, LINES
 
@@ -95,7 +95,7 @@ def evidence_of(
     """All that may be a mark, and what speaks for it."""
     # The strict mask leaves out folds, shade and marks at its own edge: where skin may be, the
     # network tells; how far inside the strict one a place lies is evidence.
-    wide = view_of(pixels, face, canvas(pixels, skin, face))
+    wide = view_of(pixels, face, filled(canvas(pixels, skin, face), face))
     span = float(np.clip(face_span(face), FINDER.span, HEATMAP.most_span))
     own = view_of(pixels, face, skin, replace(FINDER, span=span))
     maps = respond(net, normalised(own.log_light, own.skin))

@@ -292,6 +292,20 @@ def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
     return wide
 
 
+def filled(wide: np.ndarray, face: Face) -> np.ndarray:
+    """`canvas` with what a large dark mark leaves of itself there, a hole or a notch, filled.
+
+    Such a mark is so unlike the skin around it that it is no skin by its colour.
+    wide    (H, W) float32 0..1    ->    the same
+    """
+    scale = 1 / mm_per_px(face)
+    side = 2 * max(1, round(PLACING.largest_hole * scale)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    closed = cv2.morphologyEx((wide > PLACING.least_skin).astype(np.uint8), cv2.MORPH_CLOSE, disc)
+    closed[features(face, (0, 0), wide.shape, PLACING.feature_margin * scale) > 0] = 0
+    return np.maximum(wide, closed.astype(np.float32))
+
+
 def _blurred_wide(image: np.ndarray, sigma: float) -> np.ndarray:
     """A wide Gaussian blur, made at the size at which it is 6 px wide: a fraction of the time."""
     size = image.shape[1::-1]
