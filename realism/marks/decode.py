@@ -95,11 +95,12 @@ def evidence_of(
     """All that may be a mark, and what speaks for it."""
     # The strict mask leaves out folds, shade and marks at its own edge: where skin may be, the
     # network tells; how far inside the strict one a place lies is evidence.
-    wide = view_of(pixels, face, filled(canvas(pixels, skin, face), face))
+    ground = canvas(pixels, skin, face)
+    wide, closed = (view_of(pixels, face, mask) for mask in (ground, filled(ground, face)))
     span = float(np.clip(face_span(face), FINDER.span, HEATMAP.most_span))
     own = view_of(pixels, face, skin, replace(FINDER, span=span))
     maps = respond(net, normalised(own.log_light, own.skin))
-    return _rounds(maps, own, wide), _courses(maps, own, wide, face)
+    return _rounds(maps, own, closed), _courses(maps, own, wide, face)
 
 
 def respond(net: HeatmapNet, inputs: np.ndarray, tile: int = HEATMAP.tile) -> np.ndarray:
