@@ -273,6 +273,7 @@ class Placing:
     canvas_shade: float = 0.75         # log units by which shade may darken it; hair is darker
     feature_margin: float = 2.0        # mm around brows, eyes, lips and nostrils
     largest_hole: float = 3.5          # mm, radius: what a mark may leave out of the skin's mask
+    least_compact: float = 0.5         # of the area of a disc as long: such a hole may be a mark
     matrix_facing: float = 0.2         # cosine; seen more edge-on, the local map is not trusted
     same_mark: float = 6.0             # mm; sightings of several photos that near are one mark
     sure_facing: float = 0.6           # cosine in the photo from which a place is sharp

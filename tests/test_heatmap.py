@@ -14,7 +14,6 @@ from realism.faces.skin import skin_mask
 from realism.marks.decode import respond
 from realism.marks.find import WEIGHTS, find_marks
 from realism.marks.heatmap import (
-    FORMAT,
     HeatmapNet,
     heatmap_loss,
     load_heatmap,
@@ -25,7 +24,6 @@ from realism.marks.heatmap import (
     targets,
 )
 from realism.marks.mark import Mark
-from realism.marks.stored import save_network
 from realism.marks.surface import canvas, filled, mm_per_px, region_of
 from realism.marks.view import view_of
 from realism.settings import FINDER
@@ -189,31 +187,6 @@ def test_a_saved_network_answers_as_before(tmp_path):
     assert torch.allclose(again(picture), net(picture), atol=0.02)
     assert again.mix_round[0] == -1.5
     assert read_about(tmp_path / "net.safetensors") == {"step": 3}
-
-
-def test_several_pyramids_answer_with_their_mean_and_one_the_same_of_the_mirrored_picture():
-    torch.manual_seed(0)
-    picture, _ = dot()
-    two, one = HeatmapNet(SMALL, 2).eval(), HeatmapNet(SMALL).eval()
-    first, second = two.pyramids
-    mean = (first(picture) + second(picture.flip(-1)).flip(-1)) / 2
-    assert torch.allclose(two(picture), mean, atol=1e-5)
-    assert not torch.allclose(two(picture), first(picture), atol=1e-2)
-    assert torch.allclose(one(picture.flip(-1)).flip(-1), one(picture), atol=1e-5)
-    alone = one.pyramids[0]
-    assert not torch.allclose(alone(picture.flip(-1)).flip(-1), alone(picture), atol=1e-2)
-
-
-def test_two_pyramids_are_saved_and_what_was_saved_as_one_is_still_read(tmp_path):
-    net, (picture, _) = HeatmapNet(SMALL, 2).eval(), dot()
-    save_heatmap(tmp_path / "two.safetensors", net)
-    assert torch.allclose(
-        load_heatmap(tmp_path / "two.safetensors")(picture), net(picture), atol=0.02
-    )
-    one = HeatmapNet(SMALL).eval()
-    before = {name.removeprefix("pyramids.0."): v for name, v in one.state_dict().items()}
-    save_network(tmp_path / "one.safetensors", before, FORMAT, widths=SMALL, about={})
-    assert torch.allclose(load_heatmap(tmp_path / "one.safetensors")(picture), one(picture))
 
 
 def test_weights_of_something_else_are_refused(tmp_path):

@@ -14,13 +14,9 @@ points only are given with `radii=False`: their radius teaches nothing, and thei
 a usual mark. A wrinkle without a line is wanted at its point and unknown around it. Where kinds are
 often wrong, `kind_smoothing` keeps the network from believing each.
 
-The answer is the mean of several networks', or of one's, half of which see the picture mirrored:
-what one of them imagines the others seldom do.
-
 Network: Lin et al., "Feature pyramid networks for object detection", CVPR 2017. Centre heat maps
 and their loss: Zhou et al., "Objects as points", 2019; Law and Deng, "CornerNet", ECCV 2018. Dice
-loss: Milletari et al., "V-Net", 3DV 2016. Means of networks: Hansen and Salamon, "Neural network
-ensembles", PAMI 1990.
+loss: Milletari et al., "V-Net", 3DV 2016.
 """
 
 from __future__ import annotations
@@ -56,12 +52,16 @@ def _block(before: int, after: int, stride: int = 1, side: int = 3) -> nn.Sequen
     )
 
 
-class Pyramid(nn.Module):
-    """A feature pyramid of 1 M parameters; input and output are those of `HeatmapNet`."""
+class HeatmapNet(nn.Module):
+    """A feature pyramid of 1 M parameters, from (B, 3, h, w) to (B, 6, h/2, w/2).
 
-    def __init__(self, widths: tuple[int, ...]):
+    Input: `normalised`; h and w multiples of 32. Output, before sigmoid and softmax: HEAT, KIND (of
+    ROUND), RADIUS (log of px of the input), LINE.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = WIDTHS):
         super().__init__()
-        a, b, c, d, out = widths
+        a, b, c, d, out = self.widths = tuple(widths)
         self.down1 = nn.Sequential(_block(3, a, 2, 5), _block(a, a))
         self.down2 = nn.Sequential(_block(a, b, 2), _block(b, b))
         self.down3 = nn.Sequential(_block(b, c, 2), _block(c, c), _block(c, c))
@@ -77,6 +77,10 @@ class Pyramid(nn.Module):
         # Marks are rare: start from "none", or the first steps only unlearn everything.
         self.head.bias.data[0], self.head.bias.data[5] = -4.0, -3.0
         self.head.bias.data[4] = float(np.log(USUAL_RADIUS))
+        # How its answers join with other evidence, see `decode.py`; until fitted, they stand alone.
+        self.register_buffer("mix_round", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
+        self.register_buffer("mix_kind", torch.eye(3, 6).roll(1, 1))
+        self.register_buffer("mix_line", torch.tensor([0.0, 1.0, 0.0, 0.0]))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
@@ -89,37 +93,6 @@ class Pyramid(nn.Module):
         for narrow, smooth, level in zip(self.narrow, self.smooth, levels, strict=True):
             y = smooth(F.interpolate(narrow(y), scale_factor=2.0, mode="nearest") + level)
         return self.head(y)
-
-
-class HeatmapNet(nn.Module):
-    """The mean of some pyramids, from (B, 3, h, w) to (B, 6, h/2, w/2).
-
-    Input: `normalised`; h and w multiples of 32. Output, before sigmoid and softmax: HEAT, KIND (of
-    ROUND), RADIUS (log of px of the input), LINE.
-
-    Every other pyramid sees the picture mirrored; where there is one only, it sees both, but not
-    while it is trained.
-    """
-
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, pyramids: int = 1):
-        super().__init__()
-        self.widths = tuple(widths)
-        self.pyramids = nn.ModuleList(Pyramid(self.widths) for _ in range(pyramids))
-        # How its answers join with other evidence, see `decode.py`; until fitted, they stand alone.
-        self.register_buffer("mix_round", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
-        self.register_buffer("mix_kind", torch.eye(3, 6).roll(1, 1))
-        self.register_buffer("mix_line", torch.tensor([0.0, 1.0, 0.0, 0.0]))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See the class."""
-        looks = list(self.pyramids)
-        if len(looks) == 1 and not self.training:
-            looks *= 2
-        answers = [
-            pyramid(x.flip(-1)).flip(-1) if index % 2 else pyramid(x)
-            for index, pyramid in enumerate(looks)
-        ]
-        return sum(answers) / len(answers)
 
 
 def normalised(log_light: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -274,9 +247,7 @@ def save_heatmap(path: Path, net: HeatmapNet, about: dict | None = None) -> None
         name: value.half() if value.is_floating_point() else value
         for name, value in net.state_dict().items()
     }
-    save_network(
-        path, weights, FORMAT, widths=net.widths, pyramids=len(net.pyramids), about=about or {}
-    )
+    save_network(path, weights, FORMAT, widths=net.widths, about=about or {})
 
 
 def read_heatmap(path: Path) -> HeatmapNet:
@@ -289,14 +260,8 @@ def read_heatmap(path: Path) -> HeatmapNet:
     path = Path(path)
     known = about_network(path, FORMAT, NAME)
     with whole(path):
-        net = HeatmapNet(tuple(known["widths"]), known.get("pyramids", 1))
-        weights = load_file(str(path))
-        if "pyramids" not in known:  # written when a network was one pyramid
-            weights = {
-                name if name.startswith("mix_") else f"pyramids.0.{name}": value
-                for name, value in weights.items()
-            }
-        net.load_state_dict(weights)
+        net = HeatmapNet(tuple(known["widths"]))
+        net.load_state_dict(load_file(str(path)))
     return net.eval().requires_grad_(False)
 
 

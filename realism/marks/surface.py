@@ -301,9 +301,15 @@ def filled(wide: np.ndarray, face: Face) -> np.ndarray:
     scale = 1 / mm_per_px(face)
     side = 2 * max(1, round(PLACING.largest_hole * scale)) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    closed = cv2.morphologyEx((wide > PLACING.least_skin).astype(np.uint8), cv2.MORPH_CLOSE, disc)
-    closed[features(face, (0, 0), wide.shape, PLACING.feature_margin * scale) > 0] = 0
-    return np.maximum(wide, closed.astype(np.float32))
+    bare = (wide > PLACING.least_skin).astype(np.uint8)
+    holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, disc) - bare
+    holes[features(face, (0, 0), wide.shape, PLACING.feature_margin * scale) > 0] = 0
+    _, parts, about, _ = cv2.connectedComponentsWithStats(holes)
+    # Gaps between hairs are long; marks are not.
+    long = about[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1)
+    compact = about[:, cv2.CC_STAT_AREA] >= PLACING.least_compact * np.pi / 4 * long**2
+    compact[0] = False  # all the rest
+    return np.maximum(wide, compact[parts].astype(np.float32))
 
 
 def _blurred_wide(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -3,11 +3,10 @@
 Whole faces of held-out people are painted in the held-out manner, and renders with marks are added
 that no painter had a hand in: on painted marks alone the network is trusted too much. A logistic
 regression says of each candidate how likely it is a mark, another its kind, a third how likely a
-line is a wrinkle. Of several networks the mean is weighed, and all are written.
+line is a wrinkle.
 
     python -m training.finder.mix --faces work/finder --people work/renders/r72 \\
-        --net realism/marks/weights/heatmap.safetensors work/finder-net/best.safetensors \\
-        --out realism/marks/weights/heatmap.safetensors
+        --net work/finder-net/best.safetensors --out realism/marks/weights/heatmap.safetensors
 """
 
 import argparse
@@ -28,7 +27,7 @@ from realism.faces.face import Face, Pose
 from realism.faces.mesh import box_of, landmarks68
 from realism.faces.skin import skin_mask
 from realism.marks.decode import Courses, Rounds, evidence_of
-from realism.marks.heatmap import ROUND, HeatmapNet, read_about, read_heatmap, save_heatmap
+from realism.marks.heatmap import ROUND, read_about, read_heatmap, save_heatmap
 from realism.marks.mark import Mark, mark_from_json
 from training.finder.paint import HELD_OUT, Painted, load_faces, paint
 
@@ -143,15 +142,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--faces", type=Path, required=True, help="folder of crops.py")
     parser.add_argument("--people", type=Path, required=True, help="folder like marked-people")
-    parser.add_argument("--net", type=Path, nargs="+", required=True)
+    parser.add_argument("--net", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    pyramids = [pyramid for path in options.net for pyramid in read_heatmap(path).pyramids]
-    net = HeatmapNet(pyramids=len(pyramids)).eval().requires_grad_(False)
-    for own, given in zip(net.pyramids, pyramids, strict=True):
-        own.load_state_dict(given.state_dict())
+    net = read_heatmap(options.net)
     rounds, kinds, lines = [], [], []
     for pixels, face, marks, unsure in chain(painted(options.faces), rendered(options.people)):
         # The mask of a picture in use: without what was painted over the skin.
@@ -171,7 +167,7 @@ def main() -> None:
     print(f"{len(y)} candidates, {int(y.sum())} marks, kinds right {right.mean():.2f}")
     for name in ("mix_round", "mix_kind", "mix_line"):
         print(name, json.dumps(np.round(getattr(net, name).numpy(), 3).tolist()))
-    save_heatmap(options.out, net, {"networks": [read_about(path) for path in options.net]})
+    save_heatmap(options.out, net, read_about(options.net))
 
 
 if __name__ == "__main__":

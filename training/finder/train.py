@@ -197,7 +197,7 @@ def train(
     judged = [paint(judging, held_out, HELD_OUT, SIDE) for _ in range(JUDGED)]
     net = HeatmapNet().to(memory_format=torch.channels_last)
     if start:
-        net.pyramids[0].load_state_dict(read_heatmap(start).pyramids[-1].state_dict())
+        net.load_state_dict(read_heatmap(start).state_dict())
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
     learners = {"net": net, "average": average, "optimizer": optimizer}
@@ -284,7 +284,7 @@ def main() -> None:
         "--painters", type=int, default=1, help="processes that paint; 0: this one does"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="weights to begin with; the last pyramid's")
+    parser.add_argument("--start", type=Path, help="weights of an earlier run to begin with")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
