@@ -147,15 +147,15 @@ def test_all_work_on_the_device_waits_in_one_line():
     assert {"on_add", "on_example", "on_finetune", "on_make", "on_find", "on_prepare"} <= names
 
 
-# Header ---------------------------------------------------------------------------------------
-
-
 def test_restoring_from_tab_3_carries_the_portrait_to_tab_4_and_begins_there():
     blocks = app.page()
     after = {e["id"]: e["trigger_after"] for e in blocks.config["dependencies"]}
     begins = [fn._id for fn in blocks.fns.values() if fn.fn is marks.on_find]
     carried = [blocks.fns[after[i]].outputs for i in begins if after[i] is not None]
     assert [[type(one) for one in outputs] for outputs in carried] == [[gr.Image, gr.Tabs]]
+
+
+# Header ---------------------------------------------------------------------------------------
 
 
 def test_nobody_is_created_without_consent_and_the_notice_says_what_to_do(home):

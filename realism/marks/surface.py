@@ -21,6 +21,7 @@ from realism.faces.face import Face
 from realism.faces.head import Head, load_model
 from realism.faces.mesh import WEIGHTS
 from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
+from realism.marks.dips import disc
 from realism.settings import HEAD, PLACING
 
 EYES_APART = 63.0  # mm between the pupils of an adult: Dodgson, SPIE 5291, 2004
@@ -257,8 +258,7 @@ def features(
     for outline in (o for outlines in REGIONS.values() for o in outlines):
         points = face.mesh[outline, :2] - [origin[1], origin[0]]
         cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
-    side = 2 * max(1, round(margin)) + 1
-    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return cv2.dilate(mask, disc(max(1, round(margin))))
 
 
 def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
@@ -299,10 +299,9 @@ def filled(wide: np.ndarray, face: Face) -> np.ndarray:
     wide    (H, W) float32 0..1    ->    the same
     """
     scale = 1 / mm_per_px(face)
-    side = 2 * max(1, round(PLACING.largest_hole * scale)) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     bare = (wide > PLACING.least_skin).astype(np.uint8)
-    holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, disc) - bare
+    largest = disc(max(1, round(PLACING.largest_hole * scale)))
+    holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, largest) - bare
     holes[features(face, (0, 0), wide.shape, PLACING.feature_margin * scale) > 0] = 0
     _, parts, about, _ = cv2.connectedComponentsWithStats(holes)
     # Gaps between hairs are long; marks are not.
