@@ -1,13 +1,18 @@
 """A mark lands on the same place of the same head, or is said to be hidden."""
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 from marked import round_marks, truth_of
 
 from realism.errors import Unusable
 from realism.faces.skin import skin_mask
+from realism.marks import restore
 from realism.marks.mark import Mark
+from realism.marks.patch import Ground
 from realism.marks.place import merge, place, placements_to_json
+from realism.marks.restore import Source
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +104,27 @@ def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
     assert len(merged) < len(placed)
     assert len(merged) <= len(moles) + 1
     assert max(spot.sightings for spot in merged) >= 2
+
+
+def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, monkeypatch):
+    portrait, face, skin, _ = views[6]
+    sources, ids = [], {}
+    for photo, there, its_skin, truth in views[7:]:
+        marks = round_marks(truth)
+        sources.append(Source(photo.name, photo.pixels, there, its_skin, list(marks.values())))
+        ids |= {mark: name for name, mark in marks.items()}
+    # Where skin has no structure of its own, what is compared there may say anything.
+    aside = cycle([-6.0, 6.0])  # mm
+    monkeypatch.setattr(
+        restore, "register", lambda _photo, _head, grid: pulled(next(aside) / grid.mm)
+    )
+    placed = restore.locate(Ground(portrait.pixels, face, skin), sources)
+    assert sorted(ids[spot.mark] for spot in placed) == sorted(set(ids.values()))
+
+
+def pulled(px):
+    """A registration that moves all to the side."""
+    return lambda points: np.tile([px, 0.0], (len(points), 1))
 
 
 def test_the_report_has_the_fixed_keys(views):

@@ -6,7 +6,6 @@ seen tells a mole from a pimple of that day or a speck of dust. A photo whose ma
 others only when mirrored is a mirrored selfie.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +15,8 @@ from realism.errors import Unusable
 from realism.faces.head import Head, Place, fit_person, load_model
 from realism.marks.coverage import coverage_of, shows
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
-from realism.marks.place import apart, grouped, vagueness
 from realism.marks.restore import Source
+from realism.marks.sighting import Sighting, gap, grouped, mean_point, sighting_of
 from realism.settings import ATLAS, PLACING
 
 SCHEMA = 1
@@ -65,20 +64,6 @@ class Atlas:
     coverage: dict[str, int]
 
 
-@dataclass(frozen=True, eq=False)
-class _Sighting:
-    """One mark in one photo, taken to the head: place, mm on the mean head, and its worth."""
-
-    mark: Mark
-    photo: int
-    place: Place
-    course: tuple[Place, ...]
-    at: np.ndarray
-    size: float
-    facing: float
-    worth: float
-
-
 def build_atlas(sources: list[Source]) -> Atlas:
     """The passport of one person, from photos with their marks.
 
@@ -86,98 +71,55 @@ def build_atlas(sources: list[Source]) -> Atlas:
     """
     if not sources:
         raise Unusable("Give at least one photo of the person to take the marks from.")
-    heads = fit_person([source.ground.steady for source in sources])
-    skins = [source.ground.wide for source in sources]
+    names = [source.name for source in sources]
+    heads = dict(zip(names, fit_person([s.ground.steady for s in sources]), strict=True))
     sighted = [
-        one for number, source in enumerate(sources) for one in _sightings(source, number, heads)
+        one
+        for source in sources
+        for mark in source.marks
+        if (one := sighting_of(mark, source.name, heads[source.name])) is not None
+        and one.facing >= PLACING.least_photo_facing
     ]
-    flipped = _mirrored(sighted, len(sources))
+    flipped = _mirrored(sighted, names)
     # Marks on the wrong side would each be counted as another mark.
     agreed = (one for one in sighted if one.photo not in flipped)
-    groups = grouped(sorted(agreed, key=lambda one: -one.worth), _gap, PLACING.same_mark)
-    upright = [n for n in range(len(sources)) if n not in flipped]
-    entries = [_entry(group, sources, heads, skins, upright) for group in groups]
+    groups = grouped(sorted(agreed, key=lambda one: -one.worth), gap, PLACING.same_mark)
+    skins = {s.name: s.ground.wide for s in sources if s.name not in flipped}
+    entries = [_entry(group, heads, skins) for group in groups]
     entries.sort(key=lambda entry: (-len(entry.seen_in), -entry.mark.score))
     return Atlas(
-        heads[0].identity,
+        heads[names[0]].identity,
         tuple(entries),
-        tuple(source.name for source in sources),
-        tuple(sources[number].name for number in sorted(flipped)),
-        coverage_of([heads[n] for n in upright], [skins[n] for n in upright]),
+        tuple(names),
+        tuple(name for name in names if name in flipped),
+        coverage_of([heads[name] for name in skins], list(skins.values())),
     )
 
 
-def _sightings(source: Source, number: int, heads: list[Head]) -> Iterable[_Sighting]:
-    """A photo's marks on the head; those beside it or seen too flat are left out."""
-    head = heads[number]
-    for mark in source.marks:
-        place = head.locate(mark.xy)
-        if place is None:
-            continue
-        facing = head.project(place).facing
-        if facing < PLACING.least_photo_facing:
-            continue
-        course = tuple(
-            found for point in mark.line[:: max(1, len(mark.line) // 12)]
-            if (found := head.locate(point)) is not None
-        )  # fmt: skip
-        if len(mark.line) and len(course) < 2:
-            continue
-        mm = head.mm_per_px(place)
-        yield _Sighting(
-            mark, number, place, course, mean_point(place), mark.radius * mm, facing,
-            (facing / mm) ** 2,
-        )  # fmt: skip
-
-
-def mean_point(place: Place) -> np.ndarray:
-    """(3,) mm: a place on the mean head, where people and photos can be compared."""
-    return place.weights @ load_model().mean[load_model().triangles[place.triangle]]
-
-
-def _gap(one: _Sighting, group: list[_Sighting]) -> float:
-    """mm between a sighting and a group's best; infinite where they cannot be one mark."""
-    best = group[0]
-    if any(member.photo == one.photo for member in group) or _is_line(one) != _is_line(best):
-        return np.inf
-    if _is_line(one):
-        return apart(*(np.array([*map(mean_point, this.course)]) for this in (one, best)))
-    return float(np.linalg.norm(one.at - best.at)) * vagueness(one.facing, best.facing)
-
-
-def _is_line(one: _Sighting) -> bool:
-    return len(one.course) > 0
-
-
-def _entry(
-    group: list[_Sighting],
-    sources: list[Source],
-    heads: list[Head],
-    skins: list[np.ndarray],
-    upright: list[int],
-) -> Entry:
+def _entry(group: list[Sighting], heads: dict[str, Head], skins: dict[str, np.ndarray]) -> Entry:
+    """One mark; heads and skins of the photos, by their names, those that count."""
     best = group[0]
     seen = {one.photo for one in group}
-    could = seen | {n for n in upright if shows(heads[n], skins[n], best.place)}
+    could = seen | {name for name in skins if shows(heads[name], skins[name], best.place)}
     # Once in three chances or more: a pimple of that day, or a speck.
     on = len(seen) >= ATLAS.believed or len(could) < ATLAS.enough_chances
     return Entry(
         best.mark,
-        sources[best.photo].name,
+        best.photo,
         best.place,
         best.course,
         float(np.median([one.size for one in group])),
-        tuple(sources[n].name for n in sorted(seen)),
+        tuple(name for name in heads if name in seen),
         len(could),
         on,
     )
 
 
-def _mirrored(sightings: list[_Sighting], photos: int) -> set[int]:
+def _mirrored(sighted: list[Sighting], photos: list[str]) -> set[str]:
     """Photos whose marks agree with the others' when mirrored, and hardly otherwise."""
-    found: set[int] = set()
-    round_marks = [one for one in sightings if not _is_line(one)]
-    for photo in range(photos):
+    found: set[str] = set()
+    round_marks = [one for one in sighted if not one.is_line]
+    for photo in photos:
         own = np.array([one.at for one in round_marks if one.photo == photo])
         rest = np.array(
             [one.at for one in round_marks if one.photo != photo and one.photo not in found]

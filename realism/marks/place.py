@@ -6,9 +6,8 @@ carry it along, whatever the turn of the head. `head` carries it on the surface 
 mark's size, turn and foreshortening follow.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -16,10 +15,10 @@ from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.faces.head import Head
 from realism.marks.mark import Mark
+from realism.marks.sighting import Sighting, apart, gap, grouped, sighting_of, vagueness
 from realism.marks.surface import Carried, carry, carry_on_head, mm_per_px, region_of
 from realism.settings import PLACING
 
-Sighting = TypeVar("Sighting")
 PLACEMENTS = ("head", "nearest3")
 
 
@@ -72,6 +71,7 @@ class Placement:
     others        further views of it that are good enough to be averaged with this one
     left          of a wrinkle: depth that the portrait's expression leaves it, 0..1
     turned        of a wrinkle: factor of its lit and unlit sides in the portrait's light, -1..1
+    sighting      the photo's mark on the head; None where no head was fitted, or beside it
     """
 
     mark: Mark
@@ -89,6 +89,7 @@ class Placement:
     others: tuple[View, ...] = ()
     left: float = 1.0
     turned: float = 1.0
+    sighting: Sighting | None = None
 
     @property
     def view(self) -> View:
@@ -142,10 +143,13 @@ def place(
     else:
         here, there = (float(head.translation[2]) / head.focal for head in heads)
         size = here / there
-    return [
+    placed = [
         _placement(mark, photo, part, size, portrait_face, portrait_skin)
         for mark, part in zip(marks, carried.split(lengths), strict=True)
     ]
+    if heads is None:
+        return placed
+    return [replace(one, sighting=sighting_of(one.mark, photo, heads[0])) for one in placed]
 
 
 def _shifted(carried: Carried, shift: Callable[[np.ndarray], np.ndarray]) -> Carried:
@@ -233,49 +237,15 @@ def carry_by_nearest3(
 def merge(placements: list[Placement], portrait_face: Face) -> list[Placement]:
     """Sightings of one mark in several photos become one placement, from its best view.
 
-    Marks of one sort (round, wrinkle) from different photos that land within `PLACING.same_mark`
-    mm of each other are one; of them the view that faces the camera best and has the most pixels
-    is kept, at the mean place. Two marks of one photo never merge.
+    Marks of one sort (round, wrinkle) from different photos that lie within `PLACING.same_mark`
+    mm of each other, in the portrait or on the head, are one; of them the view that faces the
+    camera best and has the most pixels is kept, at the mean place. Two marks of one photo never
+    merge.
     """
-    reach = PLACING.same_mark / mm_per_px(portrait_face)
+    mm = mm_per_px(portrait_face)
     ordered = sorted(placements, key=_worth, reverse=True)
-    return [_merged(group) for group in grouped(ordered, _gap, reach)]
-
-
-def grouped(
-    sightings: Iterable[Sighting], gap: Callable[[Sighting, list[Sighting]], float], reach: float
-) -> list[list[Sighting]]:
-    """Sightings that are one mark, each with the group that lies nearest within `reach`.
-
-    sightings    the best first: each group begins with its best
-    gap          between a sighting and a group; infinite where they cannot be one mark
-    """
-    groups: list[list[Sighting]] = []
-    for sighting in sightings:
-        gaps = [gap(sighting, group) for group in groups]
-        nearest = int(np.argmin(gaps)) if gaps else 0
-        if gaps and gaps[nearest] < reach:
-            groups[nearest].append(sighting)
-        else:
-            groups.append([sighting])
-    return groups
-
-
-def apart(one: np.ndarray, other: np.ndarray) -> float:
-    """How far two traced lines (n, k) and (m, k) lie apart.
-
-    Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
-    """
-    gaps = np.linalg.norm(one[:, None] - other[None], axis=2)
-    return float(min(np.median(gaps.min(0)), np.median(gaps.min(1))))
-
-
-def vagueness(*facings: float) -> float:
-    """What a distance between two sightings counts, 0.3..1.
-
-    Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
-    """
-    return float(np.clip(min(facings) / PLACING.sure_facing, 0.3, 1))
+    groups = grouped(ordered, lambda one, other: _gap(one, other, mm), PLACING.same_mark)
+    return [_merged(group) for group in groups]
 
 
 def _worth(placement: Placement) -> float:
@@ -283,17 +253,24 @@ def _worth(placement: Placement) -> float:
     return placement.visible * 100 + placement.view.worth
 
 
-def _gap(sighting: Placement, group: list[Placement]) -> float:
-    """Px between a sighting and a group's best; infinite where they cannot be one mark."""
-    best = group[0]
-    if any(member.photo == sighting.photo for member in group):
+def _gap(one: Placement, other: Placement, mm: float) -> float:
+    """mm between two sightings; infinite where they cannot be one mark.
+
+    In the portrait or on the head, whichever says less: a smeared portrait may have pulled the
+    two photos' sights apart, and heads alone are less exact than their map to a sharp one.
+
+    mm    millimetres in a px of the portrait
+    """
+    if (one.mark.kind == "wrinkle") != (other.mark.kind == "wrinkle"):
         return np.inf
-    if (sighting.mark.kind == "wrinkle") != (best.mark.kind == "wrinkle"):
-        return np.inf
-    if len(best.line) and len(sighting.line):
-        return apart(best.line, sighting.line)
-    off = float(np.hypot(*(sighting.to - best.to)))
-    return off * vagueness(sighting.photo_facing, best.photo_facing)
+    if len(one.line) and len(other.line):
+        off = apart(one.line, other.line) * mm
+    else:
+        off = float(np.hypot(*(one.to - other.to))) * mm
+        off *= vagueness(one.photo_facing, other.photo_facing)
+    if one.sighting is None or other.sighting is None:
+        return off
+    return min(off, gap(one.sighting, other.sighting))
 
 
 def _merged(group: list[Placement]) -> Placement:
