@@ -6,7 +6,8 @@
 DIR has the form of ../shared/data/marked-people (truth/, marked/, clean/) or of
 ../shared/data/face-marks (annotations.json). Both are scored by ../shared/tools/score_marks.py;
 of rendered people it is also told how many moles of a millimetre's radius are found that face the
-camera, and how much is found where nothing is. Times are for a face of the first folder, in one
+camera, and how much is found where nothing is; and the same of each person's photos together, which
+is how they are looked at in use. Times are for a face of the first folder, in one
 thread and in two.
 """
 
@@ -25,6 +26,9 @@ from benchmarks.marks import as_mark, seen, views
 from realism.disk import write_json
 from realism.marks.find import find_marks
 from realism.marks.mark import Mark, marks_to_json
+from realism.marks.restore import Source
+from realism.marks.together import find_together
+from realism.progress import finished
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 SCORER = SHARED / "tools" / "score_marks.py"
@@ -109,21 +113,39 @@ def _near(mark: Mark, value: dict, truth: dict) -> bool:
     return bool(np.hypot(*(mark.xy - np.float32(value["xy"]) + 0.5)) <= reach)
 
 
-def figures(data: Path, method: str, weights: Path | None, found_to: Path | None) -> None:
-    """Print a finder's figures on one folder."""
-    spec = importlib.util.spec_from_file_location("score_marks", SCORER)
-    score = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(score)
-    found, truth = {}, []
+def found_alone(data: Path, method: str, weights: Path | None) -> dict[str, list[Mark]]:
+    """All findings in each picture of a folder, by itself."""
+    found = {}
     for path, entry in truth_to_score(data):
         picture = seen(path)
-        truth.append(entry)
         found[entry["image"]] = find_marks(
             picture.pixels, picture.face, picture.skin, method, weights, threshold=0.0
         )
-    print(f"\n{data.name}, {method}")
-    result = score.evaluate(truth, marks_to_json(found.items()))
-    score.show(result)
+    return found
+
+
+def found_together(data: Path, weights: Path | None) -> dict[str, list[Mark]]:
+    """All findings in the views of each person with marks, then in those without, together."""
+    found = {}
+    for group in views(data).values():
+        for folder in ("marked", "clean"):
+            sources = []
+            for path in (getattr(view, folder) for view in group):
+                picture = seen(path)
+                name = f"{folder}-{path.name}"
+                sources.append(Source(name, picture.pixels, picture.face, picture.skin, []))
+            ready = finished(find_together(sources, (), weights, threshold=0.0))
+            found |= {source.name: source.marks for source in ready}
+    return found
+
+
+def figures(data: Path, found: dict[str, list[Mark]]) -> None:
+    """Print the figures of what was found in a folder's pictures."""
+    spec = importlib.util.spec_from_file_location("score_marks", SCORER)
+    score = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(score)
+    truth = [entry for _, entry in truth_to_score(data)]
+    score.show(score.evaluate(truth, marks_to_json(found.items())))
     alarms = [
         sum(m.kind != "wrinkle" and m.score >= 0.5 for m in found[e["image"]])
         for e in truth
@@ -132,8 +154,6 @@ def figures(data: Path, method: str, weights: Path | None, found_to: Path | None
     print(f"findings a face without marks at threshold 0.5: {np.mean(alarms):.2f}")
     if (data / "truth").exists():
         of_people(data, found, threshold=0.5)
-    if found_to:
-        write_json(found_to, marks_to_json(found.items()))
 
 
 def one_face(method: str, weights: Path | None, path: Path, threads: int, answer) -> None:
@@ -178,7 +198,15 @@ def main() -> None:
     options = parser.parse_args()
     for method in options.method or ("heatmap", "dog"):
         for data in options.data or DATA:
-            figures(data, method, options.weights, options.found)
+            print(f"\n{data.name}, {method}")
+            found = found_alone(data, method, options.weights)
+            figures(data, found)
+            if method == "heatmap" and (data / "truth").exists():
+                print(f"\n{data.name}, {method}, the photos of a person together")
+                found = found_together(data, options.weights)
+                figures(data, found)
+            if options.found:
+                write_json(options.found, marks_to_json(found.items()))
         first = next(iter(truth_to_score((options.data or DATA)[0])))[0]
         cost(method, options.weights, first)
 

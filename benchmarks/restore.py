@@ -51,7 +51,9 @@ from realism.marks.patch import Ground
 from realism.marks.ratio import without
 from realism.marks.report import restore_portrait, source_of
 from realism.marks.restore import Prepared, Sliders, Source, blend, lay, locate, prepare
+from realism.marks.together import find_together
 from realism.photos import open_photo, to_linear
+from realism.progress import finished
 
 WAYS = {
     "ratio, head": ("ratio", "head", False),
@@ -410,6 +412,7 @@ def people(data: Path, sheet: Path | None) -> None:
         for name in PHOTOS:
             photo = open_photo(data / f"{person}_{name}.jpg")
             sources.append(source_of(photo, the_face(engine.find(photo.pixels))))
+        sources = finished(find_together(sources))
         embeddings = [source.face.embedding for source in sources]
         for name in PORTRAITS:
             portrait = open_photo(data / f"{person}_{name}.jpg")

@@ -358,6 +358,9 @@ def marks_find(
     method: FinderMethod = FINDER_METHOD,
     weights: FinderWeights = None,
     threshold: Annotated[float | None, typer.Option(help="Least score, 0 to 1.")] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="All show one person: each helps to judge the rest.")
+    ] = False,
     export: Annotated[
         tuple[str, Path] | None,
         typer.Option(help="whale-anno FOLDER: a project to correct the findings in."),
@@ -366,9 +369,10 @@ def marks_find(
     """Find moles, spots, acne and wrinkles on the skin of a face."""
     from realism.disk import write_json
     from realism.faces.find import the_face
-    from realism.faces.skin import skin_mask
-    from realism.marks.find import find_marks
+    from realism.marks.find import METHODS, find_marks
     from realism.marks.mark import KINDS, marks_to_json
+    from realism.marks.report import source_of
+    from realism.marks.together import find_together
     from realism.marks.whale import refuse_annotated, write_whale
     from realism.photos import open_photo
 
@@ -378,14 +382,21 @@ def marks_find(
         refuse_annotated(export[1])
     if len({image.name for image in images}) < len(images):
         raise Unusable("Two pictures have the same file name: rename one, results go by name.")
-    photos, chosen, found = [open_photo(image) for image in images], engine(), []
-    for photo in photos:
-        face = _named(photo.name, lambda: the_face(chosen.find(photo.pixels)))  # noqa: B023
-        skin = skin_mask(photo.pixels, face)
-        marks = find_marks(photo.pixels, face, skin, method, weights, threshold)
-        found.append((photo.name, marks))
+    if together and method != METHODS[0]:
+        raise Unusable(f"Photos are looked at together by the {METHODS[0]} finder only.")
+    photos, chosen = [open_photo(image) for image in images], engine()
+    faces = [_named(one.name, lambda: the_face(chosen.find(one.pixels))) for one in photos]  # noqa: B023
+    sources = [source_of(*pair) for pair in zip(photos, faces, strict=True)]
+    if together:
+        sources = _said(find_together(sources, (), weights, threshold))
+    found = []
+    for one in sources:
+        marks = one.marks if together else find_marks(
+            one.pixels, one.face, one.skin, method, weights, threshold
+        )  # fmt: skip
+        found.append((one.name, marks))
         counts = {kind: sum(mark.kind == kind for mark in marks) for kind in KINDS}
-        print(f"{photo.name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+        print(f"{one.name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
     if json:
         write_json(json, marks_to_json(found))
     if export:
@@ -500,6 +511,7 @@ def marks_restore(
     from realism.marks.mark import marks_by_image
     from realism.marks.report import restore_portrait, source_of
     from realism.marks.restore import Sliders
+    from realism.marks.together import find_together
     from realism.photos import open_photo, read_info, save_png
     from realism.provenance import restored_notices
     from realism.settings import ATLAS
@@ -518,7 +530,9 @@ def marks_restore(
     chosen, sources = engine(), []
     for one in photos:
         face = _named(one.name, lambda: the_face(chosen.find(one.pixels)))  # noqa: B023
-        sources.append(source_of(one, face, given.get(one.name, []) if marks else None))
+        sources.append(source_of(one, face, given.get(one.name)))
+    if not marks:
+        sources = _said(find_together(sources))
     # Marks in a file were chosen: each of them is meant.
     least = seen or (1 if marks else ATLAS.believed)
     restored = restore_portrait(
@@ -557,6 +571,7 @@ def marks_passport(
     from realism.marks.coverage import coach
     from realism.marks.passport import draw
     from realism.marks.report import source_of
+    from realism.marks.together import find_together
     from realism.person import open_person
     from realism.photos import save_png
 
@@ -566,7 +581,9 @@ def marks_passport(
     known, sources = one.marks(), []
     for entry in one.accepted():
         sources.append(source_of(entry.photo(), entry.verdict.face, known.get(entry.name)))
-        say(f"  {entry.name}: {len(sources[-1].marks)} marks")
+    sources = _said(find_together(sources, known))
+    for source in sources:
+        say(f"  {source.name}: {len(source.marks)} marks")
     one.save_marks(known | {source.name: source.marks for source in sources})
     atlas = build_atlas(sources)
     version = one.save_passport(atlas)
@@ -586,11 +603,9 @@ def marks_passport(
 
 def _said(lines):
     """Say each line as it comes; -> what the generator returns at its end."""
-    while True:
-        try:
-            say(f"  {next(lines)}")
-        except StopIteration as ended:
-            return ended.value
+    from realism.progress import finished, reworded
+
+    return finished(reworded(lines, lambda _number, line: say(f"  {line}")))
 
 
 def _named(name: str, step):

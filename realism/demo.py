@@ -26,11 +26,12 @@ from realism.marks.atlas import build_atlas
 from realism.marks.coverage import coach
 from realism.marks.passport import draw
 from realism.marks.report import Restored, restore_portrait, source_of
+from realism.marks.together import find_together
 from realism.overview import BeforeAfter, Tile, overview
 from realism.person import Person, create_person
 from realism.photos import open_photo, read_info, save_png
 from realism.portraits import portraits, prompt_for, save_portrait, style
-from realism.progress import line_of
+from realism.progress import line_of, reworded
 from realism.provenance import restored_notices
 from realism.rank import Ranked, rank_to_json
 from realism.settings import EXAMPLES, PORTRAITS, VERSION
@@ -161,7 +162,8 @@ def _marks(
     """Step 4 on the best portraits; returns name -> Restored."""
     entries = person.accepted()
     yield f"Step 4: marks of {len(entries)} photos"
-    sources = [source_of(entry.photo(), entry.verdict.face) for entry in entries]
+    looking = find_together([source_of(one.photo(), one.verdict.face) for one in entries])
+    sources = yield from reworded(looking, lambda _number, name: f"  {name}")
     found = {source.name: source.marks for source in sources}
     person.save_marks(found)
     yield f"  {sum(map(len, found.values()))} sightings found"

@@ -1,10 +1,37 @@
-"""What a fine-tune says while it runs: one line an event, for terminals."""
+"""What long work says while it runs: one line an event."""
+
+from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from realism.finetune import Begun, Event, Note, Preview, Saved, Step
 from realism.latents import Preparing
 from realism.shots import Skipped
 
 EVERY = 10  # steps between two lines
+Said, Told, Result = TypeVar("Said"), TypeVar("Told"), TypeVar("Result")
+
+
+def reworded(
+    work: Generator[Said, None, Result], words: Callable[[int, Said], Told]
+) -> Generator[Told, None, Result]:
+    """Work that says the same in other words: of the number, from 1, and what was said."""
+    number = 1
+    while True:
+        try:
+            said = next(work)
+        except StopIteration as ended:
+            return ended.value
+        yield words(number, said)
+        number += 1
+
+
+def finished(work: Generator[Said, None, Result]) -> Result:
+    """What work returns, whatever it says on the way."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as ended:
+            return ended.value
 
 
 def line_of(event: Event) -> str:

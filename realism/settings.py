@@ -245,6 +245,19 @@ class Heatmap:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Round marks of several photos at one place of the head (`marks/together.py`)."""
+
+    spread: float = 2.0                # mm: how far sightings of one mark lie apart
+    around: float = 7.0                # mm: where it is seen what agrees by chance
+    sure_facing: float = 0.6           # cosine from which a place on the head is sharp
+    facing: float = 0.3                # cosine below which a photo does not show a place
+    best: float = 1 / 3                # share of those photos that counts: hair or shade hide some
+    floor: float = -6.0                # log odds of what others do not show
+    odds: tuple[float, float] = (-8.0, 12.0)  # log odds beyond which a photo says no more
+
+
+@dataclass(frozen=True)
 class Lines:
     """The embedded finder of wrinkles, in px of the finder's view (`Finder.span`)."""
 
@@ -384,6 +397,7 @@ PERSON = Folder()
 FINDER = Finder()
 LINES = Lines()
 HEATMAP = Heatmap()
+TOGETHER = Together()
 PLACING = Placing()
 ATLAS = Atlas()
 

@@ -138,6 +138,7 @@ def test_bases_are_listed_with_licence_and_size(run):
         (["finetune", "--stage", "3"], "no stage '3'"),
         (["rank", "--photos", "/nowhere", "--portraits", "/nowhere"], "no folder /nowhere"),
         (["marks", "find", "/nowhere.jpg"], "no such picture"),
+        (["marks", "find", MEI / "mei-01.jpg", "--together", "--method", "dog"], "heatmap finder"),
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.jpg"],
          "name it .png"),
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.png",
@@ -151,6 +152,17 @@ def test_bad_input_ends_with_one_line_and_code_2(run, words, says):
     assert out == ""
     assert says in said.strip().splitlines()[-1]
     assert said.strip().splitlines()[-1].startswith("realism: ")
+
+
+def test_photos_looked_at_together_say_more_than_each_alone(run, tmp_path):
+    photos, found = [MEI / f"mei-0{number}.jpg" for number in (1, 2)], tmp_path / "marks.json"
+    scores = []
+    for together in ([], ["--together"]):
+        assert run("marks", "find", *photos, "--json", found, *together)[0] == 0
+        entries = json.loads(found.read_text())
+        assert [entry["image"] for entry in entries] == ["mei-01.jpg", "mei-02.jpg"]
+        scores.append([[mark["score"] for mark in entry["marks"]] for entry in entries])
+    assert scores[0] != scores[1]
 
 
 def test_a_picture_without_a_face_is_named(run, tmp_path):

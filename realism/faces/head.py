@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.spatial import cKDTree
 
 from realism.faces.mesh import (
     REACH,
@@ -164,6 +165,12 @@ class Head:
         area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         fronts = np.flatnonzero(area < -1e-9)  # y down: counter-clockwise has a negative area
         return fronts, area[fronts]
+
+    @cached_property
+    def front_middles(self) -> tuple[np.ndarray, cKDTree]:
+        """Numbers of the triangles that face the camera, and a tree of their middles, px."""
+        fronts, _ = self._fronts
+        return fronts, cKDTree(self.pixels[load_model().triangles[fronts]].mean(1))
 
     def _hits(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """All front triangles over a pixel: numbers, corner weights (h, 3), depths mm."""

@@ -9,14 +9,13 @@ others only when mirrored is a mirrored selfie.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from realism.errors import Unusable
 from realism.faces.head import Head, Place, fit_person, load_model
 from realism.marks.coverage import coverage_of, shows
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
 from realism.marks.restore import Source
-from realism.marks.sighting import Sighting, gap, grouped, mean_point, sighting_of
+from realism.marks.sighting import Sighting, gap, grouped, mean_point, mirrored, sighting_of
 from realism.settings import ATLAS, PLACING
 
 SCHEMA = 1
@@ -80,7 +79,7 @@ def build_atlas(sources: list[Source]) -> Atlas:
         if (one := sighting_of(mark, source.name, heads[source.name])) is not None
         and one.facing >= PLACING.least_photo_facing
     ]
-    flipped = _mirrored(sighted, names)
+    flipped = mirrored(sighted, names)
     # Marks on the wrong side would each be counted as another mark.
     agreed = (one for one in sighted if one.photo not in flipped)
     groups = grouped(sorted(agreed, key=lambda one: -one.worth), gap, PLACING.same_mark)
@@ -113,27 +112,6 @@ def _entry(group: list[Sighting], heads: dict[str, Head], skins: dict[str, np.nd
         len(could),
         on,
     )
-
-
-def _mirrored(sighted: list[Sighting], photos: list[str]) -> set[str]:
-    """Photos whose marks agree with the others' when mirrored, and hardly otherwise."""
-    found: set[str] = set()
-    round_marks = [one for one in sighted if not one.is_line]
-    for photo in photos:
-        own = np.array([one.at for one in round_marks if one.photo == photo])
-        rest = np.array(
-            [one.at for one in round_marks if one.photo != photo and one.photo not in found]
-        )
-        if len(own) < ATLAS.mirror_marks or not len(rest):
-            continue
-        tree = cKDTree(rest)
-        # Marks on the middle line agree either way and say nothing.
-        own = own[np.abs(own[:, 0]) > PLACING.same_mark]
-        plain = int((tree.query(own)[0] < PLACING.same_mark).sum()) if len(own) else 0
-        turned = int((tree.query(own * [-1, 1, 1])[0] < PLACING.same_mark).sum()) if len(own) else 0
-        if turned >= ATLAS.mirror_marks and turned > 2 * plain:
-            found.add(photo)
-    return found
 
 
 # As JSON -----------------------------------------------------------------------------------------

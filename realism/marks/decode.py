@@ -55,24 +55,54 @@ class Courses:
     evidence: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """All that may be a mark in one picture, before it is said what is.
+
+    rounds     one for each place: of those so near that they are one mark, the surest
+    odds       (n,) log odds that each is a mark, by this picture alone
+    kinds      (n, 3) log chances of ROUND, likewise
+    courses    what may be a wrinkle
+    """
+
+    rounds: Rounds
+    odds: np.ndarray
+    kinds: np.ndarray
+    courses: Courses
+
+
 def find_with_heatmap(
     net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray
 ) -> list[Mark]:
     """All that may be a mark, with its chance as score; see `find.find_marks`."""
+    look = look_at(net, pixels, face, skin)
+    return marks_of(net, look, look.odds, look.kinds)
+
+
+def look_at(net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray) -> Look:
+    """What may be a mark in a picture; pixels, face and skin as in `find.find_marks`."""
     rounds, courses = evidence_of(net, pixels, face, skin)
-    mix_round, mix_kind, mix_line = (
-        mix.numpy() for mix in (net.mix_round, net.mix_kind, net.mix_line)
-    )
-    scores = _sigmoid(rounds.evidence @ mix_round)
-    single = _one_each(rounds, scores, HEATMAP.apart * face_span(face) / FINDER.span)
-    kinds = (rounds.kind_evidence @ mix_kind.T).argmax(1)
+    odds = rounds.evidence @ net.mix_round.numpy()
+    single = _one_each(rounds, odds, HEATMAP.apart * face_span(face) / FINDER.span)
+    kept = Rounds(*(column[single] for column in vars(rounds).values()))
+    kinds = kept.kind_evidence @ net.mix_kind.numpy().T
+    kinds = kinds - np.logaddexp.reduce(kinds, 1, keepdims=True)
+    return Look(kept, odds[single], kinds, courses)
+
+
+def marks_of(net: HeatmapNet, look: Look, odds: np.ndarray, kinds: np.ndarray) -> list[Mark]:
+    """The marks of a picture, chances as scores.
+
+    odds, kinds    of its rounds, as in `Look`
+    """
+    rounds, courses = look.rounds, look.courses
     marks = [
         Mark(ROUND[kind], xy, float(radius), float(score))
         for kind, xy, radius, score in zip(
-            kinds[single], rounds.xy[single], rounds.radius[single], scores[single], strict=True
+            kinds.argmax(1), rounds.xy, rounds.radius, _sigmoid(odds), strict=True
         )
     ]
-    sure = _sigmoid(courses.evidence @ mix_line)
+    sure = _sigmoid(courses.evidence @ net.mix_line.numpy())
     return marks + [
         as_wrinkle(path, courses.view, float(score))
         for path, score in zip(courses.paths, sure, strict=True)

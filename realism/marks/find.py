@@ -67,4 +67,9 @@ def find_marks(
         wide = view_of(pixels, face, canvas(pixels, skin, face))
         marks = find_round(view_of(pixels, face, skin)) + find_wrinkles(wide, face)
         least = FINDER.threshold if threshold is None else threshold
+    return surest_first(marks, least)
+
+
+def surest_first(marks: list[Mark], least: float) -> list[Mark]:
+    """Those that score at least so much, the best first."""
     return sorted((m for m in marks if m.score >= least), key=lambda m: -m.score)

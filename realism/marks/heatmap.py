@@ -81,6 +81,8 @@ class HeatmapNet(nn.Module):
         self.register_buffer("mix_round", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
         self.register_buffer("mix_kind", torch.eye(3, 6).roll(1, 1))
         self.register_buffer("mix_line", torch.tensor([0.0, 1.0, 0.0, 0.0]))
+        # And how several photos' answers join, see `together.py`.
+        self.register_buffer("mix_several", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
@@ -261,7 +263,8 @@ def read_heatmap(path: Path) -> HeatmapNet:
     known = about_network(path, FORMAT, NAME)
     with whole(path):
         net = HeatmapNet(tuple(known["widths"]))
-        net.load_state_dict(load_file(str(path)))
+        # Networks written before photos were looked at together have no weights for it.
+        net.load_state_dict({"mix_several": net.mix_several} | load_file(str(path)))
     return net.eval().requires_grad_(False)
 
 

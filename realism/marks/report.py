@@ -14,7 +14,6 @@ from realism.errors import Unusable
 from realism.faces.face import Engine, Face, similarity
 from realism.faces.find import the_face
 from realism.faces.skin import skin_mask
-from realism.marks.find import find_marks
 from realism.marks.mark import Mark
 from realism.marks.place import placements_to_json
 from realism.marks.restore import Prepared, Sliders, Source, blend, prepare, rare
@@ -37,14 +36,9 @@ class Restored:
     report: dict
 
 
-def source_of(
-    photo: Photo, face: Face, marks: list[Mark] | None = None, threshold: float | None = None
-) -> Source:
-    """A photo ready to take marks from; `marks` None: they are found here, from `threshold` on."""
-    skin = skin_mask(photo.pixels, face)
-    if marks is None:
-        marks = find_marks(photo.pixels, face, skin, threshold=threshold)
-    return Source(photo.name, photo.pixels, face, skin, marks)
+def source_of(photo: Photo, face: Face, marks: list[Mark] | None = None) -> Source:
+    """A photo ready to take marks from: those given, or still to be found (`find_together`)."""
+    return Source(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks or [])
 
 
 def restore_portrait(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from realism.faces.head import Head, Place, load_model
 from realism.marks.mark import Mark
-from realism.settings import PLACING
+from realism.settings import ATLAS, PLACING
 
 Seen = TypeVar("Seen")
 
@@ -113,3 +114,24 @@ def grouped(
         else:
             groups.append([one])
     return groups
+
+
+def mirrored(sighted: list[Sighting], photos: list[str]) -> set[str]:
+    """Names of photos whose marks agree with the others' when mirrored, and hardly otherwise."""
+    found: set[str] = set()
+    round_marks = [one for one in sighted if not one.is_line]
+    for photo in photos:
+        own = np.array([one.at for one in round_marks if one.photo == photo])
+        rest = np.array(
+            [one.at for one in round_marks if one.photo != photo and one.photo not in found]
+        )
+        if len(own) < ATLAS.mirror_marks or not len(rest):
+            continue
+        tree = cKDTree(rest)
+        # Marks on the middle line agree either way and say nothing.
+        own = own[np.abs(own[:, 0]) > PLACING.same_mark]
+        plain = int((tree.query(own)[0] < PLACING.same_mark).sum()) if len(own) else 0
+        turned = int((tree.query(own * [-1, 1, 1])[0] < PLACING.same_mark).sum()) if len(own) else 0
+        if turned >= ATLAS.mirror_marks and turned > 2 * plain:
+            found.add(photo)
+    return found

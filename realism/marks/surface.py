@@ -15,7 +15,6 @@ from functools import cache
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from realism.faces.face import Face
 from realism.faces.head import Head, load_model
@@ -103,15 +102,11 @@ def under(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nd
     points    (n, 2) px
     ->        (n,) triangle, (n, 3) weights of its corners, (n,) depth mm, inf beside the head
     """
-    corners = head.pixels[load_model().triangles]
-    # y down: a triangle that faces the camera has a negative area.
-    fronts = np.flatnonzero(
-        _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) < -1e-9
-    )
+    fronts, tree = head.front_middles
     # A point lies in one of the triangles whose middles are nearest; few of 20,000 are tried.
-    _, near = cKDTree(corners[fronts].mean(1)).query(points, k=min(48, len(fronts)))
+    _, near = tree.query(points, k=min(48, len(fronts)))
     tried = fronts[near]
-    weights = barycentric(points[:, None], corners[tried])
+    weights = barycentric(points[:, None], head.pixels[load_model().triangles[tried]])
     depths = (head.vertices[load_model().triangles[tried], 2] * weights).sum(2)
     depths = np.where((weights >= -1e-6).all(2), depths, np.inf)
     first = depths.argmin(1)

@@ -24,12 +24,14 @@ from realism.marks.patch import Ground
 from realism.marks.place import placements_to_json
 from realism.marks.report import person_in, source_of
 from realism.marks.restore import Prepared, Sliders, Source, blend, lay, locate, rare
+from realism.marks.together import find_together
 from realism.marks.whale import write_whale
 from realism.page import drawn, marked
 from realism.page.told import chosen, line, passing, passing_folder, told
 from realism.page.words import text, translated
 from realism.person import Entry, Person, write_zip
 from realism.photos import Photo, open_photo, read_info, save_png
+from realism.progress import reworded
 from realism.provenance import restored_notices
 
 LEAST = 0.2       # score from which a finding is kept at all; the slider shows those above its own
@@ -101,14 +103,18 @@ def on_find(
         if not files and not name:
             raise Unusable(text(language, "marks.no_photos"))
         person = None if files else chosen(name, root, language)
-        given = [Path(file) for file in files] if files else person.accepted()
+        given = ([Path(file) for file in files] if files else person.accepted())[:MOST_PHOTOS]
         known = person.marks() if person else {}
-        found: dict[str, Source] = {}
-        for number, one in enumerate(given[:MOST_PHOTOS], 1):
-            said = text(language, "marks.finding", number=number, of=len(given[:MOST_PHOTOS]))
-            yield gr.skip(), gr.skip(), gr.skip(), line(said)
-            source = sources.get(one.name) or _source(one, known.get(one.name))
-            found[source.name] = source
+
+        def said(number: int, _name: str = "") -> tuple:
+            words = text(language, "marks.finding", number=number, of=len(given))
+            return gr.skip(), gr.skip(), gr.skip(), line(words)
+
+        yield said(1)
+        # What this visit holds, the owner's corrections among it, goes before what was saved.
+        ready = [sources.get(one.name) or _source(one, known.get(one.name)) for one in given]
+        looking = find_together(ready, {*sources, *known}, threshold=LEAST)
+        found = {one.name: one for one in (yield from reworded(looking, said))}
         if person:
             person.save_marks(known | {one.name: one.marks for one in found.values()})
         first = max(found.values(), key=lambda one: sum(mark.score for mark in one.marks)).name
@@ -435,13 +441,13 @@ def surest(sources: dict[str, Source], least: float) -> list[Source]:
 
 
 def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
-    """A photo with its marks, found where they are not known."""
+    """A photo with its marks, where they are known."""
     if isinstance(given, Entry):
         photo, face = given.photo(), given.verdict.face
     else:
         photo = open_photo(given)
         face = the_face(load_engine().find(photo.pixels))
-    return source_of(photo, face, marks, LEAST)
+    return source_of(photo, face, marks)
 
 
 def _save(laid: Laid, off: list[tuple], sliders: tuple[float, ...], into: Path) -> Path:

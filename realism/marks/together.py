@@ -1,0 +1,232 @@
+"""Find round marks on several photos of one person together.
+
+What is faint on one photo counts for more where other photos show something at the same place of
+the head, and what none of those shows that could have, for less. Skin that is dark all over, as
+by stubble or freckles, agrees with everything by chance: what lies around the place tells how much.
+The log odds are a logistic regression, whose weights lie with the network (`mix_several`) and
+were fitted on made-up people by `training/finder/together.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realism.faces.head import Head, fit_person, load_model
+from realism.marks.find import WEIGHTS, surest_first
+from realism.marks.mark import Mark
+from realism.marks.restore import Source
+from realism.marks.sighting import mirrored, sighting_of
+from realism.marks.surface import filled, under
+from realism.settings import HEAD, HEATMAP, TOGETHER
+
+if TYPE_CHECKING:
+    from realism.marks.decode import Look
+
+RESPONSE = 2  # the dip's response among `Rounds.evidence`
+
+
+def find_together(
+    sources: Sequence[Source],
+    known: Collection[str] = (),
+    weights: Path | None = None,
+    threshold: float | None = None,
+) -> Generator[str, None, list[Source]]:
+    """Photos of one person with their marks, surest first, as `find.find_marks` has them.
+
+    sources      of a single one the marks are those that `find_marks` finds
+    known        names of photos whose marks are known: those are kept
+    weights      of the heat-map finder; None for those that come with the program
+    threshold    least score, 0..1; None takes the finder's own
+    Yields each photo's name before it is looked at; returns the sources with their marks.
+    """
+    if all(source.name in known for source in sources):
+        return list(sources)
+    from realism.marks.decode import look_at, marks_of
+    from realism.marks.heatmap import load_heatmap
+
+    net, looks = load_heatmap(weights or WEIGHTS), []
+    for source in sources:
+        yield source.name
+        looks.append(look_at(net, source.pixels, source.face, source.skin))
+    told = [(look.odds, look.kinds) for look in looks]
+    if len(sources) > 1:
+        heads = fit_person([source.ground.steady for source in sources])
+        skins = [filled(source.ground.wide, source.face) for source in sources]
+        told = judged(looks, heads, skins, net.mix_several.numpy())
+    least = HEATMAP.threshold if threshold is None else threshold
+    return [
+        source
+        if source.name in known
+        else replace(source, marks=surest_first(marks_of(net, look, *each), least))
+        for source, look, each in zip(sources, looks, told, strict=True)
+    ]
+
+
+def judged(
+    looks: Sequence[Look], heads: Sequence[Head], skins: Sequence[np.ndarray], mix: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each photo's n rounds the log odds (n,) and log chances of their kinds (n, 3), by all.
+
+    Where no other photo shows the place, its own.
+
+    heads    fitted to the photos, together
+    skins    (H, W) float32 0..1 of each, where marks were looked for
+    mix      (5,), the weights of `agreement`
+    """
+    places = [Places(look, head) for look, head in zip(looks, heads, strict=True)]
+    turned = _mirrored(looks, heads)
+    told = []
+    for number, here in enumerate(places):
+        others = [
+            (there, skin)
+            for index, (there, skin) in enumerate(zip(places, skins, strict=True))
+            if index != number and number not in turned and index not in turned
+        ]
+        evidence = agreement(here, others)
+        alone = np.isnan(evidence[:, 0])
+        odds = np.where(alone, here.odds, np.nan_to_num(evidence) @ mix)
+        told.append((odds, here.kinds + sum(_kinds_seen(here, there) for there, _ in others)))
+    return told
+
+
+class Places:
+    """What may be a round mark in one photo, n of them, on the head.
+
+    head       fitted to the photo
+    corners    (n, 3) vertices of the triangle under each;  weights    (n, 3) of them
+    at         (n, 3) mm on the mean head; nan beside the head
+    facing     (n,) cosine between the skin and the line of sight
+    odds       (n,) log odds by this photo alone;  response    (n,) log of the dip's
+    kinds      (n, 3) log chances
+    """
+
+    def __init__(self, look: Look, head: Head):
+        model = load_model()
+        triangle, self.weights, depth = under(head, look.rounds.xy.astype(np.float64))
+        self.head, self.corners = head, model.triangles[triangle]
+        self.at = self.on(model.mean).astype(np.float64)
+        self.at[~np.isfinite(depth)] = np.nan
+        self.facing = self.on(head.facings)
+        self.odds, self.response = look.odds, look.rounds.evidence[:, RESPONSE]
+        self.kinds = look.kinds
+
+    def on(self, values: np.ndarray) -> np.ndarray:
+        """Values at the head's vertices, (v, ...), at the places: (n, ...)."""
+        shares = self.weights.reshape(*self.weights.shape, *[1] * (values.ndim - 1))
+        return (values[self.corners] * shares).sum(1)
+
+
+def agreement(here: Places, others: Sequence[tuple[Places, np.ndarray]]) -> np.ndarray:
+    """What speaks for each place of a photo, other photos of the person among it.
+
+    others    places and (H, W) skin 0..1 of each other photo
+    ->        (n, 5): 1, the photo's own log odds, log of its own dip's response, how far the log
+              odds of what others show there lie above the floor, how much more a dip answers there
+              than around; nan where no other photo shows the place
+    """
+    count, ways = len(here.odds), _ways()
+    odds = np.full((len(ways), count, len(others)), np.nan)
+    response = odds.copy()
+    for index, (there, skin) in enumerate(others):
+        shown = _shown(here, there.head, skin)
+        near, dip = _nearby(here, there, ways)
+        odds[:, shown, index], response[:, shown, index] = near[:, shown], dip[:, shown]
+    chances = np.isfinite(odds[0]).sum(1)
+    odds, response = (_of_the_best(value, chances) for value in (odds, response))
+    evidence = np.stack(
+        [
+            np.ones(count),
+            np.clip(here.odds, *TOGETHER.odds),
+            here.response,
+            odds[0] - TOGETHER.floor,
+            response[0] - response[1:].mean(0),
+        ],
+        1,
+    )
+    evidence[chances == 0] = np.nan
+    return evidence
+
+
+def _ways() -> np.ndarray:
+    """No way and ways around, (7, 3) mm on the mean head, seen from the front."""
+    turns = np.arange(6) * np.pi / 3
+    ring = np.stack([np.cos(turns), np.sin(turns), 0 * turns], 1) * TOGETHER.around
+    return np.concatenate([np.zeros((1, 3)), ring])
+
+
+def _shown(here: Places, head: Head, skin: np.ndarray) -> np.ndarray:
+    """Which places another photo shows, so that a mark there would be seen: (n,) bool."""
+    to, facing = here.on(head.pixels), here.on(head.facings)
+    front = under(head, to)[2]
+    hidden = np.isfinite(front) & (here.on(head.vertices)[:, 2] - front > HEAD.hidden_behind)
+    x, y = np.rint(to).astype(int).T
+    height, width = skin.shape
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0.5
+    on_head = np.isfinite(here.at[:, 0])
+    return on_head & (facing > TOGETHER.facing) & ~hidden & inside & bare
+
+
+def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The strongest of another photo at each place, and each way beside it: log odds, response.
+
+    Both fall with the square of the distance. ways    (k, 3) mm    ->    (k, n) twice
+    """
+    doubts = _doubts(here, there, ways)
+    if not doubts.shape[2]:
+        shape = doubts.shape[:2]
+        return np.full(shape, TOGETHER.floor), np.full(shape, np.log(HEATMAP.least_response))
+    near = (np.clip(there.odds, TOGETHER.floor, TOGETHER.odds[1]) - doubts).max(2)
+    dip = (there.response - 0.5 * doubts).max(2)
+    return np.maximum(near, TOGETHER.floor), np.maximum(dip, np.log(HEATMAP.least_response))
+
+
+def _kinds_seen(here: Places, there: Places) -> np.ndarray:
+    """Log chances of the kind, (n, 3), by what another photo shows for sure at each place, or 0."""
+    sure = there.odds - _doubts(here, there, np.zeros((1, 3)))[0]
+    if not sure.shape[1]:
+        return np.zeros_like(here.kinds)
+    return np.where(sure.max(1, keepdims=True) > 0, there.kinds[sure.argmax(1)], 0)
+
+
+def _doubts(here: Places, there: Places, ways: np.ndarray) -> np.ndarray:
+    """Log odds that distance takes: (k, n, m), each way of each place to the other's m.
+
+    Inf where either lies beside the head.
+    """
+    sharp = np.minimum(here.facing[:, None], there.facing) / TOGETHER.sure_facing
+    each_mm = np.float32(0.5 * (np.clip(sharp, 0.3, 1) / TOGETHER.spread) ** 2)
+    x, y, z = (np.float32(here.at[:, None, axis] - there.at[:, axis]) for axis in range(3))
+    doubts = []
+    for right, up, _ in ways:
+        # Beside the place the head's depth is another: it counts half.
+        depth = 0.25 * z**2 if right or up else z**2
+        doubts.append(each_mm * ((x + right) ** 2 + (y + up) ** 2 + depth))
+    return np.nan_to_num(doubts, nan=np.inf)
+
+
+def _of_the_best(values: np.ndarray, chances: np.ndarray) -> np.ndarray:
+    """Mean of the strongest third of the photos that show each place.
+
+    values    (k, n, m), nan for photos that do not;  chances    (n,) photos that do    ->    (k, n)
+    """
+    ordered = -np.sort(-np.nan_to_num(values, nan=-np.inf), axis=2)
+    rank = np.arange(values.shape[2]) < np.ceil(chances * TOGETHER.best)[:, None]
+    total = np.where(rank, ordered, 0).sum(2)
+    return total / np.maximum(rank.sum(1), 1)
+
+
+def _mirrored(looks: Sequence[Look], heads: Sequence[Head]) -> set[int]:
+    """Photos that seem mirrored: their marks are on the other side, and confirm nothing."""
+    found = [
+        one
+        for number, (look, head) in enumerate(zip(looks, heads, strict=True))
+        for xy in look.rounds.xy[look.odds > 0]
+        if (one := sighting_of(Mark("mole", xy, 1.0), str(number), head)) is not None
+    ]
+    return {int(name) for name in mirrored(found, [str(n) for n in range(len(looks))])}
