@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", help="folders; default both")
     parser.add_argument("--method", action="append", help="finders; default heatmap and dog")
     parser.add_argument("--weights", type=Path, help="of the finder, other than its own")
-    parser.add_argument("--found", type=Path, help="JSON to write what was found to")
+    parser.add_argument("--found", type=Path, help="JSON to write findings to; of people, together")
     options = parser.parse_args()
     for method in options.method or ("heatmap", "dog"):
         for data in options.data or DATA:

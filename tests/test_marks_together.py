@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from marked import MELANIN, painted
@@ -63,6 +64,21 @@ def test_what_several_photos_show_counts_for_more_and_what_one_shows_for_less(hi
     assert score_at(once, together) < score_at(once, alone) - 0.05
 
 
+def test_a_wrinkle_counts_for_more_where_another_photo_shows_it_than_where_it_does_not(faces):
+    source = source_of(*faces[0])
+    again = replace(source, name="again.jpg")
+    smooth = replace(source, name="smooth.jpg", pixels=cv2.GaussianBlur(source.pixels, (0, 0), 5))
+
+    def folds(*sources):
+        marks = finished(find_together(sources, threshold=0.0))[0].marks
+        return {tuple(m.xy): m.score for m in marks if m.kind == "wrinkle"}
+
+    alone, seen_again, not_seen = folds(source), folds(source, again), folds(source, smooth)
+    sure = [xy for xy, score in alone.items() if score > 0.3]
+    assert len(sure) >= 3
+    assert all(seen_again[xy] > not_seen[xy] for xy in sure)
+
+
 def test_a_single_photo_is_found_as_by_itself(hinted):
     source = hinted[0][0]
     (found,) = finished(find_together([source]))
@@ -109,7 +125,7 @@ def test_a_network_from_before_lets_each_photo_speak_for_itself(tmp_path, hinted
     from safetensors.torch import load_file, save_file
 
     weights = load_file(str(WEIGHTS))
-    del weights["mix_several"]
+    del weights["mix_several"], weights["mix_several_lines"]
     with safe_open(str(WEIGHTS), "pt") as file:
         save_file(weights, str(tmp_path / "old.safetensors"), file.metadata())
     net = read_heatmap(tmp_path / "old.safetensors")

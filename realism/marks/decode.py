@@ -63,12 +63,14 @@ class Look:
     odds       (n,) log odds that each is a mark, by this picture alone
     kinds      (n, 3) log chances of ROUND, likewise
     courses    what may be a wrinkle
+    folded     (m,) log odds that each course is one, by this picture alone
     """
 
     rounds: Rounds
     odds: np.ndarray
     kinds: np.ndarray
     courses: Courses
+    folded: np.ndarray
 
 
 def find_with_heatmap(
@@ -76,7 +78,7 @@ def find_with_heatmap(
 ) -> list[Mark]:
     """All that may be a mark, with its chance as score; see `find.find_marks`."""
     look = look_at(net, pixels, face, skin)
-    return marks_of(net, look, look.odds, look.kinds)
+    return marks_of(look, look.odds, look.kinds, look.folded)
 
 
 def look_at(net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray) -> Look:
@@ -87,14 +89,11 @@ def look_at(net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray) -
     kept = Rounds(*(column[single] for column in vars(rounds).values()))
     kinds = kept.kind_evidence @ net.mix_kind.numpy().T
     kinds = kinds - np.logaddexp.reduce(kinds, 1, keepdims=True)
-    return Look(kept, odds[single], kinds, courses)
+    return Look(kept, odds[single], kinds, courses, courses.evidence @ net.mix_line.numpy())
 
 
-def marks_of(net: HeatmapNet, look: Look, odds: np.ndarray, kinds: np.ndarray) -> list[Mark]:
-    """The marks of a picture, chances as scores.
-
-    odds, kinds    of its rounds, as in `Look`
-    """
+def marks_of(look: Look, odds: np.ndarray, kinds: np.ndarray, folded: np.ndarray) -> list[Mark]:
+    """The marks of a picture, chances as scores; odds, kinds and folded as in `Look`."""
     rounds, courses = look.rounds, look.courses
     marks = [
         Mark(ROUND[kind], xy, float(radius), float(score))
@@ -102,10 +101,9 @@ def marks_of(net: HeatmapNet, look: Look, odds: np.ndarray, kinds: np.ndarray) -
             kinds.argmax(1), rounds.xy, rounds.radius, _sigmoid(odds), strict=True
         )
     ]
-    sure = _sigmoid(courses.evidence @ net.mix_line.numpy())
     return marks + [
         as_wrinkle(path, courses.view, float(score))
-        for path, score in zip(courses.paths, sure, strict=True)
+        for path, score in zip(courses.paths, _sigmoid(folded), strict=True)
     ]
 
 

@@ -83,6 +83,7 @@ class HeatmapNet(nn.Module):
         self.register_buffer("mix_line", torch.tensor([0.0, 1.0, 0.0, 0.0]))
         # And how several photos' answers join, see `together.py`.
         self.register_buffer("mix_several", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
+        self.register_buffer("mix_several_lines", torch.tensor([0.0, 1.0, 0.0]))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
@@ -264,7 +265,8 @@ def read_heatmap(path: Path) -> HeatmapNet:
     with whole(path):
         net = HeatmapNet(tuple(known["widths"]))
         # Networks written before photos were looked at together have no weights for it.
-        net.load_state_dict({"mix_several": net.mix_several} | load_file(str(path)))
+        usual = {name: net.state_dict()[name] for name in ("mix_several", "mix_several_lines")}
+        net.load_state_dict(usual | load_file(str(path)))
     return net.eval().requires_grad_(False)
 
 

@@ -1,10 +1,10 @@
-"""Find round marks on several photos of one person together.
+"""Find marks on several photos of one person together.
 
 What is faint on one photo counts for more where other photos show something at the same place of
 the head, and what none of those shows that could have, for less. Skin that is dark all over, as
 by stubble or freckles, agrees with everything by chance: what lies around the place tells how much.
-The log odds are a logistic regression, whose weights lie with the network (`mix_several`) and
-were fitted on made-up people by `training/finder/together.py`.
+The log odds are logistic regressions, whose weights lie with the network (`mix_several`,
+`mix_several_lines`) and were fitted on made-up people by `training/finder/together.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from realism.marks.surface import filled, under
 from realism.settings import HEAD, HEATMAP, TOGETHER
 
 if TYPE_CHECKING:
+    import torch
+
     from realism.marks.decode import Look
+    from realism.marks.heatmap import HeatmapNet
 
 RESPONSE = 2  # the dip's response among `Rounds.evidence`
 
@@ -53,72 +56,120 @@ def find_together(
     for source in sources:
         yield source.name
         looks.append(look_at(net, source.pixels, source.face, source.skin))
-    told = [(look.odds, look.kinds) for look in looks]
+    told = [(look.odds, look.kinds, look.folded) for look in looks]
     if len(sources) > 1:
         heads = fit_person([source.ground.steady for source in sources])
         skins = [filled(source.ground.wide, source.face) for source in sources]
-        told = judged(looks, heads, skins, net.mix_several.numpy())
+        told = judged(looks, heads, skins, net)
     least = HEATMAP.threshold if threshold is None else threshold
     return [
         source
         if source.name in known
-        else replace(source, marks=surest_first(marks_of(net, look, *each), least))
+        else replace(source, marks=surest_first(marks_of(look, *each), least))
         for source, look, each in zip(sources, looks, told, strict=True)
     ]
 
 
 def judged(
-    looks: Sequence[Look], heads: Sequence[Head], skins: Sequence[np.ndarray], mix: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each photo's n rounds the log odds (n,) and log chances of their kinds (n, 3), by all.
+    looks: Sequence[Look], heads: Sequence[Head], skins: Sequence[np.ndarray], net: HeatmapNet
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each photo, by all photos, what `Look` has by itself: odds, kinds, folded.
 
-    Where no other photo shows the place, its own.
+    Where no other photo shows a place, its own.
 
     heads    fitted to the photos, together
     skins    (H, W) float32 0..1 of each, where marks were looked for
-    mix      (5,), the weights of `agreement`
     """
-    places = [Places(look, head) for look, head in zip(looks, heads, strict=True)]
+    places = [Places(*pair) for pair in zip(looks, heads, strict=True)]
+    traces = [
+        Traces([look.courses.view.to_picture(path.points) for path in look.courses.paths],
+               look.folded, head)
+        for look, head in zip(looks, heads, strict=True)
+    ]  # fmt: skip
     turned = _mirrored(looks, heads)
     told = []
-    for number, here in enumerate(places):
+    for number, (here, course) in enumerate(zip(places, traces, strict=True)):
         others = [
-            (there, skin)
-            for index, (there, skin) in enumerate(zip(places, skins, strict=True))
-            if index != number and number not in turned and index not in turned
+            n for n in range(len(looks)) if n != number and number not in turned and n not in turned
         ]
-        evidence = agreement(here, others)
-        alone = np.isnan(evidence[:, 0])
-        odds = np.where(alone, here.odds, np.nan_to_num(evidence) @ mix)
-        told.append((odds, here.kinds + sum(_kinds_seen(here, there) for there, _ in others)))
+        dots = [(places[n], skins[n]) for n in others]
+        folds = [(traces[n], skins[n]) for n in others]
+        told.append(
+            (
+                _odds(agreement(here, dots), here.odds, net.mix_several),
+                here.kinds + sum(_kinds_seen(here, there) for there, _ in dots),
+                _odds(line_agreement(course, folds), course.odds, net.mix_several_lines),
+            )
+        )
     return told
 
 
-class Places:
-    """What may be a round mark in one photo, n of them, on the head.
+def _odds(evidence: np.ndarray, own: np.ndarray, mix: torch.Tensor) -> np.ndarray:
+    """Log odds (n,) by evidence (n, k); a photo's own where that is nan."""
+    return np.where(np.isnan(evidence[:, 0]), own, np.nan_to_num(evidence) @ mix.numpy())
+
+
+class OnHead:
+    """Points of one photo on the head, n of them.
 
     head       fitted to the photo
     corners    (n, 3) vertices of the triangle under each;  weights    (n, 3) of them
     at         (n, 3) mm on the mean head; nan beside the head
     facing     (n,) cosine between the skin and the line of sight
-    odds       (n,) log odds by this photo alone;  response    (n,) log of the dip's
-    kinds      (n, 3) log chances
     """
 
-    def __init__(self, look: Look, head: Head):
+    def __init__(self, xy: np.ndarray, head: Head):
         model = load_model()
-        triangle, self.weights, depth = under(head, look.rounds.xy.astype(np.float64))
+        triangle, self.weights, depth = under(head, xy.astype(np.float64))
         self.head, self.corners = head, model.triangles[triangle]
         self.at = self.on(model.mean).astype(np.float64)
         self.at[~np.isfinite(depth)] = np.nan
         self.facing = self.on(head.facings)
-        self.odds, self.response = look.odds, look.rounds.evidence[:, RESPONSE]
-        self.kinds = look.kinds
 
     def on(self, values: np.ndarray) -> np.ndarray:
-        """Values at the head's vertices, (v, ...), at the places: (n, ...)."""
+        """Values at the head's vertices, (v, ...), at the points: (n, ...)."""
         shares = self.weights.reshape(*self.weights.shape, *[1] * (values.ndim - 1))
         return (values[self.corners] * shares).sum(1)
+
+    def shown(self, head: Head, skin: np.ndarray) -> np.ndarray:
+        """Which points another photo shows, so that a mark there would be seen: (n,) bool."""
+        to = self.on(head.pixels)
+        x, y = np.rint(to).astype(int).T
+        height, width = skin.shape
+        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0.5
+        shown = np.isfinite(self.at[:, 0]) & (self.on(head.facings) > TOGETHER.facing)
+        shown &= inside & bare
+        front = under(head, to[shown])[2]
+        behind = self.on(head.vertices)[shown, 2] - front > HEAD.hidden_behind
+        shown[shown] = ~(np.isfinite(front) & behind)
+        return shown
+
+
+class Places(OnHead):
+    """What may be a round mark in one photo, n of them.
+
+    odds     (n,) log odds by this photo alone;  response    (n,) log of the dip's
+    kinds    (n, 3) log chances
+    """
+
+    def __init__(self, look: Look, head: Head):
+        super().__init__(look.rounds.xy, head)
+        self.odds, self.kinds = look.odds, look.kinds
+        self.response = look.rounds.evidence[:, RESPONSE]
+
+
+class Traces(OnHead):
+    """Points of what may be wrinkles in one photo.
+
+    odds     (m,) log odds of each wrinkle by this photo alone
+    which    (n,) wrinkle that each point is of
+    """
+
+    def __init__(self, courses: Sequence[np.ndarray], odds: np.ndarray, head: Head):
+        some = [c[:: max(1, len(c) // TOGETHER.line_points)] for c in courses]
+        super().__init__(np.concatenate([np.zeros((0, 2)), *some]), head)
+        self.odds, self.which = odds, np.repeat(np.arange(len(some)), [len(c) for c in some])
 
 
 def agreement(here: Places, others: Sequence[tuple[Places, np.ndarray]]) -> np.ndarray:
@@ -133,7 +184,7 @@ def agreement(here: Places, others: Sequence[tuple[Places, np.ndarray]]) -> np.n
     odds = np.full((len(ways), count, len(others)), np.nan)
     response = odds.copy()
     for index, (there, skin) in enumerate(others):
-        shown = _shown(here, there.head, skin)
+        shown = here.shown(there.head, skin)
         near, dip = _nearby(here, there, ways)
         odds[:, shown, index], response[:, shown, index] = near[:, shown], dip[:, shown]
     chances = np.isfinite(odds[0]).sum(1)
@@ -152,24 +203,37 @@ def agreement(here: Places, others: Sequence[tuple[Places, np.ndarray]]) -> np.n
     return evidence
 
 
+def line_agreement(here: Traces, others: Sequence[tuple[Traces, np.ndarray]]) -> np.ndarray:
+    """What speaks for each course of a photo, other photos of the person among it.
+
+    others    traces and (H, W) skin 0..1 of each other photo
+    ->        (m, 3): 1, the photo's own log odds, how far the log odds of what others show along it
+              lie above the floor; nan where no other photo shows it
+    """
+    count = len(here.odds)
+    odds = np.full((count, len(others)), np.nan)
+    length = np.maximum(np.bincount(here.which, minlength=count), 1)
+    for index, (there, skin) in enumerate(others):
+        shown = here.shown(there.head, skin)
+        near = np.full(len(shown), TOGETHER.line_floor)
+        if len(there.which):
+            doubts = _doubts(here, there, np.zeros((1, 3)), TOGETHER.line_spread)[0]
+            near = np.maximum(near, (there.odds[there.which] - doubts).max(1))
+        points = np.bincount(here.which, shown, count)
+        mean = np.bincount(here.which, np.where(shown, near, 0), count) / np.maximum(points, 1)
+        odds[:, index] = np.where(points >= TOGETHER.line_shown * length, mean, np.nan)
+    chances = np.isfinite(odds).sum(1)
+    near = _of_the_best(odds[None], chances)[0] - TOGETHER.line_floor
+    evidence = np.stack([np.ones(count), here.odds, near], 1)
+    evidence[chances == 0] = np.nan
+    return evidence
+
+
 def _ways() -> np.ndarray:
     """No way and ways around, (7, 3) mm on the mean head, seen from the front."""
     turns = np.arange(6) * np.pi / 3
     ring = np.stack([np.cos(turns), np.sin(turns), 0 * turns], 1) * TOGETHER.around
     return np.concatenate([np.zeros((1, 3)), ring])
-
-
-def _shown(here: Places, head: Head, skin: np.ndarray) -> np.ndarray:
-    """Which places another photo shows, so that a mark there would be seen: (n,) bool."""
-    to, facing = here.on(head.pixels), here.on(head.facings)
-    front = under(head, to)[2]
-    hidden = np.isfinite(front) & (here.on(head.vertices)[:, 2] - front > HEAD.hidden_behind)
-    x, y = np.rint(to).astype(int).T
-    height, width = skin.shape
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0.5
-    on_head = np.isfinite(here.at[:, 0])
-    return on_head & (facing > TOGETHER.facing) & ~hidden & inside & bare
 
 
 def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -194,13 +258,15 @@ def _kinds_seen(here: Places, there: Places) -> np.ndarray:
     return np.where(sure.max(1, keepdims=True) > 0, there.kinds[sure.argmax(1)], 0)
 
 
-def _doubts(here: Places, there: Places, ways: np.ndarray) -> np.ndarray:
+def _doubts(
+    here: OnHead, there: OnHead, ways: np.ndarray, spread: float = TOGETHER.spread
+) -> np.ndarray:
     """Log odds that distance takes: (k, n, m), each way of each place to the other's m.
 
     Inf where either lies beside the head.
     """
     sharp = np.minimum(here.facing[:, None], there.facing) / TOGETHER.sure_facing
-    each_mm = np.float32(0.5 * (np.clip(sharp, 0.3, 1) / TOGETHER.spread) ** 2)
+    each_mm = np.float32(0.5 * (np.clip(sharp, 0.3, 1) / spread) ** 2)
     x, y, z = (np.float32(here.at[:, None, axis] - there.at[:, axis]) for axis in range(3))
     doubts = []
     for right, up, _ in ways:

@@ -16,6 +16,7 @@ teach is also told of the other half.
 import argparse
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,10 +33,10 @@ from realism.marks.decode import Look, look_at
 from realism.marks.heatmap import HeatmapNet, read_about, read_heatmap, save_heatmap
 from realism.marks.mark import Mark, mark_from_json
 from realism.marks.surface import canvas, filled
-from realism.marks.together import Places, agreement
+from realism.marks.together import Places, Traces, agreement, line_agreement
 from realism.settings import FINDER
 from training.finder.crops import pair_crop
-from training.finder.mix import face_of, fit, judged_rounds
+from training.finder.mix import face_of, fit, judged_courses, judged_rounds
 from training.finder.paint import HELD_OUT, Faces, paint
 
 
@@ -44,24 +45,51 @@ class Shown:
     """One view: what may be a mark in it, and what is.
 
     person    whose
-    places    on the head
+    places    what may be round marks, on the head
+    answer    (n,) of each: 1 a mark, 0 none, -1 not to be judged
+    traces    what may be wrinkles, m of them
+    shares    (m,) of each, what lies on a wrinkle;  lengths    (m,) px, what is to be judged
     skin      (H, W) float32 0..1, where marks were looked for
-    answer    (n,) of each place: 1 a mark, 0 none, -1 not to be judged
     """
 
     person: str
     places: Places
-    skin: np.ndarray
     answer: np.ndarray
+    traces: Traces
+    shares: np.ndarray
+    lengths: np.ndarray
+    skin: np.ndarray
 
 
 def shown(
-    person: str, look: Look, head: Head, skin: np.ndarray, marks: list[Mark], unsure: list[Mark]
+    person: str,
+    look: Look,
+    marks: list[Mark],
+    unsure: list[Mark],
+    head: Head,
+    skin: np.ndarray,
+    zoom: float = 1.0,
+    corner: tuple[float, float] | np.ndarray = (0.0, 0.0),
 ) -> Shown:
-    """A view with its truth; all in px of the picture that the head was fitted to."""
+    """A view with its truth.
+
+    head, skin    of the picture that the head was fitted to
+    zoom          px of what was looked at over px of that picture
+    corner        where what was looked at begins in it, px
+    """
     answer = judged_rounds(look.rounds, marks, unsure)
-    judged = np.where(answer == -2, -1, (answer >= 0).astype(int))
-    return Shown(person, Places(look, head), skin, judged)
+    shares, lengths = judged_courses(look.courses, marks, unsure)
+    rounds = replace(look.rounds, xy=look.rounds.xy / zoom + corner)
+    courses = [look.courses.view.to_picture(path.points) for path in look.courses.paths]
+    return Shown(
+        person,
+        Places(replace(look, rounds=rounds), head),
+        np.where(answer == -2, -1, (answer >= 0).astype(int)),
+        Traces([course / zoom + corner for course in courses], look.folded, head),
+        shares,
+        lengths,
+        skin,
+    )
 
 
 def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
@@ -78,7 +106,7 @@ def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
                     marks[value["certain"]].append(mark_from_json(value))
                 look = look_at(net, picture.pixels, picture.face, picture.skin)
                 skin = filled(picture.canvas, picture.face)
-                several.append(shown(person, look, head, skin, marks[True], marks[False]))
+                several.append(shown(person, look, marks[True], marks[False], head, skin))
             yield several
         seen.cache_clear()
 
@@ -98,24 +126,12 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
             bare = skin_mask(sample.pixels, face)
             look = look_at(net, sample.pixels, face, bare)
             zoom, corner = _way_back(crop)
-            rounds = replace(
-                look.rounds,
-                xy=look.rounds.xy / zoom + corner,
-                radius=look.rounds.radius / zoom,
-            )
-            marks, unsure = (
-                [
-                    replace(mark, xy=mark.xy / zoom + corner, radius=mark.radius / zoom)
-                    for mark in those
-                ]
-                for those in (sample.marks, sample.unsure)
-            )
             skin = filled(canvas(sample.pixels, bare, face), face)
-            size = picture.pixels.shape[1::-1]
             back = np.float32([[1 / zoom, 0, corner[0]], [0, 1 / zoom, corner[1]]])
-            skin = cv2.warpAffine(skin, back, size)
-            look = replace(look, rounds=rounds)
-            several.append(shown(person, look, head, skin, marks, unsure))
+            skin = cv2.warpAffine(skin, back, picture.pixels.shape[1::-1])
+            several.append(
+                shown(person, look, sample.marks, sample.unsure, head, skin, zoom, corner)
+            )
         yield several
         seen.cache_clear()
 
@@ -128,23 +144,30 @@ def _way_back(crop: dict) -> tuple[float, np.ndarray]:
 
 
 def joined(several: list[Shown], rng: np.random.Generator | None) -> Iterator[tuple]:
-    """Evidence (n, 5) and answers (n,) of each view by all others, or by some with `rng`."""
+    """For each view, by all others or by some with `rng`, of rounds and of lines: evidence (n, k),
+    what is true 0..1 (n,), and what that counts (n,)."""
     for number, one in enumerate(several):
-        others = [(o.places, o.skin) for index, o in enumerate(several) if index != number]
+        others = [other for index, other in enumerate(several) if index != number]
         if rng is not None:
             few = rng.choice(len(others), rng.integers(1, len(others)), replace=False)
             others = [others[index] for index in few]
-        evidence = agreement(one.places, others)
-        judged = (one.answer >= 0) & np.isfinite(evidence[:, 0])
-        yield one.person, evidence[judged], one.answer[judged]
+        rounds = agreement(one.places, [(o.places, o.skin) for o in others])
+        lines = line_agreement(one.traces, [(o.traces, o.skin) for o in others])
+        known = (one.answer >= 0) & np.isfinite(rounds[:, 0])
+        seen_again = np.isfinite(lines[:, 0])
+        yield (
+            (rounds[known], one.answer[known].astype(float), np.ones(known.sum())),
+            (lines[seen_again], one.shares[seen_again], one.lengths[seen_again]),
+        )
 
 
-def told(name: str, odds: np.ndarray, answer: np.ndarray) -> None:
+def told(name: str, odds: np.ndarray, share: np.ndarray, weight: np.ndarray) -> None:
     """Print average precision of log odds."""
-    hits = answer[np.argsort(-odds)]
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    average = (precision * hits).sum() / hits.sum()
-    print(f"{name}: {hits.sum():.0f} marks among {len(hits)}, AP {average:.3f}")
+    order = np.argsort(-odds)
+    right, of = (share * weight)[order], weight[order]
+    precision = np.cumsum(right) / np.maximum(np.cumsum(of), 1e-9)
+    average = (precision * right).sum() / right.sum()
+    print(f"{name}: {right.sum():.0f} true of {of.sum():.0f}, AP {average:.3f}")
 
 
 def main() -> None:
@@ -159,25 +182,23 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     net, rng = read_heatmap(options.net), np.random.default_rng(1)
     courses = json.loads((options.faces / "courses.json").read_text())
-    people, inputs, answers = [], [], []
+    rounds, lines, half = [], [], []
     for data in options.people:
         for several in (*rendered(net, data), *painted(net, data, courses)):
             for chance in (None, rng):
-                for person, evidence, answer in joined(several, chance):
-                    people.append(np.full(len(answer), person))
-                    inputs.append(evidence)
-                    answers.append(answer.astype(float))
+                for dots, folds in joined(several, chance):
+                    rounds.append(dots)
+                    lines.append(folds)
+                    half.append(zlib.crc32(several[0].person.encode()) % 2 == 0)
         print(f"{data.name}: looked at", flush=True)
-    person, x, y = map(np.concatenate, (people, inputs, answers))
-    half = np.isin(person, np.unique(person)[::2])
-    told("each photo alone, half of the people", x[half, 1], y[half])
-    told(
-        "together, weights of the other half",
-        x[half] @ fit(x[~half], y[~half], 1e-5).numpy(),
-        y[half],
-    )
-    net.mix_several.copy_(fit(x, y, 1e-5))
-    print("mix_several", json.dumps(np.round(net.mix_several.numpy(), 3).tolist()))
+    for name, views_of in (("mix_several", rounds), ("mix_several_lines", lines)):
+        x, y, weight = map(np.concatenate, zip(*views_of, strict=True))
+        held = np.repeat(half, [len(view[1]) for view in views_of])
+        told(f"{name}: each photo alone, half of the people", x[held, 1], y[held], weight[held])
+        mix = fit(x[~held], y[~held], 1e-5, weight[~held]).numpy()
+        told("together, by weights of the other half", x[held] @ mix, y[held], weight[held])
+        getattr(net, name).copy_(fit(x, y, 1e-5, weight))
+        print(name, json.dumps(np.round(getattr(net, name).numpy(), 3).tolist()))
     save_heatmap(options.out, net, read_about(options.net))
 
 
