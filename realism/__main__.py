@@ -388,6 +388,7 @@ def marks_find(
     faces = [_named(one.name, lambda: the_face(chosen.find(one.pixels))) for one in photos]  # noqa: B023
     sources = [source_of(*pair) for pair in zip(photos, faces, strict=True)]
     if together:
+        _refuse_strangers(sources, chosen)
         sources = _said(find_together(sources, (), weights, threshold))
     found = []
     for one in sources:
@@ -599,6 +600,22 @@ def marks_passport(
     for name in atlas.mirrored:
         print(f"{name} seems to be mirrored: its marks agree with the others' when it is flipped.")
     print(coach(atlas.coverage))
+
+
+def _refuse_strangers(sources, chosen) -> None:
+    """Raise Unusable where photos do not show one person."""
+    from realism.check import to_the_rest
+
+    if len(sources) < 2:
+        return
+    faces = [source.face.embedding for source in sources]
+    cosines, limit = to_the_rest(faces, chosen.same_person)
+    for source, cosine in zip(sources, cosines, strict=True):
+        if cosine < limit:
+            raise Unusable(
+                f"{source.name} seems to show another person than the rest (likeness {cosine:.2f}, "
+                f"at least {limit:.2f} is needed): leave it out, or do without --together."
+            )
 
 
 def _said(lines):

@@ -139,6 +139,8 @@ def test_bases_are_listed_with_licence_and_size(run):
         (["rank", "--photos", "/nowhere", "--portraits", "/nowhere"], "no folder /nowhere"),
         (["marks", "find", "/nowhere.jpg"], "no such picture"),
         (["marks", "find", MEI / "mei-01.jpg", "--together", "--method", "dog"], "heatmap finder"),
+        (["marks", "find", MEI / "mei-01.jpg", RAVI / "ravi-01.jpg", "--together"],
+         "another person"),
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.jpg"],
          "name it .png"),
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.png",
