@@ -369,6 +369,7 @@ def marks_find(
     """Find moles, spots, acne and wrinkles on the skin of a face."""
     from realism.disk import write_json
     from realism.faces.find import the_face
+    from realism.faces.skin import skin_mask
     from realism.marks.find import METHODS, find_marks
     from realism.marks.mark import KINDS, marks_to_json
     from realism.marks.report import source_of
@@ -384,20 +385,26 @@ def marks_find(
         raise Unusable("Two pictures have the same file name: rename one, results go by name.")
     if together and method != METHODS[0]:
         raise Unusable(f"Photos are looked at together by the {METHODS[0]} finder only.")
-    photos, chosen = [open_photo(image) for image in images], engine()
-    faces = [_named(one.name, lambda: the_face(chosen.find(one.pixels))) for one in photos]  # noqa: B023
-    sources = [source_of(*pair) for pair in zip(photos, faces, strict=True)]
+    photos, chosen, found = [open_photo(image) for image in images], engine(), []
+
+    def told(name: str, marks: list) -> None:
+        found.append((name, marks))
+        counts = {kind: sum(mark.kind == kind for mark in marks) for kind in KINDS}
+        print(f"{name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+
+    sources = []
+    for photo in photos:
+        face = _named(photo.name, lambda: the_face(chosen.find(photo.pixels)))  # noqa: B023
+        if together:
+            sources.append(source_of(photo, face))
+        else:
+            skin = skin_mask(photo.pixels, face)
+            marks = find_marks(photo.pixels, face, skin, method, weights, threshold)
+            told(photo.name, marks)
     if together:
         _refuse_strangers(sources, chosen)
-        sources = _said(find_together(sources, (), weights, threshold))
-    found = []
-    for one in sources:
-        marks = one.marks if together else find_marks(
-            one.pixels, one.face, one.skin, method, weights, threshold
-        )  # fmt: skip
-        found.append((one.name, marks))
-        counts = {kind: sum(mark.kind == kind for mark in marks) for kind in KINDS}
-        print(f"{one.name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+        for source in _said(find_together(sources, (), weights, threshold)):
+            told(source.name, source.marks)
     if json:
         write_json(json, marks_to_json(found))
     if export:
@@ -524,6 +531,8 @@ def marks_restore(
     for file in (out, card):
         if file and file.suffix.lower() != ".png":
             raise Unusable(f"{file.name}: it is a PNG, so that nothing is lost: name it .png.")
+    if len({file.name for file in photo}) < len(photo):
+        raise Unusable("Two photos have the same file name: give each photo once.")
     target, photos = open_photo(portrait), [open_photo(file) for file in photo]
     given = marks_by_image(read_json(marks, "the marks file")) if marks else {}
     if marks and not any(one.name in given for one in photos):
@@ -575,6 +584,7 @@ def marks_passport(
     from realism.marks.together import find_together
     from realism.person import open_person
     from realism.photos import save_png
+    from realism.progress import reworded
 
     one = open_person(person)
     if picture and picture.suffix.lower() != ".png":
@@ -582,7 +592,8 @@ def marks_passport(
     known, sources = one.marks(), []
     for entry in one.accepted():
         sources.append(source_of(entry.photo(), entry.verdict.face, known.get(entry.name)))
-    sources = _said(find_together(sources, known))
+    looking = find_together(sources, one.settled(source.name for source in sources))
+    sources = _said(reworded(looking, lambda _number, name: f"looking at {name}"))
     for source in sources:
         say(f"  {source.name}: {len(source.marks)} marks")
     one.save_marks(known | {source.name: source.marks for source in sources})
@@ -603,7 +614,7 @@ def marks_passport(
 
 
 def _refuse_strangers(sources, chosen) -> None:
-    """Raise Unusable where photos do not show one person."""
+    """Raise Unusable for a photo that seems to show another person than the rest."""
     from realism.check import to_the_rest
 
     if len(sources) < 2:

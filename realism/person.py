@@ -20,7 +20,7 @@ import re
 import shutil
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -274,10 +274,31 @@ class Person:
         found = read_json(file, "marks of the person")["photos"]
         return {name: [mark_from_json(mark) for mark in marks] for name, marks in found.items()}
 
-    def save_marks(self, marks: dict[str, list[Mark]]) -> None:
-        """Keep marks by photo."""
+    def settled(self, names: Iterable[str]) -> set[str]:
+        """Of these photos, those whose marks stay as they are when marks are looked for.
+
+        All, where each was looked at; else only what the owner corrected: a new photo says more
+        of the others, too.
+        """
+        names, known = set(names), self.marks()
+        return names if names <= set(known) else names & self._corrected()
+
+    def save_marks(
+        self, marks: dict[str, list[Mark]], corrected: Collection[str] = ()
+    ) -> None:
+        """Keep marks by photo; of these photos the owner has `corrected` them."""
         found = {name: [mark_to_json(mark) for mark in those] for name, those in marks.items()}
-        write_json(self.folder / "marks" / "found.json", {"schema": SCHEMA, "photos": found})
+        kept = sorted((self._corrected() | set(corrected)) & set(found))
+        value = {"schema": SCHEMA, "photos": found, "corrected": kept}
+        write_json(self.folder / "marks" / "found.json", value)
+
+    def _corrected(self) -> set[str]:
+        """Photos whose marks the owner corrected; all, where that was not kept yet."""
+        file = self.folder / "marks" / "found.json"
+        if not file.exists():
+            return set()
+        kept = read_json(file, "marks of the person")
+        return set(kept.get("corrected", kept["photos"]))
 
     def passport(self) -> Atlas | None:
         """The mark passport as last made or edited; None before the first."""

@@ -250,10 +250,9 @@ class Together:
 
     spread: float = 2.0                # mm: how far sightings of one round mark lie apart
     line_spread: float = 3.0           # mm: of one wrinkle
-    line_points: int = 12              # of a wrinkle's course that are compared
+    line_points: int = 12              # of a wrinkle's course that are compared, at least
     line_shown: float = 0.5            # share of them that another photo must show
     around: float = 7.0                # mm: where it is seen what agrees by chance
-    sure_facing: float = 0.6           # cosine from which a place on the head is sharp
     facing: float = 0.3                # cosine below which a photo does not show a place
     best: float = 1 / 3                # share of those photos that counts: hair or shade hide some
     floor: float = -6.0                # log odds of what others do not show

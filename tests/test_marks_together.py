@@ -5,7 +5,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from marked import MELANIN, painted
+from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
 from realism.faces.find import the_face
 from realism.faces.head import fit_person
@@ -77,6 +77,39 @@ def test_a_wrinkle_counts_for_more_where_another_photo_shows_it_than_where_it_do
     sure = [xy for xy, score in alone.items() if score > 0.3]
     assert len(sure) >= 3
     assert all(seen_again[xy] > not_seen[xy] for xy in sure)
+
+
+def test_a_pimple_beside_a_mole_is_not_taken_for_it(faces):
+    # Only the first photo shows the pimple, all show the mole, 5 mm away.
+    sources = [source_of(*pair) for pair in faces]
+    heads = fit_person([source.ground.steady for source in sources])
+    at = faces[0][1].mesh[[50, 205], :2].mean(0)
+    place, marked = heads[0].locate(at), []
+    beside = at + np.array([5.0, 0]) / heads[0].mm_per_px(place)
+    for number, (source, head) in enumerate(zip(sources, heads, strict=True)):
+        pixels = painted(source.pixels, tuple(head.project(place).xy), 3.0, 1.5 * MELANIN)
+        if number == 0:
+            pixels = painted(pixels, tuple(beside), 2.0, 0.6 * BLOOD)
+        marked.append(Source(source.name, pixels, source.face, source.skin, []))
+    marks = finished(find_together(marked, threshold=0.0))[0].marks
+    pimple, mole = (min(marks, key=lambda m: np.hypot(*(m.xy - xy))) for xy in (beside, at))
+    first = marked[0]
+    alone = find_marks(first.pixels, first.face, first.skin, threshold=0.0)
+    assert (mole.kind, pimple.kind) == ("mole", "acne")
+    assert score_at(at, marks) > 0.9
+    assert score_at(beside, marks) < score_at(beside, alone)
+
+
+def test_kinds_are_judged_by_all_photos(mei, engine):
+    right = {True: 0, False: 0}
+    sources = [source_of(photo, the_face(engine.find(photo.pixels))) for photo in mei[:5]]
+    for together in (False, True):
+        for photo, found in zip(mei, finished(find_together(sources)), strict=False):
+            marks = found.marks if together else find_marks(found.pixels, found.face, found.skin)
+            for true in round_marks(truth_of(photo)).values():
+                near = [m for m in marks if m.kind != "wrinkle" and np.hypot(*(m.xy - true.xy)) < 5]
+                right[together] += bool(near) and near[0].kind == true.kind
+    assert right[True] > right[False] > 10
 
 
 def test_a_single_photo_is_found_as_by_itself(hinted):

@@ -327,6 +327,15 @@ def found(settled) -> tuple:
     return sources, view, laid, said
 
 
+def test_a_photo_dropped_twice_does_not_confirm_itself(settled):
+    found = []
+    for files in ([MEI[0]], [MEI[0], MEI[0]]):
+        walk = marks.on_find(str(MEI[7]), [*map(str, files)], {}, None, None, "en")
+        (source,) = last(walk)[0].values()
+        found.append([mark.score for mark in source.marks])
+    assert found[0] == found[1] != []
+
+
 FULL = (1.0,) * 5 + (1.0, 0.25, 0.5)
 NONE = (0.0, *FULL[1:])
 

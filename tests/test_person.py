@@ -160,6 +160,21 @@ def test_marks_are_kept_with_the_person(mei):
     assert (mark.kind, [round(float(v), 2) for v in mark.xy]) == ("mole", [310.72, 251.81])
 
 
+def test_with_a_new_photo_only_marks_that_were_corrected_stay(mei):
+    one, two = ({name: [Mark("mole", [9.0, 9.0], 2.0)]} for name in ("mei-01.jpg", "mei-02.jpg"))
+    mei.save_marks(one | two)
+    assert mei.settled([*one, *two]) == {*one, *two}
+    assert mei.settled([*one, *two, "mei-03.jpg"]) == set()
+    mei.save_marks(one | two, corrected=two)
+    mei.save_marks(mei.marks())
+    assert mei.settled([*one, *two, "mei-03.jpg"]) == {*two}
+    file = mei.folder / "marks" / "found.json"  # as it was before corrections were told apart
+    kept = json.loads(file.read_text())
+    del kept["corrected"]
+    file.write_text(json.dumps(kept))
+    assert mei.settled([*one, *two, "mei-03.jpg"]) == {*one, *two}
+
+
 @pytest.mark.parametrize(
     ("value", "says"),
     [

@@ -62,7 +62,10 @@ class HeatmapLearner:
         return sum(heatmap_loss(output, on_device, SMOOTHING).values())
 
     def settle(self, faces: list[Annotated]) -> None:
-        """Weigh the network's answers and the plain measures anew; see `learn_mix.py`."""
+        """Weigh the network's answers and the plain measures anew; see `learn_mix.py`.
+
+        How several photos join (`mix_several`) is kept: the new scores are chances as the old were.
+        """
         from realism.marks.learn_mix import weighed
 
         net = copy.deepcopy(self.network).cpu().eval()

@@ -87,12 +87,12 @@ def apart(one: np.ndarray, other: np.ndarray) -> float:
     return float(min(np.median(gaps.min(0)), np.median(gaps.min(1))))
 
 
-def vagueness(*facings: float) -> float:
-    """What a distance between two sightings counts, 0.3..1.
+def vagueness(one: float | np.ndarray, other: float | np.ndarray) -> float | np.ndarray:
+    """What a distance between sightings with these facings counts, 0.3..1.
 
     Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
     """
-    return float(np.clip(min(facings) / PLACING.sure_facing, 0.3, 1))
+    return np.clip(np.minimum(one, other) / PLACING.sure_facing, 0.3, 1)
 
 
 def grouped(

@@ -20,9 +20,9 @@ from realism.faces.head import Head, fit_person, load_model
 from realism.marks.find import WEIGHTS, surest_first
 from realism.marks.mark import Mark
 from realism.marks.restore import Source
-from realism.marks.sighting import mirrored, sighting_of
+from realism.marks.sighting import mirrored, sighting_of, vagueness
 from realism.marks.surface import filled, under
-from realism.settings import HEAD, HEATMAP, TOGETHER
+from realism.settings import HEAD, HEATMAP, PLACING, TOGETHER
 
 if TYPE_CHECKING:
     import torch
@@ -35,19 +35,19 @@ RESPONSE = 2  # the dip's response among `Rounds.evidence`
 
 def find_together(
     sources: Sequence[Source],
-    known: Collection[str] = (),
+    settled: Collection[str] = (),
     weights: Path | None = None,
     threshold: float | None = None,
 ) -> Generator[str, None, list[Source]]:
     """Photos of one person with their marks, surest first, as `find.find_marks` has them.
 
     sources      of a single one the marks are those that `find_marks` finds
-    known        names of photos whose marks are known: those are kept
+    settled      names of photos whose marks stay as they are; looked at all the same, for the rest
     weights      of the heat-map finder; None for those that come with the program
     threshold    least score, 0..1; None takes the finder's own
     Yields each photo's name before it is looked at; returns the sources with their marks.
     """
-    if all(source.name in known for source in sources):
+    if all(source.name in settled for source in sources):
         return list(sources)
     from realism.marks.decode import look_at, marks_of
     from realism.marks.heatmap import load_heatmap
@@ -64,7 +64,7 @@ def find_together(
     least = HEATMAP.threshold if threshold is None else threshold
     return [
         source
-        if source.name in known
+        if source.name in settled
         else replace(source, marks=surest_first(marks_of(look, *each), least))
         for source, look, each in zip(sources, looks, told, strict=True)
     ]
@@ -75,7 +75,7 @@ def judged(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each photo, by all photos, what `Look` has by itself: odds, kinds, folded.
 
-    Where no other photo shows a place, its own.
+    Its own odds where no other photo shows a place, its own kinds where none is sure of a mark.
 
     heads    fitted to the photos, together
     skins    (H, W) float32 0..1 of each, where marks were looked for
@@ -245,6 +245,7 @@ def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, 
     if not doubts.shape[2]:
         shape = doubts.shape[:2]
         return np.full(shape, TOGETHER.floor), np.full(shape, np.log(HEATMAP.least_response))
+    doubts[0] = _each_once(here, doubts[0])
     near = (np.clip(there.odds, TOGETHER.floor, TOGETHER.odds[1]) - doubts).max(2)
     dip = (there.response - 0.5 * doubts).max(2)
     return np.maximum(near, TOGETHER.floor), np.maximum(dip, np.log(HEATMAP.least_response))
@@ -252,21 +253,32 @@ def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, 
 
 def _kinds_seen(here: Places, there: Places) -> np.ndarray:
     """Log chances of the kind, (n, 3), by what another photo shows for sure at each place, or 0."""
-    sure = there.odds - _doubts(here, there, np.zeros((1, 3)))[0]
+    doubts = _each_once(here, _doubts(here, there, np.zeros((1, 3)))[0])
+    sure = there.odds - doubts
     if not sure.shape[1]:
         return np.zeros_like(here.kinds)
     return np.where(sure.max(1, keepdims=True) > 0, there.kinds[sure.argmax(1)], 0)
 
 
+def _each_once(here: Places, doubts: np.ndarray) -> np.ndarray:
+    """Doubts (n, m) with inf but where one of a photo explains the other's best: a mark elsewhere
+    is one mark here, and says nothing of what lies beside that."""
+    once = np.full_like(doubts, np.inf)
+    if len(doubts):
+        best = (doubts - here.odds[:, None]).argmin(0), np.arange(doubts.shape[1])
+        once[best] = doubts[best]
+    return once
+
+
 def _doubts(
     here: OnHead, there: OnHead, ways: np.ndarray, spread: float = TOGETHER.spread
 ) -> np.ndarray:
-    """Log odds that distance takes: (k, n, m), each way of each place to the other's m.
+    """Log odds that distance takes: (k, n, m), each way of each point to the other's m.
 
     Inf where either lies beside the head.
     """
-    sharp = np.minimum(here.facing[:, None], there.facing) / TOGETHER.sure_facing
-    each_mm = np.float32(0.5 * (np.clip(sharp, 0.3, 1) / spread) ** 2)
+    sharp = vagueness(here.facing[:, None], there.facing) / spread
+    each_mm = np.float32(0.5 * sharp**2)
     x, y, z = (np.float32(here.at[:, None, axis] - there.at[:, axis]) for axis in range(3))
     doubts = []
     for right, up, _ in ways:
@@ -294,5 +306,6 @@ def _mirrored(looks: Sequence[Look], heads: Sequence[Head]) -> set[int]:
         for number, (look, head) in enumerate(zip(looks, heads, strict=True))
         for xy in look.rounds.xy[look.odds > 0]
         if (one := sighting_of(Mark("mole", xy, 1.0), str(number), head)) is not None
+        and one.facing >= PLACING.least_photo_facing
     ]
     return {int(name) for name in mirrored(found, [str(n) for n in range(len(looks))])}

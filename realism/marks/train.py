@@ -292,7 +292,9 @@ def _resume(path: Path, network, optimizer, key: str) -> tuple[int, tuple[int, f
             f"{path} is of a run with other settings or annotations: use --restart to start anew, "
             "another --out, or --from its weights to build on them."
         )
-    network.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("network.")})
+    state = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
+    # A run begun before a buffer was added goes on with what the buffer begins with.
+    network.load_state_dict(dict(network.named_buffers()) | state)
     parameters = dict(network.named_parameters())
     for name in (k for k in tensors if k.startswith("optimizer.")):
         _, part, owner = name.split(".", 2)

@@ -103,17 +103,22 @@ def on_find(
         if not files and not name:
             raise Unusable(text(language, "marks.no_photos"))
         person = None if files else chosen(name, root, language)
-        given = ([Path(file) for file in files] if files else person.accepted())[:MOST_PHOTOS]
+        # Of two copies of a file each would confirm the other.
+        given = list({Path(file).name: Path(file) for file in files or ()}.values())
+        given = (given or person.accepted())[:MOST_PHOTOS]
         known = person.marks() if person else {}
 
-        def said(number: int, _name: str = "") -> tuple:
-            words = text(language, "marks.finding", number=number, of=len(given))
+        def said(number: int, _name: str = "", key: str = "finding") -> tuple:
+            words = text(language, f"marks.{key}", number=number, of=len(given))
             return gr.skip(), gr.skip(), gr.skip(), line(words)
 
-        yield said(1)
-        # What this visit holds, the owner's corrections among it, goes before what was saved.
-        ready = [sources.get(one.name) or _source(one, known.get(one.name)) for one in given]
-        looking = find_together(ready, {*sources, *known}, threshold=LEAST)
+        ready = []
+        for number, one in enumerate(given, 1):
+            yield said(number, key="opening")
+            # What this visit holds goes before what was saved.
+            ready.append(sources.get(one.name) or _source(one, known.get(one.name)))
+        settled = person.settled(one.name for one in ready) if person else set(sources)
+        looking = find_together(ready, settled, threshold=LEAST)
         found = {one.name: one for one in (yield from reworded(looking, said))}
         if person:
             person.save_marks(known | {one.name: one.marks for one in found.values()})
@@ -223,7 +228,7 @@ def on_photo(
     if not files:  # photos dropped here belong to nobody
         with told(language):
             person = chosen(name, root, language)
-            person.save_marks(person.marks() | {view: marks})
+            person.save_marks(person.marks() | {view: marks}, [view])
     return sources, gr.skip(), None
 
 

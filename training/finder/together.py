@@ -148,8 +148,9 @@ def joined(several: list[Shown], rng: np.random.Generator | None) -> Iterator[tu
     what is true 0..1 (n,), and what that counts (n,)."""
     for number, one in enumerate(several):
         others = [other for index, other in enumerate(several) if index != number]
-        if rng is not None:
-            few = rng.choice(len(others), rng.integers(1, len(others)), replace=False)
+        if rng is not None and others:
+            count = rng.integers(1, len(others), endpoint=True)
+            few = rng.choice(len(others), count, replace=False)
             others = [others[index] for index in few]
         rounds = agreement(one.places, [(o.places, o.skin) for o in others])
         lines = line_agreement(one.traces, [(o.traces, o.skin) for o in others])
