@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from realism.marks.heatmap import HeatmapNet
 
 RESPONSE = 2  # the dip's response among `Rounds.evidence`
+HERE = np.zeros((1, 2))  # no way aside
 
 
 def find_together(
@@ -217,7 +218,7 @@ def line_agreement(here: Traces, others: Sequence[tuple[Traces, np.ndarray]]) ->
         shown = here.shown(there.head, skin)
         near = np.full(len(shown), TOGETHER.line_floor)
         if len(there.which):
-            doubts = _doubts(here, there, np.zeros((1, 3)), TOGETHER.line_spread)[0]
+            doubts = _doubts(here, there, HERE, TOGETHER.line_spread)[0]
             near = np.maximum(near, (there.odds[there.which] - doubts).max(1))
         points = np.bincount(here.which, shown, count)
         mean = np.bincount(here.which, np.where(shown, near, 0), count) / np.maximum(points, 1)
@@ -230,16 +231,16 @@ def line_agreement(here: Traces, others: Sequence[tuple[Traces, np.ndarray]]) ->
 
 
 def _ways() -> np.ndarray:
-    """No way and ways around, (7, 3) mm on the mean head, seen from the front."""
+    """No way and ways around, (7, 2) mm to the left and up, as the head is seen from the front."""
     turns = np.arange(6) * np.pi / 3
-    ring = np.stack([np.cos(turns), np.sin(turns), 0 * turns], 1) * TOGETHER.around
-    return np.concatenate([np.zeros((1, 3)), ring])
+    ring = np.stack([np.cos(turns), np.sin(turns)], 1) * TOGETHER.around
+    return np.concatenate([HERE, ring])
 
 
 def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The strongest of another photo at each place, and each way beside it: log odds, response.
 
-    Both fall with the square of the distance. ways    (k, 3) mm    ->    (k, n) twice
+    Both fall with the square of the distance. ways    (k, 2) mm    ->    (k, n) twice
     """
     doubts = _doubts(here, there, ways)
     if not doubts.shape[2]:
@@ -253,7 +254,7 @@ def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, 
 
 def _kinds_seen(here: Places, there: Places) -> np.ndarray:
     """Log chances of the kind, (n, 3), by what another photo shows for sure at each place, or 0."""
-    doubts = _each_once(here, _doubts(here, there, np.zeros((1, 3)))[0])
+    doubts = _each_once(here, _doubts(here, there, HERE)[0])
     sure = there.odds - doubts
     if not sure.shape[1]:
         return np.zeros_like(here.kinds)
@@ -261,8 +262,10 @@ def _kinds_seen(here: Places, there: Places) -> np.ndarray:
 
 
 def _each_once(here: Places, doubts: np.ndarray) -> np.ndarray:
-    """Doubts (n, m) with inf but where one of a photo explains the other's best: a mark elsewhere
-    is one mark here, and says nothing of what lies beside that."""
+    """The doubts (n, m), inf but at the one place that each of the other photo's m suits best.
+
+    A mark of another photo is one mark here: it says nothing of what lies beside that.
+    """
     once = np.full_like(doubts, np.inf)
     if len(doubts):
         best = (doubts - here.odds[:, None]).argmin(0), np.arange(doubts.shape[1])
@@ -281,10 +284,10 @@ def _doubts(
     each_mm = np.float32(0.5 * sharp**2)
     x, y, z = (np.float32(here.at[:, None, axis] - there.at[:, axis]) for axis in range(3))
     doubts = []
-    for right, up, _ in ways:
+    for left, up in ways:
         # Beside the place the head's depth is another: it counts half.
-        depth = 0.25 * z**2 if right or up else z**2
-        doubts.append(each_mm * ((x + right) ** 2 + (y + up) ** 2 + depth))
+        depth = 0.25 * z**2 if left or up else z**2
+        doubts.append(each_mm * ((x + left) ** 2 + (y + up) ** 2 + depth))
     return np.nan_to_num(doubts, nan=np.inf)
 
 
