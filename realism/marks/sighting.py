@@ -1,7 +1,4 @@
-"""A mark in a photo, taken to the 3D head that all photos of a person share.
-
-There sightings of one mark lie 2 mm apart in the median, 5 mm for 19 of 20.
-"""
+"""A mark in a photo, taken to the 3D head that all photos of a person share."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Views of made-up people, with their marks and without; and the same painted over in the held-out
 manner, anew for each view: what is painted on one view, no other view shows. So are pimples of a
-day, hairs and glints; about a quarter of all marks then show once only, as many as are pimples.
+day, hairs and glints; by rough count a quarter of all marks then show once only.
 Each view is joined with all others of its person, and with some.
 
     python -m training.finder.together --people work/renders/r91 --faces work/finder \\
