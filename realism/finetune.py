@@ -245,9 +245,7 @@ class _Done:
 
     def state(self) -> State:
         lora = [parameter.detach().cpu() for parameter in self.parameters]
-        return State(
-            self.number, lora, self.optimizer.state_dict(), self.losses, self.previews
-        )
+        return State(self.number, lora, self.optimizer.state_dict(), self.losses, self.previews)
 
 
 def _accelerator(base: Base):

@@ -283,9 +283,7 @@ class Person:
         names, known = set(names), self.marks()
         return names if names <= set(known) else names & self._corrected()
 
-    def save_marks(
-        self, marks: dict[str, list[Mark]], corrected: Collection[str] = ()
-    ) -> None:
+    def save_marks(self, marks: dict[str, list[Mark]], corrected: Collection[str] = ()) -> None:
         """Keep marks by photo; of these photos the owner has `corrected` them."""
         found = {name: [mark_to_json(mark) for mark in those] for name, those in marks.items()}
         kept = sorted((self._corrected() | set(corrected)) & set(found))

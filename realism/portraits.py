@@ -212,9 +212,7 @@ def sampling(
     if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
         raise Unusable(f"Give at least one seed, each a whole number from 0 to {MAX_SEED}.")
     adapters = [adapter] * (adapter is not None) + list(styles)
-    worn = tuple(
-        Worn(one.name, fingerprint([one.file])[:16], one.weight) for one in adapters
-    )
+    worn = tuple(Worn(one.name, fingerprint([one.file])[:16], one.weight) for one in adapters)
     with wearing(base, adapters):
         words = _guided_text(base, prompt, negative_prompt)
         for number, seed in enumerate(seeds, 1):

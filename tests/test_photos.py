@@ -92,8 +92,12 @@ def test_a_palette_and_alpha_open_over_white(picture):
         ("huge.png", encoded(Image.new("L", (10_000, 10_000)), "PNG"), "100 megapixels"),
         (
             "moving.gif",
-            encoded(Image.new("P", (99, 99)), "GIF", save_all=True,
-                    append_images=[Image.new("P", (99, 99), 1)]),
+            encoded(
+                Image.new("P", (99, 99)),
+                "GIF",
+                save_all=True,
+                append_images=[Image.new("P", (99, 99), 1)],
+            ),
             "GIF pictures are not accepted",
         ),
     ],

@@ -55,9 +55,7 @@ class DlibEngine:
             found = []
             for box, mesh, score in self.meshes(pixels):
                 embedding = self._embedding(self.raw_embedding(pixels, mesh))
-                found.append(
-                    Face(box, landmarks68(mesh), mesh, pose_of(mesh), embedding, score)
-                )
+                found.append(Face(box, landmarks68(mesh), mesh, pose_of(mesh), embedding, score))
         return sorted(found, key=lambda face: -face.area)
 
     def meshes(self, pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:

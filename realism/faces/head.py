@@ -251,9 +251,7 @@ def jacobian(photo: Head, portrait: Head, place: Place) -> np.ndarray:
     return there @ np.linalg.pinv(here)
 
 
-def fit_head(
-    mesh: np.ndarray, size: tuple[int, int], identity: np.ndarray | None = None
-) -> Head:
+def fit_head(mesh: np.ndarray, size: tuple[int, int], identity: np.ndarray | None = None) -> Head:
     """The head of one face.
 
     mesh        (468, 3), `Face.mesh`
@@ -314,9 +312,7 @@ class _View:
         scale = (stretch * np.diag(sign)).sum() / (head**2).sum()  # px per mm
         depth = self.focal / scale
         offset = (mesh[:, :2].mean(0) - self.centre) / scale
-        self.translation = (
-            np.array([*offset, depth]) - self.rotation @ model.mesh_mean.mean(0)
-        )
+        self.translation = np.array([*offset, depth]) - self.rotation @ model.mesh_mean.mean(0)
 
     def equations(self, identity: np.ndarray) -> tuple[np.ndarray, ...]:
         """Normal equations of a Gauss-Newton step at the current state.

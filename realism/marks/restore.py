@@ -184,9 +184,7 @@ def lay(
     return Prepared(own.pixels, tuple(told), tuple(patches), method)
 
 
-def rare(
-    placements: Sequence[Placement], photos: int, least: int = ATLAS.believed
-) -> list[int]:
+def rare(placements: Sequence[Placement], photos: int, least: int = ATLAS.believed) -> list[int]:
     """The marks to begin without: those that fewer than `least` of the photos show.
 
     One sighting among many is a pimple of that day or a speck. Of fewer than three photos each may

@@ -9,7 +9,7 @@ import numpy as np
 from realism.faces.face import Face
 from realism.marks.mark import COLOURS, Mark
 
-SIDE = 320                                # px, of a thumbnail
+SIDE = 320  # px, of a thumbnail
 GOOD, BAD = (47, 138, 94), (196, 69, 54)  # sRGB; the badge's shape says the same
 OFF = (150, 150, 150)
 

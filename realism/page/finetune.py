@@ -35,8 +35,8 @@ from realism.settings import STAGES
 from realism.shots import Skipped
 from realism.stages import FACES, finetune_person, stages_of, two_stages
 
-EVERY = 0.5                    # seconds between two pictures of the curve
-MEAN_OF = 40                   # steps whose loss is averaged in the curve
+EVERY = 0.5  # seconds between two pictures of the curve
+MEAN_OF = 40  # steps whose loss is averaged in the curve
 LOSS, LIKENESS = "var(--color-accent)", "#d98324"
 
 
@@ -112,9 +112,9 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
         api_name="finetune", show_progress="hidden", **DEVICE,
     )  # fmt: skip
     running.then(**show).then(**refresh)
-    w.stop.click(
-        on_stop, shared.language, w.said, cancels=[loading, running], **QUIET
-    ).then(**show).then(**refresh)
+    w.stop.click(on_stop, shared.language, w.said, cancels=[loading, running], **QUIET).then(
+        **show
+    ).then(**refresh)
     for button, which in ((w.best, "best"), (w.last, "last")):
         hand_over(
             button.click(
@@ -189,9 +189,7 @@ def on_stop(language: str) -> str:
     return line(text(language, "finetune.stopped"))
 
 
-def on_download(
-    which: str, name: str | None, root: Path | None, language: str, base: str
-) -> str:
+def on_download(which: str, name: str | None, root: Path | None, language: str, base: str) -> str:
     """The LoRA under a name that tells whose it is."""
     with told(language):
         person = chosen(name, root, language)
@@ -282,4 +280,3 @@ def _notes(notes: list[str]) -> str:
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes}:{seconds:02d}"
-

@@ -64,16 +64,12 @@ def layout(say: Spoken) -> SimpleNamespace:
     )  # fmt: skip
 
 
-def wire(
-    w: SimpleNamespace, say: Spoken, shared: Shared, page: gr.Blocks, refresh: dict
-) -> None:
+def wire(w: SimpleNamespace, say: Spoken, shared: Shared, page: gr.Blocks, refresh: dict) -> None:
     """Join the widgets to the handlers below.
 
     refresh    arguments of the event that redraws the standing
     """
-    page.load(
-        on_load, None, [shared.language, shared.root, shared.person], **QUIET
-    ).then(**refresh)
+    page.load(on_load, None, [shared.language, shared.root, shared.person], **QUIET).then(**refresh)
     shared.language.change(say.switched, shared.language, say.components, **QUIET)
     changes = [shared.person, shared.language, shared.base]
     gr.on([widget.change for widget in changes] + [shared.tabs.select], **refresh)
@@ -83,11 +79,16 @@ def wire(
         on_create,
         [w.name, w.noun, w.consent, shared.root, shared.language],
         [shared.person, w.creation, w.name, w.consent],
-        api_name="create_person", show_progress="hidden",
+        api_name="create_person",
+        show_progress="hidden",
     )
     w.example.click(
-        on_example, [shared.root, shared.language], [shared.person, shared.standing],
-        api_name="load_example", show_progress="hidden", **DEVICE,
+        on_example,
+        [shared.root, shared.language],
+        [shared.person, shared.standing],
+        api_name="load_example",
+        show_progress="hidden",
+        **DEVICE,
     ).then(**refresh)
     w.delete.click(
         on_ask, [shared.person, shared.root, shared.language], [w.deletion, w.question], **QUIET
@@ -113,9 +114,7 @@ def on_show(name: str | None, root: Path | None, base: str, language: str) -> st
         return standing_of(name, root, base, language)
 
 
-def on_create(
-    name: str, noun: str, consent: bool, root: Path | None, language: str
-) -> tuple:
+def on_create(name: str, noun: str, consent: bool, root: Path | None, language: str) -> tuple:
     """Make a person and choose them."""
     with told(language):
         person = create_person(name, consent, noun, root)

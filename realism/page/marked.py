@@ -19,10 +19,10 @@ from realism.marks.restore import Source
 from realism.page import drawn
 from realism.page.words import text, words
 
-SIDE = 900            # px, longer side of the enlarged face
-CLOSE = 0.05          # of the face's width: how far from a mark a click may fall
-NEW_RADIUS = 0.012    # of the face's width, about 1.7 mm: a mark added by a click
-NEW_WRINKLE = 0.004   # half the width of a wrinkle, likewise
+SIDE = 900  # px, longer side of the enlarged face
+CLOSE = 0.05  # of the face's width: how far from a mark a click may fall
+NEW_RADIUS = 0.012  # of the face's width, about 1.7 mm: a mark added by a click
+NEW_WRINKLE = 0.004  # half the width of a wrinkle, likewise
 
 
 def key_of(photo: str, mark: Mark) -> tuple:
@@ -39,9 +39,7 @@ def frame(pixels: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray, float
     return low, high, SIDE / float((high - low).max())
 
 
-def picture(
-    pixels: np.ndarray, face: Face, marks: list[Mark], on: list[bool]
-) -> np.ndarray:
+def picture(pixels: np.ndarray, face: Face, marks: list[Mark], on: list[bool]) -> np.ndarray:
     """The face enlarged with its marks drawn on, (h, w, 3) uint8."""
     (x0, y0), (x1, y1), scale = frame(pixels, face)
     size = (round((x1 - x0) * scale), round((y1 - y0) * scale))

@@ -34,7 +34,7 @@ from realism.photos import Photo, open_photo, read_info, save_png
 from realism.progress import reworded
 from realism.provenance import restored_notices
 
-LEAST = 0.2       # score from which a finding is kept at all; the slider shows those above its own
+LEAST = 0.2  # score from which a finding is kept at all; the slider shows those above its own
 MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 bytes a pixel
 
 
@@ -385,9 +385,7 @@ def on_passport_file(atlas: Atlas | None, language: str) -> str:
 # Pictures in, pictures out --------------------------------------------------------------------
 
 
-def lay_on(
-    file: Path, sources: list[Source], method: str, placement: str, moves: dict
-) -> Laid:
+def lay_on(file: Path, sources: list[Source], method: str, placement: str, moves: dict) -> Laid:
     """Read a portrait and lay the photos' marks on it.
 
     moves    where marks were put by hand: `Laid.digest` and `marked.key_of` to (x, y) px
@@ -399,9 +397,7 @@ def lay_on(
     skin = skin_mask(pixels, face)
     own, digest = Ground(pixels, face, skin), sha256(pixels.tobytes()).hexdigest()
     placed = [
-        marked.moved(
-            one, moves.get((digest, *marked.key_of(one.photo, one.mark))), face, own.wide
-        )
+        marked.moved(one, moves.get((digest, *marked.key_of(one.photo, one.mark))), face, own.wide)
         for one in locate(own, sources, placement)
     ]
     prepared = lay(own, sources, placed, method)

@@ -78,14 +78,14 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
     )  # fmt: skip
     adding.success(on_taken_in, w.files, w.files, **QUIET)
     adding.then(**show).then(**refresh)
-    w.stop.click(
-        on_stop, shared.language, w.said, cancels=adding, **QUIET
-    ).then(**show).then(**refresh)
+    w.stop.click(on_stop, shared.language, w.said, cancels=adding, **QUIET).then(**show).then(
+        **refresh
+    )
     w.gallery.select(on_select, [*who], [w.photo, *one], **QUIET)
     for button, decision in ((w.accept, "accept"), (w.refuse, "refuse"), (w.check, "check")):
-        button.click(
-            on_choose, [gr.State(decision), w.photo, *who], one, **QUIET
-        ).then(**show).then(**refresh)
+        button.click(on_choose, [gr.State(decision), w.photo, *who], one, **QUIET).then(
+            **show
+        ).then(**refresh)
     w.remove.click(on_remove, [w.photo, *who], [w.photo, w.detail], **QUIET).then(**show).then(
         **refresh
     )
@@ -100,8 +100,7 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
         entries = person.entries()
         thumbs = {entry.name: thumbs.get(entry.name, _thumb(entry)) for entry in entries}
         gallery = [
-            (drawn.badged(thumbs[entry.name], entry.accepted), entry.name)
-            for entry in entries
+            (drawn.badged(thumbs[entry.name], entry.accepted), entry.name) for entry in entries
         ]
         table = _table(entries, person.photo_to_photo(), language)
         return _summary(person, entries, language), gallery, table, thumbs
@@ -137,9 +136,7 @@ def on_stop(language: str) -> str:
     return line(text(language, "photos.stopped"))
 
 
-def on_select(
-    name: str, root: Path | None, language: str, event: gr.SelectData
-) -> tuple:
+def on_select(name: str, root: Path | None, language: str, event: gr.SelectData) -> tuple:
     """One photo with its reasons."""
     with told(language):
         person = chosen(name, root, language)
@@ -147,9 +144,7 @@ def on_select(
         return entry.name, *_one(person, entry, language)
 
 
-def on_choose(
-    decision: str, photo: str, name: str, root: Path | None, language: str
-) -> tuple:
+def on_choose(decision: str, photo: str, name: str, root: Path | None, language: str) -> tuple:
     """Accept or refuse by hand, or leave it to the check."""
     with told(language):
         person = chosen(name, root, language)
@@ -246,4 +241,3 @@ def _table(entries: list[Entry], scale: dict[str, float], language: str) -> str:
         f"<details{' open' if any(not e.accepted for e in entries) else ''}><summary>{title}"
         f"</summary><div><table><tr>{heads}</tr>{''.join(rows)}</table></div></details>"
     )
-

@@ -74,9 +74,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                     value=PORTRAITS.steps,
                 )  # fmt: skip
                 which = say(gr.Radio, "portraits.adapter", value="best")
-                brought = say(
-                    gr.File, "portraits.brought", file_types=[".safetensors"], height=140
-                )
+                brought = say(gr.File, "portraits.brought", file_types=[".safetensors"], height=140)
                 weight = say(
                     gr.Slider, "portraits.weight", minimum=0, maximum=1.5, step=0.05, value=1.0
                 )
@@ -139,9 +137,9 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
     }  # fmt: skip
     shared.tabs.select(**show).then(**arrive)
     shared.language.change(**show).then(**opened)
-    shared.person.change(
-        on_leave, None, [w.gallery, w.ranked, w.said, w.detail], **QUIET
-    ).then(**show).then(**arrive)
+    shared.person.change(on_leave, None, [w.gallery, w.ranked, w.said, w.detail], **QUIET).then(
+        **show
+    ).then(**arrive)
     shared.language.change(on_language, shared.language, w.preset, **QUIET)
     shared.base.change(usual_guidance, shared.base, w.guidance, **QUIET)
     w.preset.input(on_style, w.preset, [w.prompt, w.negative], **QUIET)
@@ -158,9 +156,9 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
         api_name="make_portraits", show_progress="hidden", **DEVICE,
     )  # fmt: skip
     making.then(**refresh)
-    w.stop.click(
-        on_stop, shared.language, w.said, cancels=[loading, making], **QUIET
-    ).then(**show).then(**arrive).then(**refresh)
+    w.stop.click(on_stop, shared.language, w.said, cancels=[loading, making], **QUIET).then(
+        **show
+    ).then(**arrive).then(**refresh)
     w.run.input(**opened)
     hand_over(w.zipped.click(on_zip, [w.run, *who], w.pack, **QUIET), w.pack)
     w.gallery.select(
@@ -356,4 +354,3 @@ def _ranked_line(one: Ranked, person: Person, language: str) -> str:
         photo=one.closest_photo, mean=one.mean_of_three, low=min(scale, default=0),
         high=max(scale, default=0),
     )  # fmt: skip
-
