@@ -15,9 +15,10 @@ os.environ["GRADIO_TEMP_DIR"] = str(page_copies())
 
 import gradio as gr
 
-from realism.page import finetune, header, marks_layout, photos, portraits
-from realism.page.told import QUIET, Shared, forget, forget_passing, hosted
-from realism.page.words import Spoken
+from realism.page import finetune, header, photos, portraits
+from realism.page.i18n import Spoken
+from realism.page.marks import layout as marks_layout
+from realism.page.session import QUIET, Shared, forget, forget_passing, hosted
 
 STYLE = Path(__file__).parent / "realism" / "page" / "style.css"
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]

@@ -18,8 +18,8 @@ def seconds_a_step(base, dtype, batch: int, steps: int) -> list[float]:
     """
     import torch
 
-    from realism.base import encode_text, predict, target
-    from realism.lora import add_lora
+    from realism.diffusion.base import encode_text, predict, target
+    from realism.diffusion.lora import add_lora
 
     device = replace(base.device, autocast=dtype)
     optimizer = torch.optim.AdamW(add_lora(base, 16))
@@ -47,8 +47,8 @@ def main() -> None:
     """Print the median of each way and which one `device.py` should choose."""
     import torch
 
-    from realism.base import load_base
-    from realism.device import BF16_GAIN, Device, cpu_gain_of_bf16
+    from realism.diffusion.base import load_base
+    from realism.diffusion.device import BF16_GAIN, Device, cpu_gain_of_bf16
 
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--base", default="pocket")

@@ -9,10 +9,10 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from realism.check import check_photo, check_set
+from realism.checks import check_photo, check_set
 from realism.errors import Unusable
-from realism.faces.find import load_engine
-from realism.photos import SUFFIXES, open_photo
+from realism.faces.engine import load_engine
+from realism.images import SUFFIXES, open_photo
 
 
 def judged(folder: Path, engine, as_set: bool) -> list:

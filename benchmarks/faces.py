@@ -19,7 +19,7 @@ import numpy as np
 from realism.faces.dlib import CALIBRATION, DlibEngine
 from realism.faces.face import Face
 from realism.faces.mesh import landmarks68
-from realism.photos import open_photo
+from realism.images import open_photo
 
 RIDGE = 0.3  # share of the mean variance added before whitening: 816 pictures, 128 numbers
 PARTS = {

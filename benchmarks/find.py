@@ -24,10 +24,10 @@ import numpy as np
 
 from benchmarks.marks import as_mark, seen, views
 from realism.disk import write_json
-from realism.marks.find import find_marks
+from realism.marks.find.finders import find_marks
+from realism.marks.find.multiview import find_together
 from realism.marks.mark import Mark, marks_to_json
-from realism.marks.restore import Source
-from realism.marks.together import find_together
+from realism.marks.photo import Source
 from realism.progress import finished
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

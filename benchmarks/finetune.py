@@ -19,17 +19,18 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from realism.base import decode_latents, encode_images, load_base
-from realism.check import photo_to_photo
+from realism.checks import photo_to_photo
+from realism.diffusion.base import decode_latents, encode_images, load_base
+from realism.diffusion.lora import Adapter
 from realism.errors import Unusable
-from realism.faces.find import load_engine, the_face
-from realism.finetune import Preview, Saved, Step
-from realism.lora import Adapter
-from realism.photos import open_photo, save_png
-from realism.portraits import portraits, prompt_for, style
-from realism.settings import EXAMPLES
-from realism.shots import pictures_in, shots_of
-from realism.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
+from realism.faces.engine import load_engine, the_face
+from realism.finetune.crops import pictures_in, shots_of
+from realism.finetune.loop import Preview, Saved, Step
+from realism.finetune.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
+from realism.images import open_photo, save_png
+from realism.portraits.sample import portraits
+from realism.portraits.styles import prompt_for, style
+from realism.settings import ASSETS
 
 OTHER = {"mei": "ravi", "ravi": "mei"}
 NOUNS = {"mei": "woman", "ravi": "man"}
@@ -123,7 +124,7 @@ class Judged:
 def judged_by(engine, person: str, data: Path) -> Judged:
     """The photos of an example person, the other one's, and fifty strangers."""
     own, other = (
-        faces_of(engine, sorted((EXAMPLES / "people" / name).glob("*.jpg")))
+        faces_of(engine, sorted((ASSETS / "people" / name).glob("*.jpg")))
         for name in (person, OTHER[person])
     )
     own_e, other_e = (np.stack([face.embedding for _, face in seen]) for seen in (own, other))

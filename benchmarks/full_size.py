@@ -26,8 +26,8 @@ def make_base(folder: Path) -> None:
     )
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    from realism.base import CLIP
-    from realism.family import CONFIGS
+    from realism.diffusion.base import CLIP
+    from realism.diffusion.identify import CONFIGS
 
     configs = CONFIGS / "sd15"
 
@@ -67,9 +67,9 @@ def walk(folder: Path, resolution: int) -> None:
     import torch
 
     from benchmarks.bf16 import seconds_a_step
-    from realism.base import load_base
-    from realism.family import read_base
-    from realism.portraits import portraits
+    from realism.diffusion.base import load_base
+    from realism.diffusion.identify import read_base
+    from realism.portraits.sample import portraits
 
     def tell(what: str, since: float) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

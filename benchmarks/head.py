@@ -17,12 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.faces import head as head_module
-from realism.faces.find import load_engine, the_face
-from realism.faces.head import Head, fit_head, fit_person, steady_mesh
+from realism.faces.engine import load_engine, the_face
 from realism.faces.mesh import IBUG68
-from realism.marks.surface import carry as carry_on_mesh
-from realism.photos import open_photo
+from realism.head import fit as head_module
+from realism.head.fit import fit_head, fit_person, steady_mesh
+from realism.head.geometry import Head
+from realism.head.transfer import carry as carry_on_mesh
+from realism.images import open_photo
 
 HIDDEN = 0.0  # cosine of the truth below which a mark has turned away for certain
 

@@ -16,15 +16,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from realism.faces.engine import load_engine, the_face
 from realism.faces.face import Face
-from realism.faces.find import load_engine, the_face
-from realism.faces.head import fit_person, steady_mesh
-from realism.faces.skin import skin_mask
+from realism.faces.skin import canvas, skin_mask
+from realism.head.fit import fit_person, steady_mesh
+from realism.head.registration import grid_of, register
+from realism.images import open_photo
 from realism.marks.mark import KINDS, Mark
-from realism.marks.place import place
-from realism.marks.register import grid_of, register
-from realism.marks.surface import canvas
-from realism.photos import open_photo
+from realism.marks.restore.placement import place
 
 ROUND = KINDS[:3]
 

@@ -26,7 +26,7 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
-from realism.faces.find import load_engine
+from realism.faces.engine import load_engine
 from realism.settings import GUIDANCE
 from training.pocket.captions import LENGTH, full_caption, new_tokenizer
 from training.pocket.unet import loss, new_scheduler, new_text_encoder, new_unet

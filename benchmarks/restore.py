@@ -42,17 +42,18 @@ import cv2
 import numpy as np
 
 from benchmarks.marks import ROUND, Seen, View, as_mark, place_all, seen, views
-from realism.faces.face import Engine, similarity
-from realism.faces.find import load_engine, the_face
+from realism.faces.engine import Engine, load_engine, the_face
+from realism.faces.face import similarity
 from realism.faces.skin import skin_mask
+from realism.images import open_photo, to_linear
 from realism.marks.atlas import build_atlas
+from realism.marks.find.multiview import find_together
 from realism.marks.mark import Mark
-from realism.marks.patch import Ground
-from realism.marks.ratio import without
-from realism.marks.report import restore_portrait, source_of
-from realism.marks.restore import Prepared, Sliders, Source, blend, lay, locate, prepare
-from realism.marks.together import find_together
-from realism.photos import open_photo, to_linear
+from realism.marks.photo import Ground, Source, source_of
+from realism.marks.restore.blend import Sliders, blend
+from realism.marks.restore.prepare import Prepared, lay, locate, prepare
+from realism.marks.restore.quotient import without
+from realism.marks.restore.report import restore_portrait
 from realism.progress import finished
 
 WAYS = {

@@ -22,12 +22,12 @@ import numpy as np
 from PIL import Image
 
 from realism.disk import write_bytes
-from realism.faces.find import load_engine, the_face
+from realism.faces.engine import load_engine, the_face
+from realism.images import open_photo
+from realism.marks.find.crop import FACE, face_span
 from realism.marks.mark import Mark
-from realism.marks.snap import FACE, snap
-from realism.marks.view import face_span
-from realism.marks.whale import write_whale
-from realism.photos import open_photo
+from realism.marks.teach.snap import snap
+from realism.marks.teach.whale_anno import write_whale
 
 SHOWN = 400  # px; width at which whale-anno shows a picture
 LEAST_FACING = 0.3  # cosine; marks seen flatter are hardly seen

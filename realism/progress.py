@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from realism.finetune import Begun, Event, Note, Preview, Saved, Step
-from realism.latents import Preparing
-from realism.shots import Skipped
+from realism.finetune.crops import Skipped
+from realism.finetune.latents import Preparing
+from realism.finetune.loop import Begun, Event, Note, Preview, Saved, Step
 
 EVERY = 10  # steps between two lines
 Said, Told, Result = TypeVar("Said"), TypeVar("Told"), TypeVar("Result")

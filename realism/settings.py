@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 VERSION = "0.1.0"  # as in pyproject.toml; written into every portrait
-REPOSITORY = Path(__file__).resolve().parent.parent
-EXAMPLES = REPOSITORY / "examples"
+ASSETS = Path(__file__).resolve().parent / "assets"
 
 
 def home() -> Path:

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realism import __main__ as program
+from realism.cli import main as program
 from realism.faces.dlib import DlibEngine
-from realism.faces.find import load_engine
-from realism.photos import Photo, open_photo
-from realism.settings import EXAMPLES
+from realism.faces.engine import load_engine
+from realism.images import Photo, open_photo
+from realism.settings import ASSETS
 
 # The page keeps copies of pictures beside the people: not in this checkout.
 COPIES = tempfile.TemporaryDirectory()
 os.environ["GRADIO_TEMP_DIR"] = COPIES.name
 
-pytest_plugins = ["tiny"]
+pytest_plugins = ["tiny"]  # tiny_sd and tiny_sdxl, in tests/tiny.py
 
 # Tests need no network: the engine that needs no download, and no look for the other.
 os.environ["REALISM_FACE_ENGINE"] = "dlib"
@@ -32,7 +32,7 @@ def engine() -> DlibEngine:
 
 def photos_of(name: str) -> list[Photo]:
     """The fourteen photos of an example person."""
-    folder: Path = EXAMPLES / "people" / name
+    folder: Path = ASSETS / "people" / name
     return [open_photo(path) for path in sorted(folder.glob(f"{name}-[0-9]*.jpg"))]
 
 
@@ -51,7 +51,7 @@ def ravi() -> list[Photo]:
 @pytest.fixture(scope="session")
 def two_people() -> Photo:
     """Both in one picture, equally large."""
-    return open_photo(EXAMPLES / "people" / "mei-and-ravi.jpg")
+    return open_photo(ASSETS / "people" / "mei-and-ravi.jpg")
 
 
 @pytest.fixture(scope="session")
@@ -60,13 +60,6 @@ def astronaut() -> np.ndarray:
     import skimage.data
 
     return skimage.data.astronaut()
-
-
-# The page keeps copies of pictures beside the people: not in this checkout.
-COPIES = tempfile.TemporaryDirectory()
-os.environ["GRADIO_TEMP_DIR"] = COPIES.name
-
-pytest_plugins = ["tiny"]  # tiny_sd and tiny_sdxl, in tests/tiny.py
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from realism.base import load_base
-from realism.device import Device
+from realism.diffusion.base import load_base
+from realism.diffusion.device import Device
 from realism.errors import Unusable
-from realism.finetune import Step, finetune
+from realism.finetune.crops import Shot
+from realism.finetune.loop import Step, finetune
 from realism.settings import Stage
-from realism.shots import Shot
 
 # Rounded to bfloat16, one process and two would differ by more than the sums' order.
 FLOAT32 = Device("cpu", torch.float32, None)

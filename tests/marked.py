@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
+from realism.images import Photo, to_linear, to_srgb
 from realism.marks.mark import Mark
-from realism.photos import Photo, to_linear, to_srgb
-from realism.settings import EXAMPLES
+from realism.settings import ASSETS
 
 # What a unit of density takes from the log of linear light: R, G, B.
 MELANIN = np.float32([0.42, 0.72, 0.98])
@@ -27,7 +27,7 @@ def painted(
 def truth_of(photo: Photo) -> dict:
     """What the renderer says of an example photo."""
     name = photo.name.removesuffix(".jpg")
-    file = EXAMPLES / "people" / name.split("-")[0] / "truth" / f"{name}.json"
+    file = ASSETS / "people" / name.split("-")[0] / "truth" / f"{name}.json"
     return json.loads(file.read_text())
 
 

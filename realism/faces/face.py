@@ -5,9 +5,10 @@ Landmarks: the 68 points of iBUG 300-W (0-16 jaw from the image's left, 17-26 br
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
+
+EYES_APART = 63.0  # mm between the pupils of an adult: Dodgson, SPIE 5291, 2004
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,12 @@ class Face:
         return self.width * float(self.box[3] - self.box[1])
 
 
-class Engine(Protocol):
-    """What finds faces: `insightface.py` or `dlib.py`.
-
-    name       "insightface" | "dlib"
-    licence    one line on the terms of its weights, shown wherever it is used
-    """
-
-    name: str
-    licence: str
-
-    def find(self, pixels: np.ndarray) -> list[Face]:
-        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
-
-
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
     """Cosine of two unit embeddings, -1..1."""
     return float(np.dot(one, other))
+
+
+def mm_per_px(face: Face) -> float:
+    """Millimetres a pixel at the face, from the distance of its eyes."""
+    eyes = face.mesh[[33, 133]].mean(0), face.mesh[[362, 263]].mean(0)
+    return EYES_APART / max(float(np.linalg.norm(eyes[1] - eyes[0])), 1e-6)

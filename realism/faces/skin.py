@@ -10,32 +10,32 @@ may be a mole.
 Head: MediaPipe's selfie segmentation (Apache-2.0), cut by the outline of head and hair.
 """
 
-import threading
-from functools import cache
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from realism.faces.face import Face
-from realism.faces.mesh import FACE_OVAL, eyes_of, roll_of, upright_crop
-from realism.settings import SKIN
-
-SEGMENTATION = Path(__file__).parent / "weights" / "selfie_segmentation.tflite"
-SEGMENTATION_SIDE = 256  # px, input of the network
-_ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
+from realism.faces.face import Face, mm_per_px
+from realism.faces.mesh import FACE_OVAL
+from realism.settings import PLACING, SKIN
 
 # Outlines on the mesh, the person's right then left.
 EYES = (
     [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246],
     [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466],
 )
+
+
 BROWS = (
     [70, 63, 105, 66, 107, 55, 65, 52, 53, 46],
     [300, 293, 334, 296, 336, 285, 295, 282, 283, 276],
 )
+
+
 LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
+
+
 NOSTRILS = ([79, 166, 219, 240, 75, 60, 20, 238], [309, 392, 439, 460, 305, 290, 250, 458])
+
+
 # Cheeks, nose and the middle of the forehead: where skin is seldom covered.
 CORE = (
     [117, 118, 101, 205, 187, 123],
@@ -193,40 +193,6 @@ def _connected(skin: np.ndarray, inside: np.ndarray, where: np.ndarray) -> np.nd
     return large[labels]
 
 
-def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
-    """Head and hair of one face, soft.
-
-    pixels    (H, W, 3) uint8 sRGB
-    ->        (H, W) float32, 0..1
-    """
-    roll = roll_of(eyes_of(face.mesh))
-    points = face.mesh[:, :2]
-    extent = float(np.max(points.max(0) - points.min(0)))
-    centre = (points[10] + points[152]) / 2
-    crop, to_crop = upright_crop(pixels, centre, extent * SKIN.head_view, roll, SEGMENTATION_SIDE)
-    with _ONE_AT_A_TIME:
-        net = _segmentation()
-        net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
-        person = net.forward()[0, 0].copy()
-    # The head's outline in the crop: an egg round the face, wide at the top for hair, closing
-    # under the chin.
-    unit = SEGMENTATION_SIDE / SKIN.head_view
-    rows, columns = np.mgrid[:SEGMENTATION_SIDE, :SEGMENTATION_SIDE].astype(np.float32)
-    x = (columns - SEGMENTATION_SIDE / 2) / unit
-    y = (rows - SEGMENTATION_SIDE / 2) / unit
-    tall = np.where(y < 0, SKIN.head_up, SKIN.head_down)
-    radius = np.sqrt((x / SKIN.head_aside) ** 2 + (y / tall) ** 2)
-    egg = np.clip((1 - radius) / SKIN.head_fade + 0.5, 0, 1)
-    back = cv2.invertAffineTransform(to_crop)
-    size = (pixels.shape[1], pixels.shape[0])
-    return np.clip(cv2.warpAffine(person * egg, back, size, flags=cv2.INTER_LINEAR), 0, 1)
-
-
-@cache
-def _segmentation():
-    return cv2.dnn.readNetFromTFLite(str(SEGMENTATION), cv2.dnn.ENGINE_CLASSIC)
-
-
 def _filled(outlines, points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     mask = np.zeros(shape, np.uint8)
     for outline in outlines:
@@ -246,6 +212,106 @@ def _disc(radius: float) -> np.ndarray:
 
 # What a ridge holds back: the bending of brightness, any change of hue.
 BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)
+
+
 CHANGE = np.diag([0, 1, 1, 1, 1, 1]).astype(np.float32)
+
+
 # log R, G, B to brightness and to two differences.
 HUE = np.float32([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]])
+
+
+# Outlines of what is not skin, for words only: the skin mask decides.
+REGIONS = {
+    "on the brow": BROWS, "on the eye": EYES, "on the lips": (LIPS,), "on the nostril": NOSTRILS
+}  # fmt: skip
+
+
+def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
+    """What is not skin within `slack` mm of a point (2,) px, in words, or ""."""
+    at = (float(point[0]), float(point[1]))
+    reach = slack / mm_per_px(face)
+    for name, outlines in REGIONS.items():
+        for outline in outlines:
+            hull = cv2.convexHull(face.mesh[outline, :2].astype(np.float32))
+            if cv2.pointPolygonTest(hull, at, True) > -reach:
+                return name
+    return ""
+
+
+def features(
+    face: Face, origin: tuple[int, int], shape: tuple[int, int], margin: float
+) -> np.ndarray:
+    """Brows, eyes, lips and nostrils with a margin in px, (h, w) uint8, 1 where they are.
+
+    origin    row and column of the picture at the result's (0, 0)
+    """
+    mask = np.zeros(shape, np.uint8)
+    for outline in (o for outlines in REGIONS.values() for o in outlines):
+        points = face.mesh[outline, :2] - [origin[1], origin[0]]
+        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    return cv2.dilate(mask, disc(max(1, round(margin))))
+
+
+def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
+    """Where marks may be put on a portrait: the skin mask, and what beside it looks like skin.
+
+    The mask is strict, as finding needs it: the turned-away side and shaded rims are left out of
+    it. Beside the mask a pixel is skin when its colour is near that of the masked skin about a
+    centimetre around, darker by shade at most, and no brow, eye, lip or nostril is there.
+
+    pixels    (H, W, 3) uint8 sRGB;  skin    (H, W) float32 0..1
+    ->        (H, W) float32 0..1, nowhere below `skin`
+    """
+    scale = 1 / mm_per_px(face)
+    x0, y0 = np.maximum(np.floor(face.mesh[:, :2].min(0) - 30 * scale), 0).astype(int)
+    x1, y1 = np.ceil(face.mesh[:, :2].max(0) + 30 * scale).astype(int)
+    part = np.s_[y0:y1, x0:x1]
+    # Half a millimetre of blur: pores and grain are no colour.
+    light = np.log(cv2.GaussianBlur(pixels[part].astype(np.float32), (0, 0), 0.5 * scale + 0.3) + 4)
+    sure = (skin[part] > PLACING.least_skin).astype(np.float32)
+    reach = PLACING.canvas_reach * scale
+    around = _blurred_wide(np.dstack([light * sure[..., None], sure]), reach)
+    weight = around[..., 3]
+    off = light - around[..., :3] / np.maximum(weight, 1e-4)[..., None]
+    shade = off.mean(2)
+    hue = np.abs(off - shade[..., None]).max(2)
+    alike = (weight > 0.02) & (hue < PLACING.canvas_hue) & (np.abs(shade) < PLACING.canvas_shade)
+    alike &= features(face, (y0, x0), sure.shape, PLACING.feature_margin * scale) == 0
+    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    wide = skin.copy()
+    wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
+    return wide
+
+
+def filled(wide: np.ndarray, face: Face) -> np.ndarray:
+    """`canvas` with what a large dark mark leaves of itself there, a hole or a notch, filled.
+
+    Such a mark is so unlike the skin around it that it is no skin by its colour.
+    wide    (H, W) float32 0..1    ->    the same
+    """
+    scale = 1 / mm_per_px(face)
+    bare = (wide > PLACING.least_skin).astype(np.uint8)
+    largest = disc(max(1, round(PLACING.largest_hole * scale)))
+    holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, largest) - bare
+    holes[features(face, (0, 0), wide.shape, PLACING.feature_margin * scale) > 0] = 0
+    _, parts, about, _ = cv2.connectedComponentsWithStats(holes)
+    # Gaps between hairs are long; marks are not.
+    long = about[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1)
+    compact = about[:, cv2.CC_STAT_AREA] >= PLACING.least_compact * np.pi / 4 * long**2
+    compact[0] = False  # all the rest
+    return np.maximum(wide, compact[parts].astype(np.float32))
+
+
+def _blurred_wide(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A wide Gaussian blur, made at the size at which it is 6 px wide: a fraction of the time."""
+    size = image.shape[1::-1]
+    shrink = max(1.0, sigma / 6)
+    few = [max(2, round(side / shrink)) for side in size]
+    small = cv2.resize(image, few, interpolation=cv2.INTER_AREA)
+    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), size)
+
+
+def disc(radius: int) -> np.ndarray:
+    """A round structuring element."""
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

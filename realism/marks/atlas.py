@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from realism.errors import Unusable
-from realism.faces.head import Head, Place, fit_person, load_model
+from realism.head.fit import fit_person
+from realism.head.geometry import Head, Place
+from realism.head.model import load_model
 from realism.marks.coverage import coverage_of, shows
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
-from realism.marks.restore import Source
-from realism.marks.sighting import Sighting, gap, grouped, mean_point, mirrored, sighting_of
+from realism.marks.observation import Sighting, gap, grouped, mean_point, mirrored, sighting_of
+from realism.marks.photo import Source
 from realism.settings import ATLAS, PLACING
 
 SCHEMA = 1

@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 
-from realism.faces.head import Head, Place, load_model
+from realism.head.geometry import Head, Place
+from realism.head.model import load_model
 from realism.settings import ATLAS, PLACING
 
 # Middle of each region on the mean head, mm: x to the person's left, y up from between the eyes.

@@ -10,13 +10,16 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 
-from realism.base import load_base, recommended
-from realism.faces.find import load_engine
-from realism.finetune import Begun, Event, Note, Preview, Saved, Step
-from realism.latents import Preparing
-from realism.lora import lora_file
-from realism.page import drawn
-from realism.page.told import (
+from realism.diffusion.base import load_base, recommended
+from realism.diffusion.lora import lora_file
+from realism.faces.engine import load_engine
+from realism.finetune.crops import Skipped
+from realism.finetune.latents import Preparing
+from realism.finetune.loop import Begun, Event, Note, Preview, Saved, Step
+from realism.finetune.stages import FACES, finetune_person, stages_of, two_stages
+from realism.page import draw as drawn
+from realism.page.i18n import Spoken, text, translated
+from realism.page.session import (
     DEVICE,
     QUIET,
     Shared,
@@ -30,10 +33,7 @@ from realism.page.told import (
     passing_folder,
     told,
 )
-from realism.page.words import Spoken, text, translated
 from realism.settings import STAGES
-from realism.shots import Skipped
-from realism.stages import FACES, finetune_person, stages_of, two_stages
 
 EVERY = 0.5  # seconds between two pictures of the curve
 MEAN_OF = 40  # steps whose loss is averaged in the curve

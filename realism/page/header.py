@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 
-from realism.base import recommended
-from realism.faces.find import load_engine
-from realism.page.told import (
+from realism.diffusion.base import recommended
+from realism.faces.engine import load_engine
+from realism.page.i18n import LANGUAGES, Spoken, language_of, text, translated
+from realism.page.session import (
     DEVICE,
     QUIET,
     Shared,
@@ -21,11 +22,10 @@ from realism.page.told import (
     new_root,
     told,
 )
-from realism.page.words import LANGUAGES, Spoken, language_of, text, translated
-from realism.person import NOUNS, create_person, open_person, people
-from realism.settings import EXAMPLES, HEATMAP
+from realism.person.person import NOUNS, create_person, open_person, people
+from realism.settings import ASSETS, HEATMAP
 
-EXAMPLE = EXAMPLES / "people" / "mei"
+EXAMPLE = ASSETS / "people" / "mei"
 
 
 def layout(say: Spoken) -> SimpleNamespace:

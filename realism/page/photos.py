@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 
-from realism.check import Reason
-from realism.faces.find import load_engine
-from realism.page import drawn
-from realism.page.told import DEVICE, QUIET, Shared, chosen, line, told
-from realism.page.words import Spoken, text, translated, words
-from realism.person import Entry, Person
-from realism.photos import SUFFIXES
+from realism.checks import Reason
+from realism.faces.engine import load_engine
+from realism.images import SUFFIXES
+from realism.page import draw as drawn
+from realism.page.i18n import Spoken, text, translated, words
+from realism.page.session import DEVICE, QUIET, Shared, chosen, line, told
+from realism.person.person import Entry, Person
 
 DECISIONS = {"accept": True, "refuse": False, "check": None}
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import gradio as gr
 from gradio.events import Dependency
 
-from realism.base import load_base
+from realism.diffusion.base import load_base
+from realism.diffusion.lora import Adapter
 from realism.errors import Unusable
-from realism.faces.find import load_engine
-from realism.lora import Adapter
-from realism.page import drawn
+from realism.faces.engine import load_engine
+from realism.page import draw as drawn
 from realism.page.finetune import on_base
-from realism.page.told import (
+from realism.page.i18n import Spoken, text, translated
+from realism.page.session import (
     DEVICE,
     QUIET,
     Shared,
@@ -25,21 +26,18 @@ from realism.page.told import (
     passing_folder,
     told,
 )
-from realism.page.words import Spoken, text, translated
-from realism.person import Person, write_zip
-from realism.portraits import (
+from realism.person.person import Person, write_zip
+from realism.portraits.rank import Ranked
+from realism.portraits.sample import (
     Portrait,
     described,
     new_seeds,
-    prompt_for,
     recipe_of,
     sampling,
     save_portrait,
-    style,
-    styles,
     usual_guidance,
 )
-from realism.rank import Ranked
+from realism.portraits.styles import prompt_for, style, styles
 from realism.settings import PORTRAITS
 
 STYLE_WEIGHT = 0.25  # FaceChain's default: more and the person gives way to the style

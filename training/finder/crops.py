@@ -25,13 +25,12 @@ import numpy as np
 from benchmarks.marks import as_mark, views
 from realism.disk import whole_file, write_json
 from realism.errors import Unusable
-from realism.faces.find import load_engine, the_face
-from realism.faces.skin import skin_mask
-from realism.marks.lines import trace
+from realism.faces.engine import load_engine, the_face
+from realism.faces.skin import canvas, skin_mask
+from realism.images import open_photo
+from realism.marks.find.crop import face_span
+from realism.marks.find.wrinkles import trace
 from realism.marks.mark import mark_to_json
-from realism.marks.surface import canvas
-from realism.marks.view import face_span
-from realism.photos import open_photo
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
 LEAST_FACING = 0.12  # cosine; marks of twins turned away further are left out

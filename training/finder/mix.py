@@ -1,4 +1,4 @@
-"""Fit how the network's answers join with the Hessian's (`realism/marks/decode.py`).
+"""Fit how the network's answers join with the Hessian's (`realism/marks/find/heatmap.py`).
 
 Whole faces of held-out people are painted in the held-out manner, and renders with marks are added
 that no painter had a hand in: on painted marks alone the network is trusted too much. A logistic
@@ -6,7 +6,7 @@ regression says of each candidate how likely it is a mark, another its kind, a t
 line is a wrinkle.
 
     python -m training.finder.mix --faces work/finder --people work/renders/r72 \\
-        --net work/finder-net/best.safetensors --out realism/marks/weights/heatmap.safetensors
+        --net work/finder-net/best.safetensors --out realism/marks/find/weights/heatmap.safetensors
 """
 
 import argparse
@@ -26,8 +26,8 @@ from benchmarks.marks import seen
 from realism.faces.face import Face, Pose
 from realism.faces.mesh import box_of, landmarks68
 from realism.faces.skin import skin_mask
-from realism.marks.decode import Courses, Rounds, evidence_of
-from realism.marks.heatmap import ROUND, read_about, read_heatmap, save_heatmap
+from realism.marks.find.heatmap import Courses, Rounds, evidence_of
+from realism.marks.find.network import ROUND, read_about, read_heatmap, save_heatmap
 from realism.marks.mark import Mark, mark_from_json
 from training.finder.paint import HELD_OUT, Painted, load_faces, paint
 

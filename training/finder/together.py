@@ -1,4 +1,4 @@
-"""Fit how the photos of one person join (`realism/marks/together.py`).
+"""Fit how the photos of one person join (`realism/marks/find/multiview.py`).
 
 Views of made-up people, with their marks and without; and the same painted over in the held-out
 manner, anew for each view: what is painted on one view, no other view shows. So are pimples of a
@@ -6,8 +6,8 @@ day, hairs and glints; by rough count a quarter of all marks then show once only
 Each view is joined with all others of its person, and with some.
 
     python -m training.finder.together --people work/renders/r91 --faces work/finder \\
-        --net realism/marks/weights/heatmap.safetensors \\
-        --out realism/marks/weights/heatmap.safetensors
+        --net realism/marks/find/weights/heatmap.safetensors \\
+        --out realism/marks/find/weights/heatmap.safetensors
 
 `--people` are folders like marked-people and may be given several times. What half of the people
 teach is also told of the other half.
@@ -27,13 +27,13 @@ import torch
 
 from benchmarks.find import truth_to_score
 from benchmarks.marks import seen, views
-from realism.faces.head import Head, fit_person
-from realism.faces.skin import skin_mask
-from realism.marks.decode import Look, look_at
-from realism.marks.heatmap import HeatmapNet, read_about, read_heatmap, save_heatmap
+from realism.faces.skin import canvas, filled, skin_mask
+from realism.head.fit import fit_person
+from realism.head.geometry import Head
+from realism.marks.find.heatmap import Look, look_at
+from realism.marks.find.multiview import Places, Traces, agreement, line_agreement
+from realism.marks.find.network import HeatmapNet, read_about, read_heatmap, save_heatmap
 from realism.marks.mark import Mark, mark_from_json
-from realism.marks.surface import canvas, filled
-from realism.marks.together import Places, Traces, agreement, line_agreement
 from realism.settings import FINDER
 from training.finder.crops import pair_crop
 from training.finder.mix import face_of, fit, judged_courses, judged_rounds

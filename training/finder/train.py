@@ -26,20 +26,17 @@ import numpy as np
 import torch
 from torch import multiprocessing
 
-from realism.device import choose_device
+from realism.diffusion.device import choose_device
 from realism.disk import whole_file
-from realism.marks.heatmap import (
+from realism.marks.find.network import (
     HEAT,
     LINE,
     HeatmapNet,
-    Targets,
-    heatmap_loss,
     normalised,
     read_heatmap,
     save_heatmap,
-    stack,
-    targets,
 )
+from realism.marks.teach.targets import Targets, heatmap_loss, stack, targets
 from training.finder.paint import HELD_OUT, Faces, Painted, load_faces, paint
 
 SIDE = 256  # px of a sample

@@ -1,4 +1,4 @@
-"""Make `realism/faces/weights/ict-head.npz` from the ICT head and synthetic-faces.
+"""Make `realism/head/weights/ict-head.npz` from the ICT head and synthetic-faces.
 
 1. Read the mesh of every picture, in several crops and mirrored.
 2. Where on the renderer's skin each of the 468 points usually lies (its place).
@@ -9,7 +9,7 @@
 
     python -m training.head.pack --truth work/head/truth.npz --data ../shared/data/synthetic-faces \
         --model ../shared/data/face-model/ict-facekit-light.npz \
-        --out realism/faces/weights/ict-head.npz
+        --out realism/head/weights/ict-head.npz
 """
 
 import argparse
@@ -19,9 +19,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from realism.faces.dlib import DlibEngine
-from realism.faces.head import mirror_points, unit_mesh
 from realism.faces.mesh import REACH, FaceMesh, eyes_of, roll_of, upright_extent
-from realism.photos import open_photo
+from realism.head.fit import mirror_points, unit_mesh
+from realism.images import open_photo
 from realism.settings import HEAD
 
 CROPS = ((1.0, 0.0, 0.0), (0.9, 0.05, 0.02))  # size, lean (radians), shift, as `steady_mesh`

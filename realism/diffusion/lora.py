@@ -1,0 +1,249 @@
+"""LoRA files: what a person or a style adds to a base, in and out.
+
+A LoRA (Hu et al., ICLR 2022) is a folder with `pytorch_lora_weights.safetensors` in the layout of
+diffusers, which other tools load too, and beside it `adapter.json`: what it was trained for, and
+the fingerprint of the base. diffusers takes layers it does not know without a word (0.42), so
+every file is held against the base's own layers first: a LoRA of another base is refused, never
+half used.
+"""
+
+import json
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from realism.diffusion.base import Base
+from realism.diffusion.weights import tensors_of
+from realism.disk import read_json, write_bytes, write_json
+from realism.errors import Unusable
+
+WEIGHTS = "pytorch_lora_weights.safetensors"
+SIDECAR = "adapter.json"
+SCHEMA = 1
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+LAYER = re.compile(
+    r"(?P<layer>.+?)(?:_lora\.|\.lora_|\.lora\.|\.lora_linear_layer\.)(?P<side>A|B|down|up)\.weight"
+)
+KINDS = ("stage1", "person", "style")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA to put on, and how strongly.
+
+    path      its .safetensors file, or the folder that holds it
+    weight    0 leaves the base as it is, 1 is as trained
+    """
+
+    path: Path
+    weight: float = 1.0
+
+    @property
+    def file(self) -> Path:
+        """The .safetensors file; raises Unusable where there is none."""
+        return lora_file(self.path)
+
+    @property
+    def name(self) -> str:
+        """What it is called: "person/best" for one of ours, else its file's or folder's name."""
+        name = self.file.parent.name if self.file.name == WEIGHTS else self.file.stem
+        kind = about_lora(self.path).get("kind")
+        return f"{kind}/{name}" if kind else name
+
+
+def lora_file(path: Path) -> Path:
+    """The .safetensors file at `path`, which may be a folder with one."""
+    path = Path(path)
+    if path.is_dir():
+        inside = path / WEIGHTS
+        others = sorted(path.glob("*.safetensors"))
+        path = inside if inside.exists() or len(others) != 1 else others[0]
+    if not path.exists():
+        raise Unusable(f"There is no LoRA at {path}.")
+    return path
+
+
+def about_lora(path: Path) -> dict:
+    """What `adapter.json` beside a LoRA says; {} where it comes from elsewhere."""
+    sidecar = lora_file(path).parent / SIDECAR
+    if not sidecar.exists():
+        return {}
+    about = read_json(sidecar, "a description of an adapter")
+    if not isinstance(about, dict):
+        raise Unusable(f"{sidecar} does not describe an adapter.")
+    return about
+
+
+def add_lora(base: Base, rank: int, name: str = "default", targets=ATTENTION) -> list:
+    """Put a new, neutral LoRA on the UNet and return its parameters, ready to be trained."""
+    from peft import LoraConfig
+
+    unet = base.pipeline.unet
+    unet.requires_grad_(False)
+    unet.add_adapter(
+        LoraConfig(
+            r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(targets)
+        ),
+        adapter_name=name,
+    )
+    return [parameter for parameter in unet.parameters() if parameter.requires_grad]
+
+
+def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0) -> dict:
+    """Put the LoRA at `path` on the base, beside those it wears, and return what is known of it.
+
+    Raises Unusable: a pickle, damaged, not a LoRA, or one of another base.
+    """
+    file = lora_file(path)
+    about = about_lora(file)
+    if about.get("fingerprint") not in (None, base.fingerprint):
+        raise Unusable(
+            f"{file.parent.name} was made on the base {about.get('base', 'of another name')}, not "
+            f"on {base.name}. Choose that base, or make it anew on this one."
+        )
+    layers = _layers(base, file)
+    before = _worn(base)
+    try:
+        with warnings.catch_warnings():
+            # peft 0.21 asks whether a second adapter is meant: a style beside a person is.
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")
+            base.pipeline.load_lora_weights(
+                str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
+            )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise Unusable(f"{file.name} is not a LoRA that can be loaded: {_first(error)}") from error
+    taken = sum(
+        name in module.lora_A
+        for part in _parts(base).values()
+        for module in part.modules()
+        if hasattr(module, "lora_A")
+    )
+    if taken != len(layers):
+        base.pipeline.delete_adapters(name)
+        raise Unusable(
+            f"Only {taken} of {len(layers)} layers of {file.name} fit {base.name}. "
+            "Use a LoRA made for a base of its family."
+        )
+    base.pipeline.set_adapters([*before, name], [*before.values(), weight])
+    return about
+
+
+def save_lora(base: Base, folder: Path, about: dict, name: str = "default") -> Path:
+    """Write the UNet's LoRA `name` and its description to `folder`; return the weights' file.
+
+    about    {"kind": one of KINDS, "trigger": ..., "steps": ..., ...}: plain JSON values; schema,
+             base and fingerprint are added here
+    """
+    from diffusers.utils import convert_state_dict_to_diffusers
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save
+
+    if about.get("kind") not in KINDS:
+        raise ValueError(f"kind {about.get('kind')!r} is none of {KINDS}")
+    unet = base.pipeline.unet
+    tensors = get_peft_model_state_dict(unet, adapter_name=name)
+    config = unet.peft_config[name]
+    if set(config.target_modules) <= set(ATTENTION):
+        # The names that most tools know. With other layers in it diffusers 0.42 drops the
+        # attention on loading again, in silence: then peft's own names, which load exactly.
+        tensors = convert_state_dict_to_diffusers(tensors)
+    settings = {
+        f"unet.{key}": sorted(value) if isinstance(value, set) else value
+        for key, value in config.to_dict().items()
+    }
+    metadata = {"format": "pt", "lora_adapter_metadata": json.dumps(settings, sort_keys=True)}
+    held = {f"unet.{key}": value.detach().cpu().contiguous() for key, value in tensors.items()}
+    write_bytes(Path(folder) / WEIGHTS, save(held, metadata))
+    write_json(
+        Path(folder) / SIDECAR,
+        {"schema": SCHEMA, **about, "base": base.name, "fingerprint": base.fingerprint},
+    )
+    return Path(folder) / WEIGHTS
+
+
+@contextmanager
+def wearing(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict]]:
+    """The base with these LoRAs on, each at its weight; without any when the block ends."""
+    try:
+        yield [
+            load_lora(base, adapter.path, f"worn{number}", adapter.weight)
+            for number, adapter in enumerate(adapters)
+        ]
+    finally:
+        base.pipeline.unload_lora_weights()
+
+
+def _parts(base: Base) -> dict:
+    names = ("unet", "text_encoder", "text_encoder_2")
+    return {name: part for name in names if (part := getattr(base.pipeline, name, None))}
+
+
+def _worn(base: Base) -> dict[str, float]:
+    """Name -> weight of the LoRAs on the base now."""
+    found: dict[str, float] = {}
+    for part in _parts(base).values():
+        for module in part.modules():
+            for name in getattr(module, "lora_A", ()):
+                weight = module.scaling[name] * module.r[name] / module.lora_alpha[name]
+                found.setdefault(name, weight)
+    return found
+
+
+def _layers(base: Base, file: Path) -> set[str]:
+    """The layers that a LoRA changes, "unet.down_blocks...": all of them layers of the base.
+
+    Raises Unusable where it is no LoRA or one for other layers.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not any("lora" in name.lower() for name in tensors_of(file)):
+        raise Unusable(f"{file.name} is not a LoRA: nothing in it is named so.")
+    try:
+        state, *_ = base.pipeline.lora_state_dict(
+            load_file(file), unet_config=base.pipeline.unet.config
+        )
+    except (ValueError, KeyError, SafetensorError) as error:
+        raise Unusable(f"{file.name} is not a LoRA for {base.family}: {_first(error)}") from error
+    modules = {
+        f"{part}.{name}": module
+        for part, whole in _parts(base).items()
+        for name, module in whole.named_modules()
+    }
+    layers = set()
+    for key, tensor in state.items():
+        match = LAYER.fullmatch(key)
+        if not match:
+            continue
+        # Files of other tools come out in the names that diffusers used before peft.
+        layer, side = match["layer"].replace(".processor.", "."), match["side"]
+        layer = f"{layer}.0" if layer.endswith(".to_out") else layer
+        if layer.startswith("text_encoder"):
+            layer = _text_layer(layer, modules)
+        module = modules.get(layer)
+        weight = getattr(getattr(module, "base_layer", module), "weight", None)
+        across = 1 if side in ("A", "down") else 0
+        if weight is None or weight.shape[across] != tensor.shape[across]:
+            raise Unusable(
+                f"{file.name} was made for another base: its layer {layer} does not fit "
+                f"{base.name}. Use a LoRA made for this base or one of its family."
+            )
+        layers.add(layer)
+    if not layers:
+        raise Unusable(f"{file.name} holds no LoRA that {base.name} could use.")
+    return layers
+
+
+def _text_layer(layer: str, modules: dict) -> str:
+    """A text encoder's layer by its name in transformers 5, whose CLIP lost a level of names."""
+    for old, new in (("to_q", "q_proj"), ("to_k", "k_proj"), ("to_v", "v_proj")):
+        layer = re.sub(rf"\.{old}$", f".{new}", layer)
+    layer = re.sub(r"\.to_out(\.0)?$", ".out_proj", layer)
+    return layer if layer in modules else layer.replace(".text_model.", ".", 1)
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,111 @@
+"""The fidelity card: one picture that says how true a restored portrait is to the person.
+
+Likeness before and after beside the likeness of the person's own photos to each other, marks kept
+of all marks, and why the others are not seen. Drawn with Pillow and its built-in font.
+"""
+
+from collections import Counter
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from realism.draw.overview import INK, MARGIN, PAPER, QUIET
+
+WIDTH, SIDE = 1600, 720  # px, of the card and of the portrait on it
+ACCENT, BAND = "#0d9488", "#d9ece9"
+
+
+def fidelity_card(
+    title: str,
+    before: np.ndarray,
+    after: np.ndarray,
+    placements: list[dict],
+    likeness: tuple[float, float | None],
+    scale: list[float],
+) -> np.ndarray:
+    """Draw the card.
+
+    before, after    (H, W, 3) uint8 sRGB, the portrait without and with the marks
+    placements       of `restore_portrait`'s report: "kind", "visible", "reason"
+    likeness         largest cosine with any photo before and after; None: no face found any more
+    scale            each photo's cosine with the best of the others; [] where there is one photo
+    ->               (h, 1600, 3) uint8 sRGB
+    """
+    height = MARGIN + SIDE + MARGIN
+    card = Image.new("RGB", (WIDTH, height), PAPER)
+    card.paste(_fitted(after, SIDE), (MARGIN, MARGIN))
+    small = SIDE // 3
+    card.paste(_fitted(before, small), (MARGIN + SIDE - small - 12, MARGIN + SIDE - small - 12))
+    draw = ImageDraw.Draw(card)
+    draw.text((MARGIN + SIDE - small - 4, MARGIN + SIDE - small - 8), "before", PAPER, _font(18))
+    x, y = 2 * MARGIN + SIDE, MARGIN
+    draw.text((x, y), title, INK, _font(34))
+    y = _likeness(draw, x, y + 76, WIDTH - x - MARGIN, likeness, scale)
+    _marks(draw, x, y + 40, placements)
+    return np.asarray(card)
+
+
+def _likeness(
+    draw: ImageDraw.ImageDraw, x: int, y: int, width: int,
+    likeness: tuple[float, float | None], scale: list[float],
+) -> int:  # fmt: skip
+    """The scale from 0 to 1 with the photos' own range; returns where it ends."""
+    before, after = likeness
+    told = "no face is found any more" if after is None else f"{after:.2f}"
+    draw.text((x, y), f"Likeness: {before:.2f} before, {told} after", INK, _font(26))
+    top, bottom = y + 56, y + 80
+
+    def at(value: float) -> float:
+        return x + width * float(np.clip(value, 0, 1))
+
+    draw.rectangle((x, top, x + width, bottom), fill="#ece9e4")
+    if scale:
+        draw.rectangle((at(min(scale)), top, at(max(scale)), bottom), fill=BAND)
+    for value, colour, radius in ((before, QUIET, 7), (after, ACCENT, 10)):
+        if value is not None:
+            middle = (top + bottom) / 2
+            draw.ellipse(
+                (at(value) - radius, middle - radius, at(value) + radius, middle + radius), colour
+            )
+    draw.text((x, bottom + 6), "0", QUIET, _font(17))
+    draw.text((x + width - 10, bottom + 6), "1", QUIET, _font(17))
+    own = (
+        f"shaded: the person's photos among themselves, {min(scale):.2f} to {max(scale):.2f}"
+        if scale
+        else "one photo only: nothing to compare with"
+    )
+    draw.text((x, bottom + 30), own, QUIET, _font(20))
+    return bottom + 56
+
+
+def _marks(draw: ImageDraw.ImageDraw, x: int, y: int, placements: list[dict]) -> None:
+    kept = Counter(one["kind"] for one in placements if one["visible"])
+    every = Counter(one["kind"] for one in placements)
+    draw.text((x, y), f"Marks kept: {kept.total()} of {every.total()}", INK, _font(26))
+    y += 44
+    for kind, count in sorted(every.items()):
+        draw.text((x, y), f"{kind}: {kept[kind]} of {count}", QUIET, _font(22))
+        y += 32
+    reasons = Counter(one["reason"] for one in placements if not one["visible"])
+    y += 14
+    for reason, count in reasons.most_common(6):
+        how = "left out" if reason.startswith(("seen on ", "switched off")) else "not seen"
+        draw.text((x, y), f"{count} {how}: {reason}", QUIET, _font(20))
+        y += 28
+
+
+def _fitted(pixels: np.ndarray, side: int) -> Image.Image:
+    """The whole picture in a square of `side` px, on paper where it is narrower."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    if max(image.size) < side:
+        scale = side / max(image.size)
+        size = (round(image.width * scale), round(image.height * scale))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (side, side), "#ece9e4")
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)

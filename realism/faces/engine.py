@@ -1,0 +1,74 @@
+"""Choose the engine that finds faces, and the subject of a picture.
+
+InsightFace where its pack is on disk or can be fetched, else the embedded engine; one call to
+`load_engine` decides, and `engine.note` says why. `$REALISM_FACE_ENGINE` chooses by hand.
+"""
+
+import os
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+
+from realism.errors import Unusable
+from realism.faces.dlib import DlibEngine
+from realism.faces.face import Face
+from realism.faces.insightface import InsightFaceEngine, fetch_pack
+from realism.settings import CHECK
+
+
+class Engine(Protocol):
+    """What finds faces: `insightface.py` or `dlib.py`.
+
+    name       "insightface" | "dlib"
+    licence    one line on the terms of its weights, shown wherever it is used
+    """
+
+    name: str
+    licence: str
+
+    def find(self, pixels: np.ndarray) -> list[Face]:
+        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
+
+
+ENGINES = ("insightface", "dlib")
+
+
+def load_engine(name: str | None = None) -> Engine:
+    """The engine `name`, else that of `$REALISM_FACE_ENGINE`, else the best that can be had.
+
+    Loaded once in a process. Raises Unusable for an unknown name, or when InsightFace is asked
+    for by name and its pack cannot be had.
+    """
+    return _load(name or os.environ.get("REALISM_FACE_ENGINE") or None)
+
+
+@cache
+def _load(name: str | None) -> Engine:
+    if name not in (None, *ENGINES):
+        raise Unusable(f"There is no face engine {name!r}. Choose one of: {', '.join(ENGINES)}.")
+    if name == "dlib":
+        return DlibEngine()
+    try:
+        return InsightFaceEngine(fetch_pack())
+    except Unusable as reason:
+        if name == "insightface":
+            raise Unusable(
+                f"{reason} Or use the embedded engine: REALISM_FACE_ENGINE=dlib."
+            ) from reason
+        return DlibEngine(note=f"The embedded face engine is in use. {reason}")
+
+
+def the_face(faces: list[Face]) -> Face:
+    """The subject of a picture: its only face, or the one that is clearly the largest.
+
+    faces    largest first, as an engine gives them
+    Raises Unusable when there is no face, or when two are of like size.
+    """
+    if not faces:
+        raise Unusable("No face was found. Use a picture in which the face can be seen.")
+    if len(faces) > 1 and faces[0].area < CHECK.clearly_largest * faces[1].area:
+        raise Unusable(
+            f"{len(faces)} faces, none clearly the largest. Crop the picture to one person."
+        )
+    return faces[0]

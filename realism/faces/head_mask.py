@@ -1,0 +1,57 @@
+"""Where a picture shows the head: MediaPipe's selfie segmentation, cut by head and hair.
+
+Segmentation: MediaPipe (Apache-2.0).
+"""
+
+import threading
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from realism.faces.face import Face
+from realism.faces.mesh import eyes_of, roll_of, upright_crop
+from realism.settings import SKIN
+
+SEGMENTATION = Path(__file__).parent / "weights" / "selfie_segmentation.tflite"
+
+
+SEGMENTATION_SIDE = 256  # px, input of the network
+
+
+_ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
+
+
+def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
+    """Head and hair of one face, soft.
+
+    pixels    (H, W, 3) uint8 sRGB
+    ->        (H, W) float32, 0..1
+    """
+    roll = roll_of(eyes_of(face.mesh))
+    points = face.mesh[:, :2]
+    extent = float(np.max(points.max(0) - points.min(0)))
+    centre = (points[10] + points[152]) / 2
+    crop, to_crop = upright_crop(pixels, centre, extent * SKIN.head_view, roll, SEGMENTATION_SIDE)
+    with _ONE_AT_A_TIME:
+        net = _segmentation()
+        net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
+        person = net.forward()[0, 0].copy()
+    # The head's outline in the crop: an egg round the face, wide at the top for hair, closing
+    # under the chin.
+    unit = SEGMENTATION_SIDE / SKIN.head_view
+    rows, columns = np.mgrid[:SEGMENTATION_SIDE, :SEGMENTATION_SIDE].astype(np.float32)
+    x = (columns - SEGMENTATION_SIDE / 2) / unit
+    y = (rows - SEGMENTATION_SIDE / 2) / unit
+    tall = np.where(y < 0, SKIN.head_up, SKIN.head_down)
+    radius = np.sqrt((x / SKIN.head_aside) ** 2 + (y / tall) ** 2)
+    egg = np.clip((1 - radius) / SKIN.head_fade + 0.5, 0, 1)
+    back = cv2.invertAffineTransform(to_crop)
+    size = (pixels.shape[1], pixels.shape[0])
+    return np.clip(cv2.warpAffine(person * egg, back, size, flags=cv2.INTER_LINEAR), 0, 1)
+
+
+@cache
+def _segmentation():
+    return cv2.dnn.readNetFromTFLite(str(SEGMENTATION), cv2.dnn.ENGINE_CLASSIC)

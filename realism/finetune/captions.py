@@ -1,0 +1,115 @@
+"""What a crop shows, in the words of its caption: turn, expression, light, backdrop.
+
+What a caption names is not learned as the person, so it names what varies between photos.
+"""
+
+import cv2
+import numpy as np
+
+from realism.faces.face import Face
+from realism.images import to_linear
+from realism.settings import CROPS, Crops
+
+# Mesh points of MediaPipe's canonical head.
+CHEEKS = (50, 280)  # middle of the person's right and left cheek
+
+
+LIPS = (13, 14)  # middle of the upper and lower lip, inside
+
+
+CORNERS = (61, 291)  # of the mouth
+
+
+EYE_CORNERS = (33, 263)  # outer
+
+
+MIDLINE = (10, 152)  # top of the forehead, chin
+
+
+# --- captions ------------------------------------------------------------------------------------
+
+
+def _seen(
+    photo: np.ndarray, crop: np.ndarray, head: np.ndarray, face: Face, framing: str, crops: Crops
+) -> str:
+    """What a crop shows, in the words and the order of the pocket base's captions.
+
+    Those are plain enough for any base. See `training/pocket/captions.py`.
+    """
+    clauses = (
+        expression_of(face, crops),
+        turn_of(face, crops),
+        light_of(photo, face, crops),
+        level_of(crop, crops),
+        framing,
+        backdrop_of(photo, head, crops),
+    )
+    return ", ".join(clause for clause in clauses if clause)
+
+
+def turn_of(face: Face, crops: Crops = CROPS) -> str:
+    """Where the head turns, as seen in the picture."""
+    if abs(face.pose.yaw) < crops.front:
+        return "front"
+    return f"turned to image {'right' if face.pose.yaw > 0 else 'left'}"
+
+
+def expression_of(face: Face, crops: Crops = CROPS) -> str:
+    """Mouth open, a smile, neither, or "" between: the mesh does not tell finer ones safely."""
+    mesh = face.mesh
+    mouth = float(np.linalg.norm(mesh[CORNERS[0]] - mesh[CORNERS[1]]))
+    eyes = float(np.linalg.norm(mesh[EYE_CORNERS[0]] - mesh[EYE_CORNERS[1]]))
+    opening = float(np.linalg.norm(mesh[LIPS[0]] - mesh[LIPS[1]])) / mouth
+    up = mesh[MIDLINE[0]] - mesh[MIDLINE[1]]
+    raised = (mesh[list(CORNERS)] - mesh[list(LIPS)]).mean(0) @ up / np.linalg.norm(up)
+    shape = (mouth + 2 * raised) / eyes
+    smiling = shape > crops.smile
+    if opening > crops.open_mouth:
+        return "open smile" if smiling else "surprise"
+    if smiling:
+        return "smile"
+    return "neutral expression" if shape < crops.neutral else ""
+
+
+def light_of(pixels: np.ndarray, face: Face, crops: Crops = CROPS) -> str:
+    """How unevenly the two cheeks are lit, in the whole photo."""
+    linear = []
+    for cheek in CHEEKS:
+        x, y = face.mesh[cheek, :2].astype(int)
+        reach = max(1, round(face.width * crops.cheek))
+        patch = pixels[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+        linear.append(float(to_linear(patch).mean()) + 1e-3 if patch.size else np.nan)
+    stops = abs(np.log2(linear[0] / linear[1]))
+    if np.isnan(stops):
+        return ""
+    if stops > crops.hard_light:
+        return "hard side light"
+    return "soft window light" if stops > crops.soft_light else "overcast light"
+
+
+def level_of(pixels: np.ndarray, crops: Crops = CROPS) -> str:
+    """Whether the crop as a whole is dim or bright."""
+    grey = float(pixels.mean())
+    return "dim" if grey < crops.dim else "bright" if grey > crops.bright else ""
+
+
+def backdrop_of(pixels: np.ndarray, head: np.ndarray, crops: Crops = CROPS) -> str:
+    """Plain, a gradient, or something with shapes in it; "" where too little is seen of it.
+
+    pixels, head    the whole photo and its head mask
+    """
+    # At one size, so that the slopes of a large photo and a small one compare.
+    width, height = crops.backdrop_side, round(crops.backdrop_side * len(pixels) / len(pixels[0]))
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    behind = cv2.resize(head, (width, height), interpolation=cv2.INTER_AREA) < 0.05
+    behind = cv2.erode(behind.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    behind[height // 2 :] = False  # clothes
+    if behind.mean() < crops.least_backdrop:
+        return ""
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
+    smooth = cv2.GaussianBlur(lab, (0, 0), 1.5)
+    if float(smooth[behind].std(0).sum()) < crops.plain:
+        return "plain background"
+    across, down = (cv2.Sobel(smooth[..., 0], -1, *way) / 8 for way in ((1, 0), (0, 1)))
+    busy = float(np.percentile(np.hypot(across, down)[behind], 90)) > crops.shapes
+    return "shapes background" if busy else "gradient background"

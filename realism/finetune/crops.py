@@ -1,0 +1,218 @@
+"""Photos to what the fine-tune sees: square crops, what each shows in words, what counts in it.
+
+Each photo gives several crops: head and shoulders, a close-up, and skin at the photo's own
+resolution where that is finer than both. Skin comes by less often and under another caption, and a
+small base gets none: its portraits show no skin from so near, and it takes the one for the other.
+Nothing is mirrored, since faces and their marks are not symmetric. A caption names what this crop
+shows and others do not (framing, turn, expression, light, backdrop): what is named is not learned
+as the person. The loss counts the head fully and the backdrop little; beyond the photo's border it
+counts nothing.
+
+Captions that vary, soft head masks, no flips: see the reports gathered in kohya-ss/sd-scripts
+PR 236 and huggingface/diffusers issue 5160.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from realism.errors import Unusable
+from realism.faces.engine import Engine, the_face
+from realism.faces.face import Face
+from realism.faces.head_mask import head_mask
+from realism.finetune.captions import CHEEKS, _seen, level_of, light_of
+from realism.images import SUFFIXES, Photo, open_photo
+from realism.settings import CROPS, Crops
+
+# Caption of skin at the photo's own resolution. No word of it names a framing: pocket then mixes
+# the two up, and portraits from near became skin.
+SKIN = "skin"
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One square crop of a photo, ready for a base.
+
+    photo     the photo's name
+    pixels    (R, R, 3) uint8 sRGB, R the base's resolution
+    weight    (R, R) float32, how much the loss counts a pixel: 0 beyond the photo's border
+    caption   what it shows
+    often     how many times a round through all shots comes by it
+    """
+
+    photo: str
+    pixels: np.ndarray
+    weight: np.ndarray
+    caption: str
+    often: int = 1
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture of a folder of faces that cannot be learned from, with the reason."""
+
+    name: str
+    reason: str
+
+
+def shots_of(
+    photo: Photo, face: Face, subject: str, resolution: int, told: str = "", crops: Crops = CROPS
+) -> list[Shot]:
+    """The crops of one photo.
+
+    subject       who it shows, in the caption: "ohwx woman", "a person"
+    resolution    px, side of the crops
+    told          a caption that came with the picture, used instead of what is measured
+    """
+    head = head_mask(photo.pixels, face)
+    frames = _frames(photo.pixels.shape, face, resolution, crops)
+    return [_shot(photo, face, head, frame, subject, resolution, told, crops) for frame in frames]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A square of a photo: its upper left corner and side, px, and its name in captions."""
+
+    x0: int
+    y0: int
+    side: int
+    name: str
+
+
+def _frames(shape: tuple, face: Face, resolution: int, crops: Crops) -> list[_Frame]:
+    """Squares round a face, from wide to narrow, none upscaled where the photo can do without.
+
+    They lie inside the photo, so that no smeared border is learned.
+    """
+    short = min(shape[:2])
+    centre, face_height = face_of(face)
+    frames = []
+    for _, share, lower in crops.framings:
+        # Never less of the photo than the base has pixels: that would be upscaling.
+        side = round(min(max(face_height / share, resolution), short))
+        if not frames or side < frames[-1].side * crops.distinct:
+            # The photo may not allow the share that was wanted: named after what it became.
+            name = min(crops.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[0]
+            frames.append(_frame(shape, centre + np.array([0, lower * side]), side, name))
+    # While eyes, nose and mouth are in it, the crop at the photo's own scale is one more close-up.
+    name = SKIN if resolution < crops.skin * face_height else crops.framings[-1][0]
+    told_apart = name != SKIN or resolution >= crops.skin_from
+    if told_apart and resolution < frames[-1].side * crops.distinct:
+        frames.append(_frame(shape, _skin_centre(face, resolution), resolution, name))
+    return frames
+
+
+def _frame(shape: tuple, centre: np.ndarray, side: int, name: str) -> _Frame:
+    """The square of `side` round `centre`, moved into the photo."""
+    room = np.array([shape[1], shape[0]]) - side
+    x0, y0 = np.clip(np.round(centre - side / 2), 0, room).astype(int)
+    return _Frame(int(x0), int(y0), side, name)
+
+
+def face_of(face: Face) -> tuple[np.ndarray, float]:
+    """Middle (2,) px and height, px, of the face from hairline to chin.
+
+    Agrees with what the pocket base was framed by (`training/pocket/crops.py`). The mesh ends
+    below the hairline and, in a turned face, at the seen outline: the constants are the medians
+    of what the renderer's truth of examples/people says beside the mesh.
+    """
+    low, high = face.mesh[:, :2].min(0), face.mesh[:, :2].max(0)
+    height = 1.29 * max(high[1] - low[1], 1.1 * (high[0] - low[0]))
+    shift = np.array([-0.13 * np.sin(np.radians(face.pose.yaw)), -0.03]) * height
+    return (low + high) / 2 + shift, float(height)
+
+
+def _skin_centre(face: Face, side: int) -> np.ndarray:
+    """Where to look at skin from near: the cheek that faces the camera, kept inside the face."""
+    # A face that turns to the image's right shows the cheek on the image's left: its right one.
+    cheek = face.mesh[CHEEKS[0] if face.pose.yaw > 0 else CHEEKS[1], :2]
+    low, high = face.box[:2] + side / 2, face.box[2:] - side / 2
+    return np.where(low < high, np.clip(cheek, low, high), (face.box[:2] + face.box[2:]) / 2)
+
+
+def _shot(photo, face, head, frame: _Frame, subject, resolution, told, crops: Crops) -> Shot:
+    pixels = _cut(photo.pixels, frame, resolution)
+    outline = cv2.convexHull(face.mesh[:, :2].round().astype(np.int32))
+    oval = _cut(cv2.fillConvexPoly(np.zeros_like(head), outline, 1.0), frame, resolution)
+    on_head = _cut(head, frame, resolution)
+    weight = crops.backdrop + (1 - crops.backdrop) * on_head + (crops.face - 1) * oval
+    skin = frame.name == SKIN
+    if told:
+        caption = f"{SKIN}, {told}" if skin else f"{told}, {frame.name}"
+    elif skin:
+        seen = (light_of(photo.pixels, face, crops), level_of(pixels, crops))
+        caption = ", ".join(filter(None, (f"{SKIN} of {subject}", *seen)))
+    else:
+        seen = _seen(photo.pixels, pixels, head, face, frame.name, crops)
+        caption = f"photo portrait of {subject}, {seen}"
+    often = 1 if skin else crops.often
+    return Shot(photo.name, pixels, weight.astype(np.float32), caption, often)
+
+
+def _cut(pixels: np.ndarray, frame: _Frame, resolution: int) -> np.ndarray:
+    """The square at `resolution`; averaged over areas when it shrinks."""
+    square = pixels[frame.y0 : frame.y0 + frame.side, frame.x0 : frame.x0 + frame.side]
+    way = cv2.INTER_AREA if frame.side >= resolution else cv2.INTER_CUBIC
+    return cv2.resize(square, (resolution, resolution), interpolation=way)
+
+
+# --- a folder of faces ---------------------------------------------------------------------------
+
+
+def pictures_in(folder: Path) -> list[tuple[Path, str]]:
+    """The pictures of a folder and their captions, by name.
+
+    Captions come from metadata.jsonl ("file_name", "text") where the folder has one; "" where a
+    picture has none. Raises Unusable where there is no such folder, or no picture in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise Unusable(f"There is no folder {folder} with faces to learn from.")
+    told = _captions(folder / "metadata.jsonl")
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise Unusable(
+            f"There is no picture in {folder}: put JPEG, PNG, WebP or HEIC pictures of faces there."
+        )
+    return [(file, told.get(file.relative_to(folder).as_posix(), "")) for file in files]
+
+
+def _captions(metadata: Path) -> dict[str, str]:
+    if not metadata.exists():
+        return {}
+    try:
+        lines = metadata.read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines if line.strip()]
+        return {str(row["file_name"]): str(row.get("text", "")) for row in rows}
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unusable(
+            f'{metadata} cannot be read: one {{"file_name": ..., "text": ...}} a line is wanted.'
+        ) from error
+
+
+def digest_of(folder: Path) -> str:
+    """A name for a set of pictures and their captions: the same pictures give the same name."""
+    digest = sha256()
+    for file, told in pictures_in(folder):
+        digest.update(f"{file.relative_to(folder).as_posix()}\n{told}\n".encode())
+        digest.update(sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def shots_in(
+    folder: Path, engine: Engine, resolution: int, subject: str = "a person"
+) -> Iterator[Shot | Skipped]:
+    """The crops of a folder of faces, picture by picture; pictures that do not serve are told."""
+    for file, told in pictures_in(folder):
+        try:
+            photo = open_photo(file)
+            face = the_face(engine.find(photo.pixels))
+        except Unusable as reason:
+            yield Skipped(file.name, str(reason))
+            continue
+        yield from shots_of(photo, face, subject, resolution, told)

@@ -1,0 +1,182 @@
+"""What a fine-tune learns from, encoded once: latents, words and loss weights of every shot.
+
+The VAE's answer is a Gaussian: its mean and deviation are kept and each step draws anew from it.
+The order of the shots, the noise and the timesteps of a step follow from the seed and the step's
+number alone. So a run that was killed goes on with what it would have drawn anyway, and several
+processes share one large batch without a word between them.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realism.diffusion.base import Base, encode_images, encode_text
+from realism.disk import whole_file
+from realism.errors import Unusable
+from realism.finetune.crops import Shot, Skipped
+from realism.settings import Stage
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """Encoded shots; tensors on the CPU.
+
+    mean, std    (n, c, h, w) float32, times the VAE's scaling factor
+    weight       (n, 1, h, w) float32, how much the loss counts a place
+    words        conditioning of the different captions: tensors with the captions first
+    captions     the different captions
+    caption      (n,) int64: which of them is each shot's
+    often        (n,) int64, how many times a round comes by a shot
+    photos       (n,) names of the photos
+    """
+
+    mean: object
+    std: object
+    weight: object
+    words: dict
+    captions: list[str]
+    caption: object
+    often: object
+    photos: list[str]
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """A shot is encoded: how many so far, and of which photo."""
+
+    number: int
+    photo: str
+
+
+def encode_shots(
+    base: Base, shots: Iterable[Shot | Skipped], file: Path, source: str
+) -> Iterator[Preparing | Skipped]:
+    """Encode the shots one by one and keep them in `file`.
+
+    source    names what they were made from; see `read_latents`
+    Raises Unusable where there is not one shot.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    means, stds, weights, captions, often, photos, skipped = [], [], [], [], [], [], []
+    for shot in shots:
+        if isinstance(shot, Skipped):
+            skipped.append(shot)
+            yield shot
+            continue
+        mean, std = encode_images(base, shot.pixels[None])
+        means.append(mean)
+        stds.append(std)
+        weight = torch.from_numpy(shot.weight)[None, None]
+        weights.append(torch.nn.functional.adaptive_avg_pool2d(weight, mean.shape[-2:]))
+        captions.append(shot.caption)
+        often.append(shot.often)
+        photos.append(shot.photo)
+        yield Preparing(len(means), shot.photo)
+    if not means:
+        why = "; ".join(f"{one.name}: {one.reason}" for one in skipped[:3])
+        raise Unusable(
+            f"There is not one picture to learn from{f' ({why})' if why else ''}. "
+            "Add pictures in which the face can be seen."
+        )
+    different = sorted(set(captions))
+    words = [encode_text(base, [caption]) for caption in different]
+    tensors = {
+        "mean": torch.cat(means),
+        "std": torch.cat(stds),
+        "weight": torch.cat(weights),
+        "caption": torch.tensor([different.index(caption) for caption in captions]),
+        "often": torch.tensor(often),
+    }
+    for name in words[0]:
+        tensors[f"words.{name}"] = torch.cat([one[name] for one in words]).float().cpu()
+    about = {"source": source, "captions": json.dumps(different), "photos": json.dumps(photos)}
+    with whole_file(file) as temporary:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, about)
+
+
+def read_latents(file: Path, source: str) -> Latents | None:
+    """What `encode_shots` kept; None where there is nothing, or it was made from something else."""
+    from safetensors import safe_open
+
+    if not file.exists():
+        return None
+    with safe_open(file, "pt") as stored:
+        about = stored.metadata()
+        if about["source"] != source:
+            return None
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    words = {
+        name.removeprefix("words."): value
+        for name, value in tensors.items()
+        if name.startswith("words.")
+    }
+    return Latents(
+        tensors["mean"],
+        tensors["std"],
+        tensors["weight"],
+        words,
+        json.loads(about["captions"]),
+        tensors["caption"],
+        tensors["often"],
+        json.loads(about["photos"]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one process learns from in one step; tensors on the device.
+
+    latents, noise    (b, c, h, w) float32
+    timesteps         (b,) int64
+    weight            (b, 1, h, w) float32
+    words             conditioning
+    """
+
+    latents: object
+    noise: object
+    timesteps: object
+    weight: object
+    words: dict
+
+
+def batch_of(
+    latents: Latents, stage: Stage, number: int, base: Base, process: int = 0, processes: int = 1
+) -> Batch:
+    """The batch of step `number` (from 1) for one of several processes."""
+    import torch
+
+    size = stage.batch * processes
+    mine = slice(process * stage.batch, (process + 1) * stage.batch)
+    row = np.repeat(np.arange(len(latents.mean)), latents.often.numpy())
+    which = torch.tensor(row[_order(len(row), stage.seed, (number - 1) * size, size)])
+    generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + number)
+    shape = (size, *latents.mean.shape[1:])
+    drawn = latents.mean[which] + latents.std[which] * torch.randn(shape, generator=generator)
+    noise = torch.randn(shape, generator=generator)
+    # One timestep from each of `size` equal parts: the loss of a small batch is then less noisy.
+    steps = base.noise_scheduler.config.num_train_timesteps
+    parts = torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)
+    timesteps = (parts / size * steps).long().clamp(max=steps - 1)
+    to, dtype = base.device.name, base.device.dtype
+    captions = latents.caption[which][mine]
+    return Batch(
+        drawn[mine].to(to),
+        noise[mine].to(to),
+        timesteps[mine].to(to),
+        latents.weight[which][mine].to(to),
+        {name: value[captions].to(to, dtype) for name, value in latents.words.items()},
+    )
+
+
+def _order(count: int, seed: int, start: int, length: int) -> np.ndarray:
+    """Places `start` .. `start + length` of an endless row of shuffles of range(count)."""
+    rounds = range(start // count, (start + length - 1) // count + 1)
+    shuffled = [np.random.default_rng([seed, turn]).permutation(count) for turn in rounds]
+    row = np.concatenate(shuffled)
+    first = start - rounds[0] * count
+    return row[first : first + length]

@@ -1,0 +1,151 @@
+"""The two stages of the fine-tune, and where stage 1 is kept.
+
+Stage 1 teaches the base what real skin looks like, from a folder of faces: once for a base, the
+settings and the folder, then reused for every person. Stage 2 goes on from its weights on the
+person's accepted photos; one of them is held out, and tells when the LoRA is best.
+
+A LoRA of faces as the start for a person: FaceChain (modelscope/facechain, PR 121), 2023.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from realism.diffusion.base import Base
+from realism.diffusion.lora import SIDECAR, about_lora
+from realism.errors import Unusable
+from realism.faces.engine import Engine
+from realism.faces.face import Face
+from realism.finetune.crops import digest_of, pictures_in, shots_in, shots_of
+from realism.finetune.loop import Begun, Event, HeldOut, Note, finetune
+from realism.images import Photo
+from realism.settings import ASSETS, STAGES, Stage, home
+
+FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is given
+
+
+def two_stages(
+    base: Base,
+    engine: Engine,
+    photos: list[tuple[Photo, Face]],
+    subject: str,
+    out: Path,
+    faces: Path = FACES,
+    stages: tuple[Stage, Stage] | None = None,
+    resume: bool = True,
+) -> Iterator[Event]:
+    """Stage 1 where it is not done yet, then stage 2 on the person. See `finetune_person`."""
+    first, second = stages or stages_of(base)
+    if find_stage1(base, first, faces) is None:
+        yield from finetune_faces(base, engine, faces, first, resume=resume)
+    start_from = find_stage1(base, first, faces)
+    yield from finetune_person(base, engine, photos, subject, out, start_from, second, resume)
+
+
+def stages_of(base: Base) -> tuple[Stage, Stage]:
+    """Settings of stage 1 and stage 2 for a base."""
+    return STAGES.get(base.name) or STAGES[base.family]
+
+
+def stage1_folder(base: Base, stage: Stage, faces: Path) -> Path:
+    """Where stage 1 of these settings on these faces is kept; it may not exist yet."""
+    parts = repr((base.fingerprint, asdict(stage), digest_of(faces)))
+    return home() / ".stage1" / sha256(parts.encode()).hexdigest()[:16]
+
+
+def find_stage1(base: Base, stage: Stage | None = None, faces: Path = FACES) -> Path | None:
+    """Folder of the LoRA of stage 1, where it is done already or ships with the base."""
+    stage = stage or stages_of(base)[0]
+    shipped = base.path / "stage1"
+    if faces == FACES and _fits(shipped, base, stage):
+        return shipped
+    folder = stage1_folder(base, stage, faces)
+    done = (folder / "last").exists() and not (folder / "running").exists()
+    return folder / "last" if done else None
+
+
+def _fits(shipped: Path, base: Base, stage: Stage) -> bool:
+    """Whether the LoRA beside a base is of these very weights and can be continued."""
+    if not (shipped / SIDECAR).exists():
+        return False
+    about = about_lora(shipped)
+    wanted = (base.fingerprint, stage.rank, sorted(stage.targets))
+    return (about.get("fingerprint"), about.get("rank"), about.get("targets")) == wanted
+
+
+def finetune_faces(
+    base: Base, engine: Engine, faces: Path = FACES, stage: Stage | None = None,
+    out: Path | None = None, resume: bool = True,
+) -> Iterator[Event]:  # fmt: skip
+    """Stage 1: learn from a folder of faces, once for a base, the settings and the folder.
+
+    out    None: where `find_stage1` looks
+    """
+    stage = stage or stages_of(base)[0]
+    yield Begun(1, len(pictures_in(faces)))
+    yield from finetune(
+        base,
+        shots_in(faces, engine, base.resolution),
+        digest_of(faces),
+        stage,
+        out or stage1_folder(base, stage, faces),
+        {"kind": "stage1", "faces": Path(faces).name},
+        "photo portrait of a person, neutral expression, front, soft window light, close-up",
+        resume=resume,
+    )
+
+
+def finetune_person(
+    base: Base,
+    engine: Engine,
+    photos: list[tuple[Photo, Face]],
+    subject: str,
+    out: Path,
+    start_from: Path | None,
+    stage: Stage | None = None,
+    resume: bool = True,
+) -> Iterator[Event]:
+    """Stage 2: learn a person from accepted photos, going on from stage 1's LoRA.
+
+    subject       the person in captions, "ohwx woman"
+    out           the person's folder for this base
+    start_from    of `find_stage1`; None: the base as it is, in one stage
+    Raises Unusable where there is no photo.
+    """
+    stage = stage or stages_of(base)[1]
+    if not photos:
+        raise Unusable("There is no accepted photo to learn from: add about a dozen in step 1.")
+    held_out = choose_held_out(photos, stage)
+    name = held_out.name if held_out else None
+    learned = [(photo, face) for photo, face in photos if photo.name != name]
+    if held_out is None:
+        yield Note(
+            f"With {len(photos)} photos none is held out. From {stage.held_out_from} on, the best "
+            "moment to stop is found by a photo that is not learned from."
+        )
+    yield Begun(2, len(learned))
+    source = sha256(subject.encode())
+    for photo, _ in learned:
+        source.update(photo.name.encode() + sha256(photo.pixels.tobytes()).digest())
+    shots = (
+        shot for photo, face in learned for shot in shots_of(photo, face, subject, base.resolution)
+    )
+    about = {"kind": "person", "trigger": subject, "photos": len(learned)}
+    yield from finetune(
+        base, shots, source.hexdigest(), stage, out,
+        {**about, "held_out": name},
+        f"photo portrait of {subject}, neutral expression, front, soft window light, close-up",
+        start_from, held_out, engine, resume,
+    )  # fmt: skip
+
+
+def choose_held_out(photos: list[tuple[Photo, Face]], stage: Stage) -> HeldOut | None:
+    """The photo most like all the others: the best single measure of the person. None: too few."""
+    if len(photos) < stage.held_out_from:
+        return None
+    embeddings = np.stack([face.embedding for _, face in photos])
+    nearest = int(np.argmax((embeddings @ embeddings.T).sum(1)))
+    return HeldOut(photos[nearest][0].name, embeddings[nearest])

@@ -1,0 +1,248 @@
+"""The head in 3D: fitted to a face's mesh, it carries places on skin from picture to picture.
+
+A linear head (identity, expression) under a perspective camera is laid on the 468 points of the
+face mesh by Gauss-Newton, regularised by the model's own statistics; a person's photos and
+portraits share one identity. What the mesh still says otherwise is kept as a smooth warp. A
+place is a triangle of the head and a point in it, so it is the same place in every picture.
+
+The mesh network's points slide over the skin as the head turns. `settled` takes the part of
+the slide that turn and shape foretell off; it was learned by `training/head`.
+
+Head: Li et al., "Learning formation of physically-based face attributes" (ICT FaceKit), CVPR
+2020, MIT. Warp: kriging, Rasmussen and Williams, "Gaussian processes for machine learning", 2006.
+"""
+
+import threading
+from functools import cache
+
+import cv2
+import numpy as np
+
+from realism.faces.mesh import (
+    REACH,
+    FaceMesh,
+    canonical_head,
+    eyes_of,
+    roll_of,
+    upright_extent,
+)
+from realism.head.geometry import Head
+from realism.head.model import load_model
+from realism.settings import HEAD
+
+
+def fit_head(mesh: np.ndarray, size: tuple[int, int], identity: np.ndarray | None = None) -> Head:
+    """The head of one face.
+
+    mesh        (468, 3), `Face.mesh`
+    size        height and width of the picture, px
+    identity    (k,) of the person where it is known; it is then kept
+    """
+    if identity is None:
+        return fit_person([(mesh, size)])[0]
+    view = _View(mesh, size)
+    for _ in range(HEAD.steps):
+        _, _, own, own_pull = view.equations(identity)
+        view.step(np.linalg.solve(own, own_pull))
+    return view.head(identity)
+
+
+def fit_person(faces: list[tuple[np.ndarray, tuple[int, int]]]) -> list[Head]:
+    """The heads of one person's pictures, fitted together: they share the identity.
+
+    faces    mesh (468, 3) and (height, width) px of each picture, at least one
+    ->       one Head a picture, in the order given; `heads[0].identity` is the person's
+    """
+    identity = np.zeros(load_model().people)
+    views = [_View(mesh, size) for mesh, size in faces]
+    for _ in range(HEAD.steps):
+        # Each view's own unknowns are eliminated (Schur complement), which leaves one small
+        # system for the identity, whatever the number of pictures.
+        shared, pull = np.eye(len(identity)), -identity
+        parts = []
+        for view in views:
+            both, shared_and_pull, own, own_pull = view.equations(identity)
+            solved = np.linalg.solve(own, np.column_stack([both, own_pull]))
+            shared = shared + shared_and_pull[:, :-1] - both.T @ solved[:, :-1]
+            pull = pull + shared_and_pull[:, -1] - both.T @ solved[:, -1]
+            parts.append(solved)
+        change = np.linalg.solve(shared, pull)
+        identity = identity + change
+        for view, solved in zip(views, parts, strict=True):
+            view.step(solved[:, -1] - solved[:, :-1] @ change)
+    return [view.head(identity) for view in views]
+
+
+class _View:
+    """One picture while it is fitted: its mesh and the current expression, pose and focal."""
+
+    def __init__(self, mesh: np.ndarray, size: tuple[int, int]):
+        model = load_model()
+        self.points, self.noise = settled(mesh)
+        height, width = size
+        self.centre = np.array([(width - 1) / 2, (height - 1) / 2])
+        self.usual_focal = HEAD.focal * max(size)
+        self.focal = self.usual_focal
+        self.expression = np.zeros(len(model.modes) - model.people)
+        # Start where the mean head lies on the mesh, depth and all (Umeyama 1991).
+        seen, head = mesh - mesh.mean(0), model.mesh_mean - model.mesh_mean.mean(0)
+        u, stretch, vt = np.linalg.svd(seen.T @ head)
+        sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+        self.rotation = u @ sign @ vt
+        scale = (stretch * np.diag(sign)).sum() / (head**2).sum()  # px per mm
+        depth = self.focal / scale
+        offset = (mesh[:, :2].mean(0) - self.centre) / scale
+        self.translation = np.array([*offset, depth]) - self.rotation @ model.mesh_mean.mean(0)
+
+    def equations(self, identity: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Normal equations of a Gauss-Newton step at the current state.
+
+        ->   own × shared (m + 7, k), shared × (shared, pull) (k, k + 1), own × own
+             (m + 7, m + 7), own pull (m + 7,); own: expression, turn, shift, log focal
+        """
+        model = load_model()
+        weights = np.concatenate([identity, self.expression])
+        head = model.mesh_mean + model.mesh_modes @ weights
+        turned = head @ self.rotation.T
+        camera = turned + self.translation
+        depth = camera[:, 2]
+        flat = camera[:, :2] / depth[:, None]
+        residual = self.points - self.centre - self.focal * flat
+        # Cauchy weights: a point that the model cannot reach loses its say.
+        surprise = (residual**2).sum(1) / (self.noise**2 * HEAD.surprise**2)
+        trust = 1 / (self.noise**2 * HEAD.alike * (1 + surprise))
+
+        lens = np.zeros((468, 2, 3))
+        lens[:, 0, 0] = lens[:, 1, 1] = self.focal / depth
+        lens[:, :, 2] = -self.focal * flat / depth[:, None]
+        shape = (lens @ self.rotation @ model.mesh_modes).reshape(936, -1)
+        spin = lens @ -_skew(turned)
+        own = np.concatenate(
+            [
+                shape[:, model.people :],
+                spin.reshape(936, 3),
+                lens.reshape(936, 3),
+                (self.focal * flat).reshape(936, 1),
+            ],
+            axis=1,
+        )
+        shared = shape[:, : model.people]
+        say = np.repeat(trust, 2)[:, None]
+        own_say, shared_say, pull = own * say, shared * say, residual.reshape(936, 1)
+        m = len(self.expression)
+        prior = np.zeros(m + 7)
+        prior[:m] = 1 / HEAD.expression_spread**2
+        prior[-1] = 1 / HEAD.focal_spread**2
+        prior_pull = np.zeros(m + 7)
+        prior_pull[:m] = -self.expression * prior[:m]
+        prior_pull[-1] = -np.log(self.focal / self.usual_focal) * prior[-1]
+        return (
+            own_say.T @ shared,
+            np.hstack([shared_say.T @ shared, shared_say.T @ pull]),
+            own_say.T @ own + np.diag(prior + 1e-9),
+            (own_say.T @ pull).ravel() + prior_pull,
+        )
+
+    def step(self, change: np.ndarray) -> None:
+        """Move expression, pose and focal by a Gauss-Newton step."""
+        m = len(self.expression)
+        self.expression = self.expression + change[:m]
+        self.rotation = cv2.Rodrigues(change[m : m + 3])[0] @ self.rotation
+        self.translation = self.translation + change[m + 3 : m + 6]
+        # A step of log focal is held to what the linearisation can vouch for.
+        self.focal = self.focal * float(np.exp(np.clip(change[-1], -0.3, 0.3)))
+
+    def head(self, identity: np.ndarray) -> Head:
+        return Head(
+            identity,
+            self.expression,
+            self.rotation,
+            self.translation,
+            self.focal,
+            self.centre,
+            self.points,
+            self.noise,
+        )
+
+
+def steady_mesh(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """The mesh read four times, upright and mirrored in two crops, and averaged.
+
+    One reading trembles by about a pixel of the network's 192; the mean of four places marks a
+    fifth better (`benchmarks.head`).
+
+    pixels    (H, W, 3) uint8 sRGB
+    mesh      (468, 3), `Face.mesh` of a face in it
+    ->        (468, 3) float32, as `Face.mesh`
+    """
+    roll = roll_of(eyes_of(mesh))
+    centre, extent = upright_extent(mesh, roll)
+    mirrored, last = np.ascontiguousarray(pixels[:, ::-1]), pixels.shape[1] - 1
+    net, lock = _reader()
+    readings = []
+    for size, lean, shift in ((1.0, 0.0, 0.0), (0.9, 0.05, 0.02)):
+        at, side = centre + extent * shift, extent * REACH * size
+        with lock:
+            readings.append(net._run(pixels, at, side, roll + lean)[0])
+            twin = net._run(mirrored, np.array([last - at[0], at[1]]), side, -roll - lean)[0]
+        twin = twin[mirror_points()]
+        twin[:, 0] = last - twin[:, 0]
+        readings.append(twin)
+    return np.mean(readings, axis=0)
+
+
+@cache
+def mirror_points() -> np.ndarray:
+    """For each mesh point the one across the face, (468,)."""
+    head = canonical_head()
+    return np.array([np.linalg.norm(head * [-1, 1, 1] - point, axis=1).argmin() for point in head])
+
+
+@cache
+def _reader() -> tuple[FaceMesh, threading.Lock]:
+    return FaceMesh(), threading.Lock()  # the network keeps state between calls
+
+
+def settled(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mesh points without their foreseeable slide over the skin, and how sure each is.
+
+    mesh    (468, 3), `Face.mesh`
+    ->      (468, 2) px and (468,) px, standard deviation along one axis
+    """
+    model = load_model()
+    unit, turn, upright, scale = unit_mesh(mesh)
+    differs = model.drift_modes @ (unit.ravel() - turn @ model.drift_usual)
+    # A face unlike those the slide was learned from gets no more correction than they did.
+    differs = np.clip(differs, -HEAD.drift_reach, HEAD.drift_reach)
+    slide = (np.concatenate([turn, differs]) @ model.drift).reshape(468, 2) * scale
+    at = np.clip((turn[1] * 40 + 45) / 15, 0, 6)
+    low = min(int(at), 5)
+    noise = model.noise[low] * (low + 1 - at) + model.noise[low + 1] * (at - low)
+    return mesh[:, :2] + slide @ upright, noise * scale
+
+
+def unit_mesh(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """A mesh freed of place, size and roll, and the turn of its head as a polynomial.
+
+    ->    (468, 3) mesh units, (9,) of yaw / 40° and pitch / 20°, (2, 2) that rolls px upright,
+          px of a mesh unit
+    """
+    roll = roll_of(eyes_of(mesh))
+    upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+    centred = mesh - mesh.mean(0)
+    scale = float(np.sqrt((centred**2).sum(1).mean()))
+    unit = centred / scale
+    unit[:, :2] = unit[:, :2] @ upright.T
+    canonical = canonical_head() * [1, -1, -1]
+    u, _, vt = np.linalg.svd(unit.T @ (canonical - canonical.mean(0)))
+    rotation = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+    y = -np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2])) / 40
+    p = np.degrees(np.arcsin(np.clip(rotation[1, 2], -1, 1))) / 20
+    return unit, np.array([1, y, p, y * y, y * p, p * p, y**3, abs(y), y * y * p]), upright, scale
+
+
+def _skew(vectors: np.ndarray) -> np.ndarray:
+    """(n, 3, 3) with `_skew(v) @ w == cross(v, w)`."""
+    x, y, z = vectors.T
+    none = np.zeros_like(x)
+    return np.stack([none, -z, y, z, none, -x, -y, x, none], 1).reshape(-1, 3, 3)

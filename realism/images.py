@@ -1,0 +1,199 @@
+"""Open any picture safely, the same way everywhere: upright, sRGB, nothing but pixels.
+
+An image in this program is always `(H, W, 3) uint8 sRGB`, upright. Everything that a camera,
+a phone or a scanner may put around that (orientation, colour profile, 16 bits, palette, alpha,
+position, device) is resolved or dropped here, once.
+
+Linear light: the sRGB transfer curve of IEC 61966-2-1.
+"""
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from realism.disk import whole_file
+from realism.errors import Unusable
+from realism.settings import INTAKE, Intake
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
+NAMED = ("GIF", "BMP", "TIFF")  # read only to name them when they are refused
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture as it is seen.
+
+    name      its file name, without a folder
+    pixels    (H, W, 3) uint8 sRGB, upright
+    """
+
+    name: str
+    pixels: np.ndarray
+
+
+def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTAKE) -> Photo:
+    """Open a JPEG, PNG, WebP or HEIC of any mode and bit depth.
+
+    source    a path, or the file's bytes (then `name` is used in messages)
+    ->        Photo; EXIF orientation applied, embedded profile converted to sRGB, alpha over
+              white, first frame of an animation, 16 bits reduced to 8
+    Raises Unusable with the reason: missing, too large in bytes or pixels, not a picture,
+    broken, another format.
+    """
+    if not isinstance(source, bytes):
+        name = name or Path(source).name
+        source = _bytes_of(Path(source), name, limits)
+    if len(source) > limits.max_bytes:
+        raise Unusable(_too_many_bytes(name, len(source), limits))
+    picture = _decode(source, name, limits)
+    return Photo(name, np.asarray(_to_srgb(ImageOps.exif_transpose(picture), picture)))
+
+
+def _bytes_of(path: Path, name: str, limits: Intake) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > limits.max_bytes:
+            raise Unusable(_too_many_bytes(name, size, limits))
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise Unusable(f"{name}: there is no such picture. Check the path.") from error
+    except PermissionError as error:
+        raise Unusable(f"{name}: the file may not be read. Check its permissions.") from error
+
+
+def _too_many_bytes(name: str, size: int, limits: Intake) -> str:
+    return (
+        f"{name}: {size / 2**20:.0f} MB is over the limit of {limits.max_bytes / 2**20:.0f} MB. "
+        "Save it as a JPEG and add it again."
+    )
+
+
+def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures before we can refuse them by our own limit.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(data), formats=(*FORMATS, *NAMED))
+    except Image.DecompressionBombError as error:
+        raise Unusable(
+            f"{name}: over {limits.max_pixels / 1e6:.0f} megapixels. Make it smaller."
+        ) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise Unusable(
+            f"{name}: this is not a picture that can be read. Use a JPEG, PNG, WebP or HEIC."
+        ) from error
+    if picture.format in NAMED:
+        raise Unusable(
+            f"{name}: {picture.format} pictures are not accepted. "
+            "Save it as a JPEG, PNG, WebP or HEIC."
+        )
+    width, height = picture.size
+    if width * height > limits.max_pixels:
+        raise Unusable(
+            f"{name}: {width}×{height} is {width * height / 1e6:.0f} megapixels, over the limit of "
+            f"{limits.max_pixels / 1e6:.0f}. Make it smaller and add it again."
+        )
+    if min(width, height) < limits.min_side:
+        raise Unusable(
+            f"{name}: {width}×{height} px is too small to show a face. Use a larger picture."
+        )
+    try:
+        picture.load()
+    except (OSError, ValueError, SyntaxError, MemoryError) as error:
+        raise Unusable(
+            f"{name}: the file is damaged or cut off ({error}). Copy it from the camera again."
+        ) from error
+    return picture
+
+
+def _to_srgb(upright: Image.Image, original: Image.Image) -> Image.Image:
+    """Any mode and profile to 8-bit sRGB without alpha."""
+    profile = original.info.get("icc_profile")
+    if upright.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        values = np.asarray(upright, np.float64)
+        # Pillow opens 16-bit grey as I;16 or I; its range is 0..65535 in both.
+        upright = Image.fromarray((values / 257).round().clip(0, 255).astype(np.uint8), "L")
+        profile = None  # a grey profile of 16 bits: the curve is close to sRGB's
+    if upright.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+    if upright.mode == "RGBA":
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright).convert("RGB")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(
+                upright, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            # A profile that littlecms refuses, or one that does not fit the mode (an RGB profile
+            # in a grey file): the numbers are then taken as sRGB, as every viewer does.
+            pass
+    return upright.convert("RGB")
+
+
+def to_linear(pixels: np.ndarray) -> np.ndarray:
+    """sRGB to linear light.
+
+    pixels    (..., 3) uint8, or float in 0..255
+    ->        (..., 3) float32 in 0..1
+    """
+    if pixels.dtype == np.uint8:
+        return _LINEAR_OF_BYTE[pixels]
+    value = np.asarray(pixels, np.float32) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(
+        np.float32
+    )
+
+
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Linear light to sRGB, not rounded.
+
+    linear    (..., 3) float, clipped to 0..1
+    ->        (..., 3) float32 in 0..255
+    """
+    value = np.clip(np.asarray(linear, np.float32), 0, 1)
+    curve = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
+    return (curve * 255).astype(np.float32)
+
+
+_LINEAR_OF_BYTE = to_linear(np.arange(256, dtype=np.float32))
+
+
+def save_png(
+    path: str | os.PathLike, pixels: np.ndarray, info: dict[str, str] | None = None
+) -> None:
+    """Write `(H, W, 3) uint8 sRGB` as PNG with text entries `info`, whole or not at all."""
+    text = PngImagePlugin.PngInfo()
+    for key, value in (info or {}).items():
+        text.add_itxt(key, value)
+    with whole_file(Path(path)) as temporary:
+        Image.fromarray(pixels).save(temporary, "PNG", pnginfo=text, compress_level=4)
+
+
+def read_info(path: str | os.PathLike) -> dict[str, str]:
+    """The text entries of a PNG."""
+    with Image.open(path) as picture:
+        picture.load()
+        return {key: str(value) for key, value in getattr(picture, "text", {}).items()}
+
+
+# Added to linear light before the logarithm: below it a camera's noise is larger than light.
+DARKEST = 0.002
+
+
+def log_light(pixels: np.ndarray) -> np.ndarray:
+    """Logarithm of linear light, (H, W, 3) float32."""
+    return np.log(to_linear(pixels) + DARKEST)
+
+
+GREY = np.float32([0.25, 0.55, 0.2])  # of log light; blue is mostly noise

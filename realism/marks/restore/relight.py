@@ -1,0 +1,73 @@
+"""How a wrinkle's relief changes from one picture of a head to another: expression and light.
+
+A fold is deep where the skin across it is pressed together, so the heads' expressions say how
+much of it is left. What it looks like has two parts: the valley's own shade, which is there in
+any light, and a lit and an unlit side, which grow with how far the light falls across the fold
+and change sides with it. The light of a picture is read from the shading of its skin over the
+normals of its head: log-light is nearly linear in the normal.
+
+Light: the first-order form of Ramamoorthi and Hanrahan, "An efficient representation for
+irradiance environment maps", SIGGRAPH 2001.
+"""
+
+import numpy as np
+
+from realism.head.geometry import Head, under
+from realism.head.model import load_model
+from realism.marks.restore.wrinkle import normals_of
+from realism.settings import FOLDS
+
+
+def light_of(log_light: np.ndarray, skin: np.ndarray, head: Head) -> np.ndarray:
+    """How log-light grows with the skin's normal, (3,), camera's frame.
+
+    log_light    (H, W) float32, log of luminance;  skin    (H, W) 0..1
+    ->           zero where too little skin is seen
+    """
+    facing = head.facings > FOLDS.lit_facing
+    at = np.round(head.pixels[facing]).astype(int)
+    inside = ((at >= 0) & (at < [skin.shape[1], skin.shape[0]])).all(1)
+    at, normals = at[inside], head.normals[facing][inside]
+    seen = skin[at[:, 1], at[:, 0]] > 0.5
+    if seen.sum() < 100:
+        return np.zeros(3)
+    light, design = log_light[at[:, 1], at[:, 0]][seen], normals[seen]
+    design = np.column_stack([np.ones(len(design)), design])
+    say = np.ones(len(light))
+    for _ in range(5):
+        weighted = design * say[:, None]
+        # A little ridge: on a face seen from the front, normals hardly differ.
+        ridge = np.diag([0, 1, 1, 1]) * 1e-3 * say.sum()
+        fit = np.linalg.solve(design.T @ weighted + ridge, weighted.T @ light)
+        off = np.abs(light - design @ fit)
+        say = 1 / (1 + (off / max(1.4826 * np.median(off), 0.02)) ** 2)
+    return fit[1:]
+
+
+def carried(
+    line: np.ndarray, heads: tuple[Head, Head], lights: tuple[np.ndarray, np.ndarray]
+) -> tuple[float, float]:
+    """What becomes of a fold's relief from photo to portrait.
+
+    line      (n, 2) px of the photo
+    heads     fitted to photo and portrait;  lights    (3,) each, of `light_of`
+    ->        depth that is left, 0..1; factor of its lit and unlit sides, -1..1
+    """
+    corners = load_model().triangles[under(heads[0], line)[0]]
+    flat = heads[0].pixels[corners]
+    edges = np.stack([flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]], 2)
+    steps = np.einsum("nij,nj->ni", np.linalg.pinv(edges), normals_of(line))
+    across = []
+    for head in heads:
+        place = head.vertices[corners]
+        sides = np.stack([place[:, 1] - place[:, 0], place[:, 2] - place[:, 0]], 2)
+        across.append(np.einsum("nij,nj->ni", sides, steps))
+    lengths = [np.linalg.norm(way, axis=1) for way in across]
+    stretch = float(np.median(lengths[1] / np.maximum(lengths[0], 1e-6)))
+    left = np.clip(1 - FOLDS.smoothed * (stretch - 1), FOLDS.least_left, 1)
+    here, there = (
+        np.median(way @ light / np.maximum(length, 1e-6))
+        for way, light, length in zip(across, lights, lengths, strict=True)
+    )
+    turned = (here * there + FOLDS.unsure_light**2) / (here**2 + FOLDS.unsure_light**2)
+    return float(left), float(np.clip(turned, -1, 1))

@@ -1,0 +1,101 @@
+"""A portrait and photos in, the restored portrait and its report out.
+
+Joins the parts of step 4 for the shell and the demo: the person's face on the portrait, the
+marks of each photo (given or found), their places, the blend, and the likeness before and after
+on the scale of the photos among themselves.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from realism.checks import photo_to_photo
+from realism.errors import Unusable
+from realism.faces.engine import Engine, the_face
+from realism.faces.face import Face, similarity
+from realism.faces.skin import skin_mask
+from realism.images import Photo
+from realism.marks.photo import Source
+from realism.marks.restore.blend import Sliders, blend
+from realism.marks.restore.placement import placements_to_json
+from realism.marks.restore.prepare import Prepared, prepare, rare
+from realism.settings import ATLAS, PLACING
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A portrait with the person's marks.
+
+    pixels      (H, W, 3) uint8 sRGB
+    prepared    for another blend under other sliders
+    report      {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON;
+                "after" is None where the engine finds no face any more, "photos" with one photo
+    """
+
+    pixels: np.ndarray
+    prepared: Prepared
+    report: dict
+
+
+def restore_portrait(
+    portrait: Photo,
+    sources: list[Source],
+    engine: Engine,
+    method: str = "ratio",
+    placement: str = "head",
+    sliders: Sliders | None = None,
+    least_sightings: int = ATLAS.believed,
+) -> Restored:
+    """Put the marks of the photos back into a portrait.
+
+    least_sightings    photos that must show a mark, see `restore.rare`; those with fewer are
+                       reported, not put back
+    Raises Unusable: no photos, no face on the portrait, another method or placement.
+    """
+    if not sources:
+        raise Unusable("Give at least one photo of the person to take the marks from.")
+    photos = [source.face.embedding for source in sources]
+    face = person_in(portrait, photos, engine)
+    skin = skin_mask(portrait.pixels, face)
+    prepared = prepare(portrait.pixels, face, skin, sources, method, placement)
+    seldom = rare(prepared.placements, len(sources), least_sightings)
+    pixels = blend(prepared, sliders or Sliders(), frozenset(seldom))
+    scale = photo_to_photo(photos)
+    near = {
+        "before": _nearest(face, photos),
+        "after": max((_nearest(one, photos) for one in engine.find(pixels)), default=None),
+        "photos": round(float(np.mean(scale)), 4) if len(scale) > 1 else None,
+    }
+    placements = placements_to_json(list(prepared.placements))
+    for index in seldom:
+        seen = f"seen on {placements[index]['sightings']} of {len(sources)} photos only"
+        placements[index] |= {"visible": False, "reason": placements[index]["reason"] or seen}
+    return Restored(pixels, prepared, {"placements": placements, "similarity": near})
+
+
+def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face:
+    """The person's face on a portrait: of several, the one most like the photos.
+
+    photos    (D,) unit embeddings
+    Raises Unusable without a face, and for a profile: half of its places would be guessed.
+    """
+    faces = engine.find(portrait.pixels)
+    if not faces:
+        raise Unusable(
+            f"{portrait.name}: no face was found on the portrait. Use one that shows the face "
+            "from the front or half turned."
+        )
+    if len(faces) == 1 or not photos:
+        face = the_face(faces)
+    else:
+        face = max(faces, key=lambda face: _nearest(face, photos))
+    if abs(face.pose.yaw) > PLACING.most_turned:
+        raise Unusable(
+            f"{portrait.name}: the head is turned by {abs(face.pose.yaw):.0f}°, more than "
+            f"{PLACING.most_turned:.0f}°. Use a portrait from the front or half turned."
+        )
+    return face
+
+
+def _nearest(face: Face, photos: list[np.ndarray]) -> float:
+    return round(max(similarity(face.embedding, photo) for photo in photos), 4)

@@ -1,0 +1,170 @@
+"""Faces that a person annotated, read for training and for judging.
+
+Each is cut out with a margin, so that hundreds fit into memory; its clicks are snapped to the
+marks they mean. What cannot be used is named and left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from realism.errors import Unusable
+from realism.faces.engine import Engine, the_face
+from realism.faces.face import Face
+from realism.faces.skin import skin_mask
+from realism.images import SUFFIXES, open_photo
+from realism.marks.find.crop import face_span
+from realism.marks.mark import KINDS, Mark
+from realism.marks.teach.snap import Click, snap
+from realism.marks.teach.whale_anno import Annotation, Export
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """One face with its marks, cut from its picture.
+
+    name      of the picture
+    pixels    (h, w, 3) uint8 sRGB
+    face      in px of `pixels`
+    skin      (h, w) float32, 0..1
+    clicks    the marks, in px of `pixels`, in the order of the annotation
+    doubts    what may be marks although nobody clicked there; training fills it in
+    origin    (2,) px of the picture at the (0, 0) of `pixels`
+    scale     px of `pixels` per px of the picture
+    """
+
+    name: str
+    pixels: np.ndarray
+    face: Face
+    skin: np.ndarray
+    clicks: tuple[Click, ...]
+    doubts: tuple[Mark, ...] = ()
+    origin: tuple[int, int] = (0, 0)
+    scale: float = 1.0
+
+    @property
+    def span(self) -> float:
+        """px from ear to ear."""
+        return face_span(self.face)
+
+    def to_picture(self, point: np.ndarray) -> np.ndarray:
+        """(2,) px of `pixels` to px of the picture it was cut from."""
+        return (point + 0.5) / self.scale - 0.5 + self.origin
+
+    def marks(self) -> list[Mark]:
+        """The clicks, snapped, as marks."""
+        return [Mark(click.kind, click.xy, click.radius) for click in self.clicks]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An annotated picture that cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
+def annotated_faces(
+    export: Export, images: Path, engine: Engine, largest: float | None = None
+) -> Iterator[Annotated | LeftOut]:
+    """The faces of a whale-anno export, one at a time.
+
+    largest    px from ear to ear; larger faces are reduced to it; None keeps them
+    Raises Unusable at once when the folder is missing or holds none of the pictures.
+    """
+    pictures = pictures_of(export, images)
+    return (_read(annotation, path, engine, largest) for annotation, path in pictures)
+
+
+def pictures_of(export: Export, images: Path) -> list[tuple[Annotation, Path | None]]:
+    """Each annotation with its picture's file, None where the folder lacks it.
+
+    whale-anno opens .jpg and .png only, so people rename: a picture is also taken by its name in
+    other letters, and then by its stem where one picture has it.
+    """
+    images = Path(images)
+    if not images.is_dir():
+        raise Unusable(f"There is no folder {images}: give the one with the annotated pictures.")
+    files = sorted(f for f in images.iterdir() if f.suffix.lower() in SUFFIXES)
+    exact = {file.name: file for file in files}
+    folded = {file.name.lower(): file for file in files}
+    stems: dict[str, list[Path]] = {}
+    for file in files:
+        stems.setdefault(file.stem.lower(), []).append(file)
+
+    def file_of(name: str) -> Path | None:
+        alike = stems.get(Path(name).stem.lower(), [])
+        only = alike[0] if len(alike) == 1 else None
+        return exact.get(name) or folded.get(name.lower()) or only
+
+    pictures = [(one, file_of(one.file_name)) for one in export.annotations]
+    if not any(path for _, path in pictures):
+        raise Unusable(
+            f"None of the {len(pictures)} annotated pictures is in {images} "
+            f"(the first is {export.annotations[0].file_name}): give the folder that holds them."
+        )
+    return pictures
+
+
+def _read(
+    annotation: Annotation, path: Path | None, engine: Engine, largest: float | None
+) -> Annotated | LeftOut:
+    if path is None:
+        return LeftOut(annotation.file_name, "it is not in the folder of pictures.")
+    try:
+        photo = open_photo(path)
+        face = the_face(engine.find(photo.pixels))
+    except Unusable as reason:
+        return LeftOut(annotation.file_name, str(reason))
+    height, width = photo.pixels.shape[:2]
+    marks = annotation.marks(width, height)
+    clicks = [snap(photo.pixels, mark.kind, mark.xy, face_span(face)) for mark in marks]
+    skin = skin_mask(photo.pixels, face)
+    return cut_out(annotation.file_name, photo.pixels, face, skin, clicks, largest)
+
+
+def cut_out(
+    name: str,
+    pixels: np.ndarray,
+    face: Face,
+    skin: np.ndarray,
+    clicks: list[Click],
+    largest: float | None = None,
+) -> Annotated:
+    """The face with a margin of a third of its width, and all that lies on it."""
+    span, (height, width) = face_span(face), pixels.shape[:2]
+    low = np.minimum(face.mesh[:, :2].min(0), face.box[:2]) - span / 3
+    high = np.maximum(face.mesh[:, :2].max(0), face.box[2:]) + span / 3
+    x0, y0 = np.clip(np.floor(low), 0, [width - 2, height - 2]).astype(int)
+    x1, y1 = np.clip(np.ceil(high), [x0 + 2, y0 + 2], [width, height]).astype(int)
+    pixels, skin = pixels[y0:y1, x0:x1].copy(), skin[y0:y1, x0:x1].copy()
+    scale = min(1.0, largest / span) if largest else 1.0
+    if scale < 1:
+        size = (round((x1 - x0) * scale), round((y1 - y0) * scale))
+        pixels, skin = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (pixels, skin))
+
+    def moved(points: np.ndarray) -> np.ndarray:
+        # Resizing keeps the corners in place, not the pixels' centres.
+        return ((points - [x0, y0] + 0.5) * scale - 0.5).astype(np.float32)
+
+    depth = face.mesh[:, 2:] * scale
+    own = replace(
+        face,
+        box=moved(face.box.reshape(2, 2)).ravel(),
+        landmarks=moved(face.landmarks),
+        mesh=np.concatenate([moved(face.mesh[:, :2]), depth], 1).astype(np.float32),
+    )
+    placed = tuple(
+        replace(c, clicked=moved(c.clicked), xy=moved(c.xy), radius=c.radius * scale)
+        for c in clicks
+    )
+    skin = skin.astype(np.float32)
+    return Annotated(name, pixels, own, skin, placed, origin=(int(x0), int(y0)), scale=float(scale))
+
+
+def counts(faces: list[Annotated]) -> dict[str, int]:
+    """How many marks of each kind there are."""
+    return {kind: sum(c.kind == kind for face in faces for c in face.clicks) for kind in KINDS}

@@ -1,0 +1,163 @@
+"""Teach the original's keypoint R-CNN: one box a face, four points, (0, 0) for what is absent.
+
+It starts from ImageNet's ResNet-50 as the original did, where torchvision has that or can fetch
+it; else from random weights, and says so.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from realism.marks.find.keypoint_rcnn import (
+    KeypointFinder,
+    KeypointSettings,
+    as_tensor,
+    build_keypoints,
+    face_crop,
+    four_points,
+    marks_of,
+    read_keypoints,
+    save_keypoints,
+)
+from realism.marks.mark import KINDS, Mark
+from realism.marks.teach.dataset import Annotated
+from realism.marks.teach.train import Training
+
+# Boxes that a face's crop teaches by; 512 are for pictures of many things, and cost the most.
+BOXES = 64
+
+
+class KeypointLearner:
+    """See `train.Learner`."""
+
+    def __init__(
+        self, settings: KeypointSettings, network, note: str, taught: bool = False
+    ) -> None:
+        self.settings, self.network, self.note, self.taught = settings, network, note, taught
+        network.roi_heads.fg_bg_sampler.batch_size_per_image = BOXES
+
+    def optimizer(self, training: Training):
+        """AdamW: by SGD at torchvision's rate, random weights had learned no point in 300 steps."""
+        import torch
+
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        return torch.optim.AdamW(
+            trained, training.learning_rate, weight_decay=training.weight_decay
+        )
+
+    def loss(self, faces: list[Annotated]):
+        """Sum of the R-CNN's five losses."""
+        device = next(self.network.parameters()).device
+        crops = [face_crop(face.pixels, face.face.box) for face in faces]
+        images = [as_tensor(crop).to(device) for crop, _ in crops]
+        targets = [
+            {name: value.to(device) for name, value in target_of(face, crop, origin).items()}
+            for face, (crop, origin) in zip(faces, crops, strict=True)
+        ]
+        return sum(self.network(images, targets).values())
+
+    def settle(self, faces: list[Annotated]) -> None:
+        """Measure from which height of its heat map each kind counts as there."""
+        answers = [four_points(self.network, face_crop(f.pixels, f.face.box)[0]) for f in faces]
+        there = [[any(c.kind == kind for c in f.clicks) for kind in KINDS] for f in faces]
+        peaks = [peaks for _, peaks in answers]
+        seen = [points is not None for points, _ in answers]
+        self.settings = replace(self.settings, levels=levels(peaks, there, seen))
+
+    def find_all(self, faces: list[Annotated]) -> list[list[Mark]]:
+        """The four points of each face, scored against the levels."""
+        found = []
+        for face in faces:
+            crop, origin = face_crop(face.pixels, face.face.box)
+            points, peaks = four_points(self.network, crop)
+            found.append(marks_of(points, peaks, self.settings, origin, face.face))
+        return found
+
+    def save(self, path: Path) -> None:
+        """Weights with the levels measured last."""
+        save_keypoints(path, KeypointFinder(self.network, self.settings))
+
+
+def start_keypoints(
+    min_size: int = 640, weights: Path | None = None, backbone: str | None = None
+) -> KeypointLearner:
+    """A learner from `weights`, else from ImageNet's backbone where it can be had.
+
+    min_size    px; a crop's shorter side is brought to it; with `weights`, theirs counts
+    backbone    "scratch" does not look for ImageNet's
+    """
+    if weights is not None:
+        finder = read_keypoints(Path(weights))
+        return KeypointLearner(finder.settings, finder.network, Path(weights).name, True)
+    given, why_not = (None, "as asked") if backbone == "scratch" else imagenet_backbone()
+    settings = KeypointSettings("scratch" if given is None else "imagenet", min_size)
+    network = build_keypoints(settings)
+    if given is None:
+        return KeypointLearner(settings, network, f"random weights ({why_not})")
+    network.backbone.body.load_state_dict(given, strict=True)
+    return KeypointLearner(settings, network, "ImageNet's ResNet-50, of torchvision")
+
+
+def imagenet_backbone() -> tuple[dict | None, str]:
+    """torchvision's ResNet-50 from its cache or by download, or None and why."""
+    import urllib.error
+    import urllib.request
+
+    import torch
+    from torchvision.models import ResNet50_Weights
+
+    url = ResNet50_Weights.IMAGENET1K_V1.url
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+    try:
+        if not cached.exists():
+            with urllib.request.urlopen(url, timeout=5):
+                pass  # is the server there at all? torch's own download has no time limit
+        weights = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
+    except (urllib.error.URLError, OSError) as error:
+        return None, f"ImageNet's cannot be had: {error}"
+    # fc.* is the classifier: the detector has none.
+    return {k: v for k, v in weights.items() if not k.startswith("fc.")}, ""
+
+
+def target_of(face: Annotated, crop: np.ndarray, origin: np.ndarray) -> dict:
+    """One box and four points of a crop; of each kind the first click counts, as the original.
+
+    keypoints    (1, 4, 3): x, y px of the crop and 1, in the order of KINDS; 0, 0, 0 if absent
+    """
+    import torch
+
+    points = np.zeros((len(KINDS), 3), np.float32)
+    for click in reversed(face.clicks):
+        points[KINDS.index(click.kind)] = [*(click.xy - origin), 1]
+    high = np.tile([crop.shape[1], crop.shape[0]], 2)
+    box = np.clip(face.face.box - np.concatenate([origin, origin]), 0, high).astype(np.float32)
+    return {
+        "boxes": torch.from_numpy(box)[None],
+        "labels": torch.ones(1, dtype=torch.int64),
+        "keypoints": torch.from_numpy(points)[None],
+    }
+
+
+def levels(peaks: list[np.ndarray], there: list[list[bool]], seen: list[bool]) -> tuple[float, ...]:
+    """Peak level of each kind that best parts faces with it from faces without.
+
+    peaks    (4,) a face, heights of the heat maps
+    there    whether the face has the kind
+    seen     whether the network found the face at all
+    """
+    if not any(seen):
+        return (0.0,) * len(KINDS)
+    heights = np.array([p for p, s in zip(peaks, seen, strict=True) if s], float)
+    present = np.array([t for t, s in zip(there, seen, strict=True) if s], bool)
+    found = []
+    for kind in range(len(KINDS)):
+        with_it, without = heights[present[:, kind], kind], heights[~present[:, kind], kind]
+        if not len(with_it) or not len(without):
+            # Nothing to part: all that was seen is on one side of the level.
+            found.append(with_it.min() - 1.0 if len(with_it) else without.max() + 1.0)
+            continue
+        tried = np.sort(heights[:, kind])
+        right = [(with_it >= t).sum() + (without < t).sum() for t in tried]
+        found.append(tried[int(np.argmax(right))])
+    return tuple(float(level) for level in found)

@@ -1,0 +1,275 @@
+"""Step 3: a prompt and seeds in, portraits out.
+
+Each portrait starts from noise of its own seed and is made alone, so it can be made again alone,
+bit for bit, without the nineteen others. The sampler is UniPC on Karras' noise levels, which was
+within a hundredth of the exact answer after twenty steps where others needed fifty.
+
+UniPC: Zhao et al., NeurIPS 2023. Noise levels: Karras et al., NeurIPS 2022. Guidance: Ho and
+Salimans, 2022.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realism.diffusion.base import Base, decode_latents, encode_text, predict
+from realism.diffusion.lora import Adapter, wearing
+from realism.diffusion.weights import fingerprint
+from realism.errors import Unusable
+from realism.images import open_photo, read_info, save_png
+from realism.portraits.provenance import RECIPE, notices, with_visible_label
+from realism.settings import GUIDANCE, PORTRAITS, VERSION, Portraits
+
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Worn:
+    """A LoRA as a portrait was made with.
+
+    name           of the adapter or style
+    fingerprint    of its file, 16 hexadecimal digits
+    weight         how strongly
+    """
+
+    name: str
+    fingerprint: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a portrait depends on; kept in its file.
+
+    seed               0 .. 2**32 - 1
+    prompt             as given to the base, the person's words put in
+    negative_prompt    what to keep away from
+    base               name of the base
+    base_fingerprint   of the base's UNet, 64 hexadecimal digits
+    adapters           LoRAs on it
+    steps              of the sampler
+    guidance_scale     1: the prompt alone; more: further from the negative prompt
+    resolution         px, side of the square
+    version            of this program
+    """
+
+    seed: int
+    prompt: str
+    negative_prompt: str
+    base: str
+    base_fingerprint: str
+    adapters: tuple[Worn, ...]
+    steps: int
+    guidance_scale: float
+    resolution: int
+    version: str = VERSION
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """One portrait.
+
+    pixels    (R, R, 3) uint8 sRGB, R the base's resolution
+    recipe    how to make it again
+    """
+
+    pixels: np.ndarray
+    recipe: Recipe
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return self.recipe.seed
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """A portrait on its way.
+
+    number, of    which of how many portraits, from 1
+    step, steps   of the sampler, from 1
+    """
+
+    number: int
+    of: int
+    step: int
+    steps: int
+
+
+def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAITS) -> list[int]:
+    """Seeds for a run: first, first + 1, ...; from a random one where None is given."""
+    if not 1 <= count <= limits.max_count:
+        raise Unusable(f"{count} portraits at once: ask for 1 to {limits.max_count}.")
+    if first is None:
+        first = random.SystemRandom().randrange(MAX_SEED - limits.max_count)
+    if not 0 <= first <= MAX_SEED - count:
+        raise Unusable(f"A seed is a whole number from 0 to {MAX_SEED - limits.max_count}.")
+    return [first + number for number in range(count)]
+
+
+def usual_guidance(base: str) -> float:
+    """The guidance scale that suits a base, by its name."""
+    return GUIDANCE.get(base, PORTRAITS.guidance_scale)
+
+
+def portraits(
+    base: Base,
+    prompt: str,
+    negative_prompt: str,
+    seeds: Sequence[int],
+    steps: int = PORTRAITS.steps,
+    guidance_scale: float | None = None,
+    adapter: Adapter | None = None,
+    styles: Sequence[Adapter] = (),
+) -> Iterator[Portrait]:
+    """Make one portrait for each seed, and hand over each as soon as it is there.
+
+    guidance_scale    None: what suits the base
+    adapter    the person's LoRA
+    styles     LoRAs of styles
+    Other arguments: see Recipe. Stop walking to cancel; the base is then without LoRAs again.
+    """
+    walk = sampling(base, prompt, negative_prompt, seeds, steps, guidance_scale, adapter, styles)
+    yield from (event for event in walk if isinstance(event, Portrait))
+
+
+def sampling(
+    base: Base,
+    prompt: str,
+    negative_prompt: str,
+    seeds: Sequence[int],
+    steps: int = PORTRAITS.steps,
+    guidance_scale: float | None = None,
+    adapter: Adapter | None = None,
+    styles: Sequence[Adapter] = (),
+) -> Iterator[Sampling | Portrait]:
+    """As `portraits`, with a Sampling after every step: to show progress and to cancel between.
+
+    Raises Unusable: numbers out of range, or a LoRA that does not fit the base.
+    """
+    if not 1 <= steps <= 200:
+        raise Unusable(f"{steps} steps: use 1 to 200; {PORTRAITS.steps} are enough.")
+    if guidance_scale is None:
+        guidance_scale = usual_guidance(base.name)
+    if not 1 <= guidance_scale <= 30:
+        raise Unusable(f"A guidance scale of {guidance_scale}: use 1 to 30.")
+    if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
+        raise Unusable(f"Give at least one seed, each a whole number from 0 to {MAX_SEED}.")
+    adapters = [adapter] * (adapter is not None) + list(styles)
+    worn = tuple(Worn(one.name, fingerprint([one.file])[:16], one.weight) for one in adapters)
+    with wearing(base, adapters):
+        words = _guided_text(base, prompt, negative_prompt)
+        for number, seed in enumerate(seeds, 1):
+            recipe = Recipe(
+                seed, prompt, negative_prompt, base.name, base.fingerprint, worn,
+                steps, guidance_scale, base.resolution,
+            )  # fmt: skip
+            for step, latents in enumerate(_denoised(base, words, recipe), 1):
+                yield Sampling(number, len(seeds), step, steps)
+                if step == steps:
+                    yield Portrait(decode_latents(base, latents)[0], recipe)
+
+
+def _denoised(base: Base, words: dict, recipe: Recipe) -> Iterator:
+    """Latents (1, c, h, w) float32 after each step of the sampler, from the seed's noise on."""
+    import torch
+    from diffusers import UniPCMultistepScheduler
+
+    scheduler = UniPCMultistepScheduler.from_config(
+        base.pipeline.scheduler.config, use_karras_sigmas=True
+    )
+    scheduler.set_timesteps(recipe.steps, device=base.device.name)
+    side = recipe.resolution // base.pipeline.vae_scale_factor
+    # The noise is drawn on the processor: the same seed then starts alike on every device.
+    generator = torch.Generator("cpu").manual_seed(recipe.seed)
+    shape = (1, base.pipeline.unet.config.in_channels, side, side)
+    latents = torch.randn(shape, generator=generator)
+    latents = latents.to(base.device.name) * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        with torch.no_grad():  # never across a yield: it would reach whoever walks us
+            pair = scheduler.scale_model_input(latents, timestep).repeat(2, 1, 1, 1)
+            said = predict(base, pair.to(base.device.dtype), timestep, words).float()
+            without, with_prompt = said.chunk(2)
+            guided = without + recipe.guidance_scale * (with_prompt - without)
+            latents = scheduler.step(guided, timestep, latents, return_dict=False)[0]
+        yield latents
+
+
+def _guided_text(base: Base, prompt: str, negative_prompt: str) -> dict:
+    """Conditioning of the negative prompt and the prompt, in this order."""
+    negative = known_words(base, negative_prompt)
+    words = encode_text(base, [negative, known_words(base, prompt)])
+    if not negative and getattr(base.pipeline.config, "force_zeros_for_empty_prompt", False):
+        for key in ("encoder_hidden_states", "text_embeds"):  # as SDXL was trained
+            words[key][0] = 0
+    return words
+
+
+def known_words(base: Base, text: str) -> str:
+    """The text without words that the base's tokenizer has no token for.
+
+    SD's tokenizer spells out every word and keeps all; the embedded base knows about eighty words,
+    and a negative prompt full of unknown ones would steer it somewhere at random.
+    """
+    tokenizer = base.pipeline.tokenizer
+    unknown = tokenizer.unk_token_id
+    if unknown is None or unknown == tokenizer.eos_token_id:
+        return text
+    kept = [
+        word
+        for word in text.split()
+        if set(tokenizer(word, add_special_tokens=False).input_ids) - {unknown}
+    ]
+    return " ".join(kept)
+
+
+def unread(base: Base, prompt: str) -> str:
+    """The end of a prompt that the base does not read, since it is too long; "" where it fits."""
+    tokenizer = base.pipeline.tokenizer
+    tokens = tokenizer(known_words(base, prompt)).input_ids
+    return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def save_portrait(portrait: Portrait, path: Path, visible_label: str = "") -> None:
+    """Write a portrait as PNG with its recipe and the notice that a machine made it.
+
+    visible_label    "en" or "zh" writes the notice into a corner as well; "": only in the file
+    """
+    pixels = portrait.pixels
+    if visible_label:
+        pixels = with_visible_label(pixels, chinese=visible_label == "zh")
+    save_png(path, pixels, notices(asdict(portrait.recipe), pixels))
+
+
+def recipe_of(path: Path) -> Recipe | None:
+    """How the portrait in a PNG was made; None where the file does not say."""
+    told = read_info(path).get(RECIPE) if path.suffix.lower() == ".png" else None
+    try:
+        values = json.loads(told or "null")
+        worn = tuple(Worn(**one) for one in values.pop("adapters"))
+        values.pop("restored", None)
+        return Recipe(**values, adapters=worn)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None  # a portrait of another program
+
+
+def open_portrait(path: Path) -> Portrait | None:
+    """The portrait in a PNG of ours; None where the file does not tell its recipe."""
+    recipe = recipe_of(path)
+    return recipe and Portrait(open_photo(path).pixels, recipe)
+
+
+def described(recipe: Recipe) -> str:
+    """One line on how a portrait was made, for people."""
+    worn = "".join(f", {one.name} at {one.weight:g}" for one in recipe.adapters)
+    return (
+        f"seed {recipe.seed}, {recipe.base}{worn}, {recipe.steps} steps, "
+        f"guidance {recipe.guidance_scale:g}: {recipe.prompt}"
+    )

@@ -1,0 +1,193 @@
+"""The shell's verbs: fixed forms for scripts, one clear line for bad input."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realism.cli import main as shell
+from realism.images import open_photo
+from realism.marks.find.finders import METHODS
+from realism.settings import ASSETS
+
+MEI = ASSETS / "people/mei"
+RAVI = ASSETS / "people/ravi"
+
+
+def test_photos_are_added_listed_and_a_person_is_deleted(run, tmp_path):
+    files = [MEI / "mei-01.jpg", MEI / "mei-02.jpg", MEI / "faulty/mei-blurred.jpg"]
+    code, _, said = run("photos", "add", "Mei", *files)
+    assert code == 2 and "agreed" in said
+    code, out, _ = run("photos", "add", "Mei", *files, "--consent", "--noun", "woman")
+    assert code == 0
+    assert "2 of 3 photos of Mei are accepted." in out
+    assert "mei-blurred.jpg: refused" in out
+    code, out, _ = run("photos", "choose", "mei", "mei-blurred.jpg", "accept")
+    assert "3 of 3 photos of Mei are accepted." in out
+    assert run("photos", "list")[1] == "Mei: 3 of 3 photos accepted\n"
+    code, out, _ = run("delete", "mei", "--yes")
+    assert "3 photos" in out
+    assert run("photos", "list")[1] == ""
+    assert list((tmp_path / "people").iterdir()) == []
+
+
+def test_rank_writes_the_fixed_form_closest_first(run, tmp_path):
+    photos, portraits = tmp_path / "photos", tmp_path / "portraits"
+    photos.mkdir()
+    portraits.mkdir()
+    for name in ("mei-01.jpg", "mei-03.jpg"):
+        shutil.copy(MEI / name, photos)
+    for file in (MEI / "mei-05.jpg", RAVI / "ravi-01.jpg", MEI.parent / "mei-and-ravi.jpg"):
+        shutil.copy(file, portraits)
+    out = tmp_path / "rank.json"
+    code, _, _ = run("rank", "--photos", photos, "--portraits", portraits, "--json", out)
+    assert code == 0
+    ranked = json.loads(out.read_text())
+    assert [set(one) for one in ranked] == [
+        {"portrait", "similarity", "closest_photo", "rank", "reason"}
+    ] * 3
+    assert [one["portrait"] for one in ranked] == ["mei-05.jpg", "ravi-01.jpg", "mei-and-ravi.jpg"]
+    assert [one["rank"] for one in ranked] == [1, 2, 3]
+    assert ranked[0]["closest_photo"] in ("mei-01.jpg", "mei-03.jpg")
+    assert ranked[0]["similarity"] > ranked[1]["similarity"]
+    assert ranked[2]["similarity"] is None and "2 faces" in ranked[2]["reason"]
+
+
+def test_marks_are_found_and_restored_by_file(run, tmp_path):
+    found, report, out = tmp_path / "marks.json", tmp_path / "report.json", tmp_path / "out.png"
+    code, _, _ = run("marks", "find", MEI / "mei-01.jpg", "--json", found)
+    assert code == 0
+    (entry,) = json.loads(found.read_text())
+    assert entry["image"] == "mei-01.jpg"
+    assert all({"kind", "xy", "radius", "score"} <= set(mark) for mark in entry["marks"])
+
+    # A mole of mei-01 by its truth goes to where the truth of mei-04 says it is.
+    names = ("mei-01", "mei-04")
+    truth = {name: json.loads((MEI / f"truth/{name}.json").read_text()) for name in names}
+    (mole,) = [mark for mark in truth["mei-01"]["marks"] if mark["id"] == "m02"]
+    (there,) = [mark for mark in truth["mei-04"]["marks"] if mark["id"] == "m02"]
+    given = [{"kind": "mole", "xy": mole["xy"], "radius": mole["radius_px"]}]
+    found.write_text(json.dumps([{"image": "mei-01.jpg", "marks": given}]))
+    code, _, _ = run(
+        "marks", "restore", MEI / "mei-04.jpg", "--photo", MEI / "mei-01.jpg", "--marks", found,
+        "--out", out, "--report", report,
+    )  # fmt: skip
+    assert code == 0
+    told = json.loads(report.read_text())
+    (placed,) = told["placements"]
+    assert placed["kind"] == "mole" and placed["photo"] == "mei-01.jpg" and placed["visible"]
+    assert placed["from"] == [round(v, 2) for v in mole["xy"]]
+    assert np.hypot(*np.subtract(placed["to"], there["xy"])) * truth["mei-04"]["mm_per_px"] < 5
+    assert set(told["similarity"]) == {"before", "after", "photos"}
+
+    before, after = open_photo(MEI / "mei-04.jpg").pixels, open_photo(out).pixels
+    changed = np.argwhere((before != after).any(2))[:, ::-1]
+    assert (np.linalg.norm(changed - np.array(placed["to"]), axis=1) < 30).all()
+
+
+@pytest.mark.parametrize("method", ["ratio", "paste"])
+def test_a_strength_of_zero_gives_the_portrait_back_bit_for_bit(run, tmp_path, method):
+    out = tmp_path / "out.png"
+    code, _, _ = run(
+        "marks", "restore", MEI / "mei-04.jpg", "--photo", MEI / "mei-01.jpg", "--out", out,
+        "--strength", "0", "--method", method, "--placement", "nearest3",
+    )  # fmt: skip
+    assert code == 0
+    assert np.array_equal(open_photo(out).pixels, open_photo(MEI / "mei-04.jpg").pixels)
+
+
+def test_the_passport_counts_sightings_is_kept_and_drawn(run, tmp_path):
+    photos = [MEI / f"mei-{number}.jpg" for number in ("01", "02", "05", "09")]
+    assert run("photos", "add", "Mei", *photos, "--consent")[0] == 0
+    out, picture = tmp_path / "passport.json", tmp_path / "head.png"
+    code, said, _ = run("marks", "passport", "Mei", "--json", out, "--picture", picture)
+    told = json.loads(out.read_text())
+    assert code == 0 and told["version"] == 1 and len(told["marks"]) >= 4
+    most = told["marks"][0]
+    assert 3 <= len(most["seen_in"]) <= most["chances"] <= 4 and most["on"]
+    assert f"in {len(most['seen_in'])} of {most['chances']} photos that could show it" in said
+    assert open_photo(picture).pixels.std() > 20
+    assert run("marks", "passport", "Mei", "--json", out)[0] == 0
+    assert json.loads(out.read_text())["version"] == 2
+    assert run("marks", "passport", "Mei", "--picture", tmp_path / "a.jpg")[0] == 2
+
+
+def test_the_shell_finds_by_the_default_method():
+    assert METHODS[0] == shell.FINDER_METHOD
+
+
+def test_bases_are_listed_with_licence_and_size(run):
+    code, out, _ = run("bases")
+    assert code == 0
+    assert "pocket" in out and "majicmix" in out.lower() and "OpenRAIL" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["photos", "check", "Nobody"], "no person called Nobody"),
+        (["photos", "add", "../x", MEI / "mei-01.jpg", "--consent"], "cannot hold"),
+        (["portraits", "Nobody"], "no person called Nobody"),
+        (["finetune"], "Name the person"),
+        (["finetune", "Nobody"], "no person called Nobody"),
+        (["finetune", "--stage", "3"], "no stage '3'"),
+        (["rank", "--photos", "/nowhere", "--portraits", "/nowhere"], "no folder /nowhere"),
+        (["marks", "find", "/nowhere.jpg"], "no such picture"),
+        (["marks", "find", MEI / "mei-01.jpg", "--together", "--method", "dog"], "heatmap finder"),
+        (["marks", "find", MEI / "mei-01.jpg", RAVI / "ravi-01.jpg", "--together"],
+         "another person"),
+        (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.jpg"],
+         "name it .png"),
+        (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.png",
+          "--strength", "3"], "use 0 to 1.5"),
+        (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--photo",
+          MEI / "mei-02.jpg", "--out", "a.png"], "each photo once"),
+        (["demo", "--person", "nobody"], "no example"),
+    ],
+)  # fmt: skip
+def test_bad_input_ends_with_one_line_and_code_2(run, words, says):
+    code, out, said = run(*words)
+    assert code == 2
+    assert out == ""
+    assert says in said.strip().splitlines()[-1]
+    assert said.strip().splitlines()[-1].startswith("realism: ")
+
+
+def test_photos_looked_at_together_are_surer_of_what_both_show(run, tmp_path):
+    photos, found = [MEI / f"mei-0{number}.jpg" for number in (1, 2)], tmp_path / "marks.json"
+    # A pale spot, hardly to be seen on the first.
+    (spot,) = (m for m in json.loads((MEI / "truth/mei-01.json").read_text())["marks"]
+               if m["id"] == "m04")  # fmt: skip
+    scores = []
+    for together in ([], ["--together"]):
+        code, _, _ = run("marks", "find", *photos, "--json", found, "--threshold", "0", *together)
+        assert code == 0
+        entries = json.loads(found.read_text())
+        assert [entry["image"] for entry in entries] == ["mei-01.jpg", "mei-02.jpg"]
+        near = (m for m in entries[0]["marks"] if math.dist(m["xy"], spot["xy"]) < 5)
+        scores.append(max(m["score"] for m in near))
+    assert scores[1] > scores[0]
+
+
+def test_a_picture_without_a_face_is_named(run, tmp_path):
+    Image.new("RGB", (300, 300), "grey").save(tmp_path / "wall.png")
+    code, _, said = run("marks", "find", tmp_path / "wall.png")
+    assert code == 2
+    assert "wall.png: No face was found" in said
+
+
+def test_help_answers_without_loading_torch():
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "realism", "rank", "--help"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Order portraits" in ended.stdout
+    assert " torch\n" not in ended.stderr and " gradio\n" not in ended.stderr
+    assert time.monotonic() - began < 10

@@ -1,0 +1,125 @@
+"""Downloads from both hubs, by their real libraries, from a hub on this machine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hub_server import Hub
+
+from realism.diffusion.hub import choose, is_hub_id, parse
+from realism.errors import Unusable
+
+FETCH = """
+import sys, json
+from realism.diffusion.identify import read_base
+from realism.errors import Unusable
+from realism.diffusion.hub import fetch
+told = []
+try:
+    found = fetch(sys.argv[1], read_base, lambda share, text: told.append((share, text)))
+    print(json.dumps({"found": str(found), "told": told, "family": read_base(found).family}))
+except Unusable as error:
+    print(json.dumps({"refused": str(error)}))
+"""
+LARGE = "words.txt"
+ID = "someone/portraits@main:film"
+
+
+def fetch(cache: Path, hub: str, modelscope: str, huggingface: str, where: str = ID) -> dict:
+    """Fetch in a process of its own: the libraries read their settings when imported."""
+    environment = {
+        key: value for key, value in os.environ.items() if "proxy" not in key.lower()
+    } | {
+        "REALISM_HUB": hub,
+        "MODELSCOPE_ENDPOINT": modelscope,
+        "HF_ENDPOINT": huggingface,
+        "HF_HOME": str(cache / "hf"),
+        "MODELSCOPE_CACHE": str(cache / "ms"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_OFFLINE": "0",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", FETCH, where],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def repository(tiny_sd, tmp_path):
+    """A repository with a base in a folder, and much that nobody needs beside it."""
+    root = tmp_path / "hub"
+    folder = shutil.copytree(tiny_sd, root / "someone" / "portraits" / "film")
+    (folder / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"\x80" * 5000)
+    (folder / "safety_checker").mkdir()
+    (folder / "safety_checker" / "model.safetensors").write_bytes(b"0" * 5000)
+    # Larger than the pieces in which the libraries write (10 MB), so that half of it is kept.
+    (folder / "tokenizer" / LARGE).write_bytes(os.urandom(24_000_000))
+    (root / "someone" / "portraits" / "all.ckpt").write_bytes(b"\x80" * 5000)
+    return root
+
+
+DEAD = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("hub", ["modelscope", "huggingface"])
+def test_what_a_base_needs_is_downloaded_once_with_progress_past_a_broken_line(
+    hub, repository, tmp_path
+):
+    with Hub(repository, broken={LARGE}) as server:
+        first = fetch(tmp_path / "cache", hub, server.address, server.address)
+        if "refused" in first:  # the library gave up: the next try goes on
+            first = fetch(tmp_path / "cache", hub, server.address, server.address)
+    assert first["family"] == "sd15"
+    assert max(start for name, start in server.asked if name.endswith(LARGE)) > 0
+    names = {name for name, _ in server.asked}
+    assert not any("safety" in name or name.endswith((".bin", ".ckpt")) for name in names)
+    shares = [share for share, _ in first["told"]]
+    assert shares[-1] > 0.99 and shares == sorted(shares)
+    assert "someone/portraits" in first["told"][-1][1]
+    again = fetch(tmp_path / "cache", hub, DEAD, DEAD)
+    assert again["found"] == first["found"]
+
+
+def test_the_other_hub_takes_over_where_the_first_is_dead_or_lacks_it(repository, tmp_path):
+    with Hub(repository) as server, Hub(tmp_path) as empty:
+        done = fetch(tmp_path / "one", "modelscope", DEAD, server.address)
+        assert "Hugging Face" in done["told"][-1][1]
+        done = fetch(tmp_path / "two", "huggingface", server.address, empty.address)
+        assert "ModelScope" in done["told"][-1][1]
+
+
+def test_what_no_hub_has_is_refused_with_both_answers(repository, tmp_path):
+    with Hub(repository) as server:
+        where = "someone/nothing"
+        done = fetch(tmp_path, "modelscope", server.address, server.address, where)
+        assert "ModelScope: " in done["refused"] and "Hugging Face: " in done["refused"]
+        done = fetch(tmp_path, "modelscope", server.address, DEAD, "someone/portraits")
+        assert "name its folder or file after a colon, one of: film" in done["refused"]
+
+
+def test_ids_are_read_in_their_parts():
+    assert parse("a/b").revision == "" and parse("a/b").folder == ""
+    told = parse("ly261666/cv_portrait_model@v2.0:film/film")
+    assert told.repo == "ly261666/cv_portrait_model"
+    assert told.revision == "v2.0" and told.folder == "film/film"
+    assert not is_hub_id("a/../b") and not is_hub_id("one two") and not is_hub_id("a/b/c")
+
+
+def test_half_precision_is_taken_where_offered_and_pickles_never():
+    parts = ("unet", "vae", "text_encoder")
+    plain = [f"{part}/model.safetensors" for part in parts]
+    half = [f"{part}/model.fp16.safetensors" for part in parts]
+    names = ["model_index.json", *plain, *half, "unet/model.bin", "model.safetensors"]
+    assert set(choose(names, "")) == {"model_index.json", *half}
+    assert set(choose(["model_index.json", *plain], "")) == {"model_index.json", *plain}
+    with pytest.raises(Unusable, match="as a pickle only"):
+        choose(["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]], "")
+    assert choose(["a.safetensors", "x.md"], "") == ["a.safetensors"]
+    assert choose(["a.safetensors", "b.safetensors"], "b.safetensors") == ["b.safetensors"]

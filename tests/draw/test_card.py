@@ -1,0 +1,48 @@
+"""The fidelity card: likeness on the person's own scale, marks kept and why not."""
+
+import numpy as np
+import pytest
+
+from realism.draw.card import ACCENT, BAND, SIDE, WIDTH, fidelity_card
+from realism.draw.overview import MARGIN
+
+PLACED = [
+    {"kind": "mole", "visible": True, "reason": ""},
+    {"kind": "acne", "visible": False, "reason": "hidden by the turn of the head"},
+]
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+def columns_of(card: np.ndarray, colour: str) -> np.ndarray:
+    """Columns right of the portrait that hold a colour."""
+    beside = card[:, 2 * MARGIN + SIDE :]
+    return np.flatnonzero((beside == rgb(colour)).all(2).any(0))
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (1024, 768), (300, 900)])
+def test_a_portrait_of_any_shape_is_shown_whole(shape):
+    after = np.full((*shape, 3), (200, 30, 60), np.uint8)
+    card = fidelity_card("a", after, after, PLACED, (0.4, 0.5), [0.6, 0.8])
+    shown = (card[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE] == (200, 30, 60)).all(2)
+    assert card.shape == (SIDE + 2 * MARGIN, WIDTH, 3)
+    # Its longer side fills the square; the other keeps the shape.
+    rows, columns = shown[:, SIDE // 2].sum(), shown[SIDE // 2].sum()
+    assert max(rows, columns) == SIDE
+    assert rows / columns == pytest.approx(shape[0] / shape[1], rel=0.02)
+
+
+def test_the_dot_of_likeness_lies_inside_the_photos_range_only_when_it_is_there():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    for after, inside in ((0.7, True), (0.3, False)):
+        card = fidelity_card("a", picture, picture, PLACED, (0.1, after), [0.5, 0.9])
+        dot, band = columns_of(card, ACCENT), columns_of(card, BAND)
+        assert (band.min() < dot.mean() < band.max()) == inside
+
+
+def test_a_face_that_is_lost_and_a_single_photo_are_said_not_drawn():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    card = fidelity_card("a", picture, picture, [], (0.1, None), [])
+    assert not len(columns_of(card, ACCENT)) and not len(columns_of(card, BAND))

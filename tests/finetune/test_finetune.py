@@ -1,0 +1,343 @@
+"""The fine-tune on a tiny base with random weights, through the real path.
+
+Processes of their own, where one is killed, runs out of disk, or is one of two, are
+`finetune_run.py`.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from finetune_run import FLOAT32, SUBJECT, painted_shots, tiny_stage
+from safetensors.torch import load_file
+
+from realism.diffusion.base import load_base, predict
+from realism.diffusion.lora import about_lora, load_lora
+from realism.errors import Unusable
+from realism.faces.engine import load_engine
+from realism.finetune.checkpoint import read_state
+from realism.finetune.latents import batch_of, read_latents
+from realism.finetune.loop import HeldOut, Note, Preview, Saved, Step, finetune, learning_rate
+from realism.finetune.memory import needed_bytes, refuse_what_does_not_fit
+from realism.finetune.stages import (
+    choose_held_out,
+    find_stage1,
+    finetune_faces,
+    finetune_person,
+    stage1_folder,
+    two_stages,
+)
+from realism.images import open_photo
+from realism.settings import ASSETS, STAGES, Stage
+
+ABOUT = {"kind": "person", "trigger": SUBJECT}
+REPOSITORY = Path(__file__).parents[2]
+RUN = [sys.executable, str(REPOSITORY / "tests" / "finetune_run.py")]
+MEI = ASSETS / "people" / "mei"
+
+
+@pytest.fixture
+def base(tiny_sd):
+    return load_base(str(tiny_sd), FLOAT32)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    engine = load_engine("dlib")
+    opened = [open_photo(MEI / f"mei-{number:02}.jpg") for number in (1, 4, 5, 8, 9, 14)]
+    return [(photo, engine.find(photo.pixels)[0]) for photo in opened]
+
+
+def walk(base, out, stage, **more):
+    shots = more.pop("shots", painted_shots())
+    source = more.pop("source", "painted")
+    return finetune(base, shots, source, stage, out, ABOUT, f"a photo of {SUBJECT}", **more)
+
+
+def weights(folder: Path) -> dict:
+    return load_file(folder / "pytorch_lora_weights.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def run(*arguments, **more) -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [*RUN, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=environment, **more
+    )
+
+
+# --- learning ------------------------------------------------------------------------------------
+
+
+def test_the_loss_falls_when_one_picture_is_learned_by_heart(base, tmp_path):
+    stage = replace(
+        tiny_stage(60, 2), rank=16, learning_rate=2e-2, save_every=100,
+        targets=("to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "conv_out"),
+    )  # fmt: skip
+    steps = [e for e in walk(base, tmp_path, stage, shots=painted_shots(1)) if isinstance(e, Step)]
+    losses = [step.loss for step in steps]
+    assert len(losses) == 60
+    assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:10])
+    assert steps[0].images_per_second > 0
+    assert steps[-1].seconds_left == 0
+
+
+@pytest.mark.parametrize("targets", [tiny_stage(1, 1).targets, STAGES["pocket"][1].targets])
+def test_a_lora_read_back_predicts_what_the_trained_one_did(base, tmp_path, targets):
+    words = {"encoder_hidden_states": torch.randn(1, 16, 32)}
+    given = torch.randn(1, 4, 16, 16), torch.tensor([400]), words
+    with torch.no_grad():
+        plain = predict(base, *given)
+    for event in walk(base, tmp_path, replace(tiny_stage(4, 2), targets=targets)):
+        if isinstance(event, Saved):
+            with torch.no_grad():
+                trained = predict(base, *given)
+    with torch.no_grad():
+        assert torch.equal(predict(base, *given), plain)  # taken off when the walk is over
+        load_lora(base, tmp_path / "last")
+        assert torch.equal(predict(base, *given), trained)
+    assert not torch.equal(trained, plain)
+    names = weights(tmp_path / "last")
+    assert all(any(target in name for name in names) for target in targets)
+    about = about_lora(tmp_path / "last")
+    assert (about["kind"], about["trigger"], about["steps"]) == ("person", SUBJECT, 4)
+
+
+def test_every_crop_is_learned_from_equally_often(base, tmp_path):
+    events = walk(base, tmp_path, tiny_stage(4, 4))
+    next(event for event in events if isinstance(event, Step))
+    file = tmp_path / "running" / "latents.safetensors"
+    events.close()
+    with pytest.raises(StopIteration):
+        next(events)
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as stored:
+        latents = read_latents(file, stored.metadata()["source"])
+    stage = tiny_stage(3, 4)
+    drawn = [batch_of(latents, stage, number, base) for number in (1, 2, 3)]
+    means = torch.cat([batch.weight.mean((1, 2, 3)) for batch in drawn])
+    expected = latents.weight.mean((1, 2, 3)).repeat(2)  # 12 drawn from 6
+    assert torch.allclose(means.sort().values, expected.sort().values)
+    timesteps = torch.cat([batch.timesteps for batch in drawn])
+    assert timesteps.min() < 250
+    assert timesteps.max() > 750
+
+
+def test_the_learning_rate_warms_up_and_falls_to_its_end():
+    stage = Stage(100, 1e-3, warm_up=10, last_rate=0.1)
+    rates = [learning_rate(stage, number) for number in range(1, 101)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert max(rates) == pytest.approx(1e-3)
+    assert rates[-1] == pytest.approx(1e-4)
+
+
+# --- stopping and going on -----------------------------------------------------------------------
+
+
+def test_a_cancelled_run_goes_on_to_the_same_lora_bit_by_bit(base, tmp_path):
+    stage = tiny_stage(10, 2)
+    list(walk(base, tmp_path / "whole", stage))
+    events = walk(base, tmp_path / "cut", stage)
+    for event in events:
+        if isinstance(event, Step) and event.number == 6:
+            break
+    events.close()
+    assert (tmp_path / "cut" / "last").exists()  # of use as it is
+    again = [e for e in walk(base, tmp_path / "cut", stage, shots=()) if isinstance(e, Step)]
+    assert [step.number for step in again] == [7, 8, 9, 10]
+    assert same(tmp_path / "whole" / "last", tmp_path / "cut" / "last")
+    assert not (tmp_path / "cut" / "running").exists()
+
+
+def test_a_process_killed_outright_goes_on_to_the_same_lora(tiny_sd, tmp_path):
+    # All in processes with one thread each: sums in another order differ in their last bits.
+    assert run(tiny_sd, tmp_path / "whole", 12, 2).wait() == 0
+    process = run(tiny_sd, tmp_path / "cut", 12, 2, 0.2)
+    for line in process.stdout:
+        if line.startswith("step 7"):
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait() == -signal.SIGKILL
+    again = run(tiny_sd, tmp_path / "cut", 12, 2)
+    assert again.stdout.readline() == "step 5\n"  # after the state of step 4
+    again.communicate()
+    assert again.returncode == 0
+    assert same(tmp_path / "whole" / "last", tmp_path / "cut" / "last")
+
+
+@pytest.mark.parametrize("other", ["settings", "photos"])
+def test_an_unfinished_run_of_something_else_is_not_mixed_in(base, tmp_path, other):
+    events = walk(base, tmp_path, tiny_stage(10, 2))
+    for event in events:
+        if isinstance(event, Step) and event.number == 5:
+            break
+    events.close()
+    stage = replace(tiny_stage(2, 2), learning_rate=1e-3 if other == "settings" else 1e-2)
+    source = "other photos" if other == "photos" else "painted"
+    events = list(walk(base, tmp_path, stage, source=source))
+    assert [event.number for event in events if isinstance(event, Step)] == [1, 2]
+    assert any("a new one is started" in event.text for event in events if isinstance(event, Note))
+
+
+def test_a_full_disk_says_so_and_leaves_the_last_checkpoint(base, tiny_sd, tmp_path):
+    list(walk(base, tmp_path / "whole", tiny_stage(8, 2)))
+    events = walk(base, tmp_path / "cut", tiny_stage(8, 2))
+    for event in events:
+        if isinstance(event, Saved):
+            break
+    events.close()
+    before = weights(tmp_path / "cut" / "last")
+    # A disk of its own would need root: instead the kernel refuses to let a file grow, which
+    # Python meets in the same write() and disk.py takes for a full disk.
+    limit = (tmp_path / "cut" / "last" / "pytorch_lora_weights.safetensors").stat().st_size // 2
+    process = run(tiny_sd, tmp_path / "cut", 8, 2, preexec_fn=lambda: _limit_files(limit))
+    said = process.stdout.read()
+    assert process.wait() == 2
+    assert "unusable The disk is full" in said
+    after = weights(tmp_path / "cut" / "last")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    list(walk(base, tmp_path / "cut", tiny_stage(8, 2)))
+    assert same(tmp_path / "whole" / "last", tmp_path / "cut" / "last")
+
+
+def _limit_files(size: int) -> None:
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_two_processes_learn_what_one_learns_with_twice_the_batch(base, tiny_sd, tmp_path):
+    list(walk(base, tmp_path / "one", tiny_stage(5, 4)))
+    launch = [
+        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
+        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+        RUN[1], str(tiny_sd), str(tmp_path / "two"), "5", "2",
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(launch, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    one, two = weights(tmp_path / "one" / "last"), weights(tmp_path / "two" / "last")
+    assert about_lora(tmp_path / "two" / "last")["steps"] == 5
+    apart = sum(float((one[name] - two[name]).square().sum()) for name in one) ** 0.5
+    assert apart < 1e-3 * sum(float(one[name].square().sum()) for name in one) ** 0.5
+
+
+# --- refusing ------------------------------------------------------------------------------------
+
+
+def test_nothing_to_learn_from_is_refused_with_what_to_do(base, tmp_path):
+    with pytest.raises(Unusable, match="not one picture"):
+        list(walk(base, tmp_path, tiny_stage(2, 2), shots=()))
+    with pytest.raises(Unusable, match="no accepted photo"):
+        list(finetune_person(base, None, [], SUBJECT, tmp_path, None))
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "a.jpg").write_text("not a picture")
+    with pytest.raises(Unusable, match=r"not one picture to learn from \(a\.jpg"):
+        list(finetune_faces(base, load_engine("dlib"), tmp_path / "faces", tiny_stage(2, 2)))
+
+
+def test_what_does_not_fit_is_refused_with_the_figure_and_what_to_lower(base):
+    stage = tiny_stage(2, 8)
+    whole = needed_bytes(base, stage)
+    assert whole > 3 * needed_bytes(base, replace(stage, batch=1))
+    refuse_what_does_not_fit(base, stage, whole)
+    with pytest.raises(Unusable, match=r"GB are free\. Lower the batch to [34]\."):
+        refuse_what_does_not_fit(base, stage, whole // 2)
+    with pytest.raises(Unusable, match="gradient checkpointing"):
+        refuse_what_does_not_fit(base, stage, 0)
+
+
+# --- the two stages ------------------------------------------------------------------------------
+
+
+def test_stage_2_starts_from_the_weights_of_stage_1(base, tmp_path):
+    list(walk(base, tmp_path / "first", tiny_stage(3, 2)))
+    still = replace(tiny_stage(1, 2), learning_rate=0.0, weight_decay=0.0)
+    list(walk(base, tmp_path / "second", still, start_from=tmp_path / "first" / "last"))
+    assert same(tmp_path / "first" / "last", tmp_path / "second" / "last")
+    with pytest.raises(Unusable, match="rank 4"):
+        list(walk(
+            base, tmp_path / "third", replace(still, rank=8),
+            start_from=tmp_path / "first" / "last",
+        ))  # fmt: skip
+
+
+def test_stage_1_is_done_once_and_found_again(base, photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("REALISM_HOME", str(tmp_path / "people"))
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for name in ("ravi-01", "ravi-09"):
+        (faces / f"{name}.jpg").symlink_to(ASSETS / "people" / "ravi" / f"{name}.jpg")
+    stages = (tiny_stage(2, 2), tiny_stage(2, 2))
+    engine = load_engine("dlib")
+    first = list(two_stages(
+        base, engine, photos, SUBJECT, tmp_path / "out", faces=faces, stages=stages
+    ))  # fmt: skip
+    assert len([event for event in first if isinstance(event, Step)]) == 4
+    found = find_stage1(base, stages[0], faces)
+    assert found == stage1_folder(base, stages[0], faces) / "last"
+    again = list(two_stages(
+        base, engine, photos, SUBJECT, tmp_path / "out", faces=faces, stages=stages
+    ))  # fmt: skip
+    assert len([event for event in again if isinstance(event, Step)]) == 2
+    assert find_stage1(base, replace(stages[0], steps=3), faces) is None
+
+
+def test_the_held_out_photo_is_compared_with_and_never_learned_from(base, photos, tmp_path):
+    stage = replace(tiny_stage(2, 2), held_out_from=6)
+    held_out = choose_held_out(photos, stage)
+    events = finetune_person(base, _Known(photos), photos, SUBJECT, tmp_path, None, stage)
+    learned, previews = set(), []
+    for event in events:
+        if hasattr(event, "photo"):
+            learned.add(event.photo)
+        if isinstance(event, Preview):
+            previews.append(event)
+        if isinstance(event, Saved) and event.best:
+            assert event.similarity == pytest.approx(previews[-1].similarity)
+    assert learned == {photo.name for photo, _ in photos} - {held_out.name}
+    assert previews[-1].similarity == pytest.approx(1.0, abs=1e-5)
+    assert about_lora(tmp_path / "best")["held_out"] == held_out.name
+
+
+class _Known:
+    """Random weights make no faces: this engine sees the held-out one in every preview."""
+
+    def __init__(self, photos):
+        self.face = next(
+            face for photo, face in photos
+            if photo.name == choose_held_out(photos, tiny_stage(1, 1)).name
+        )  # fmt: skip
+
+    def find(self, pixels):
+        return [self.face]
+
+
+def test_with_few_photos_none_is_held_out_and_a_note_says_so(base, photos, tmp_path):
+    stage = tiny_stage(1, 1)
+    events = list(finetune_person(base, None, photos[:3], SUBJECT, tmp_path, None, stage))
+    assert any("none is held out" in event.text for event in events if isinstance(event, Note))
+    assert [event.similarity for event in events if isinstance(event, Preview)] == [None]
+    assert not (tmp_path / "best").exists()
+
+
+def test_a_new_run_takes_the_best_of_an_older_one_away(base, tmp_path):
+    held_out = HeldOut("a", np.float32([1.0]))
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "adapter.json").write_text("{}")
+    list(walk(base, tmp_path, tiny_stage(2, 2), held_out=held_out))  # no engine: no similarity
+    assert not (tmp_path / "best").exists()
+    assert (tmp_path / "last").exists()
+    assert read_state(tmp_path / "running" / "state.pt", "") is None

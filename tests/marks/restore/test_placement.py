@@ -1,0 +1,141 @@
+"""A mark lands on the same place of the same head, or is said to be hidden."""
+
+from itertools import cycle
+
+import numpy as np
+import pytest
+from marked import round_marks, truth_of
+
+from realism.errors import Unusable
+from realism.faces.skin import skin_mask
+from realism.marks.mark import Mark
+from realism.marks.photo import Ground, Source
+from realism.marks.restore import prepare as restore
+from realism.marks.restore.placement import merge, place, placements_to_json
+
+
+@pytest.fixture(scope="module")
+def views(mei, ravi, engine):
+    """Six photos of each person with face, skin and truth."""
+    result = []
+    for photo in (*mei[:6], *ravi[:6]):
+        face = engine.find(photo.pixels)[0]
+        result.append((photo, face, skin_mask(photo.pixels, face), truth_of(photo)))
+    return result
+
+
+def pairs(views):
+    """Ordered pairs of views of one person."""
+    return [(a, b) for a in views for b in views if a is not b and a[3]["person"] == b[3]["person"]]
+
+
+def errors_mm(views, method):
+    """Millimetres between each placed mark and the truth, marks facing the camera in both."""
+    errors = []
+    for (photo, face, _, truth), (_, there, skin, truth_there) in pairs(views):
+        here, wanted = round_marks(truth), round_marks(truth_there)
+        both = [name for name in here if name in wanted]
+        placed = place([here[n] for n in both], photo.name, face, there, skin, method)
+        for name, spot in zip(both, placed, strict=True):
+            errors.append(np.hypot(*(spot.to - wanted[name].xy)) * truth_there["mm_per_px"])
+    return np.array(errors)
+
+
+def test_the_head_places_true_marks_within_three_millimetres_in_the_middle(views):
+    errors = errors_mm(views, "head")
+    assert len(errors) > 100
+    assert np.median(errors) < 3.0
+    assert np.percentile(errors, 95) < 10.0
+
+
+def test_three_landmarks_place_true_marks_but_less_well(views):
+    errors = errors_mm(views, "nearest3")
+    assert np.median(errors) < 12.0
+    assert np.median(errors_mm(views, "head")) < 0.7 * np.median(errors)
+
+
+@pytest.mark.parametrize("method", ["head", "nearest3"])
+def test_a_mark_carried_to_its_own_photo_stays_where_it_is(views, method):
+    photo, face, skin, truth = views[0]
+    marks = list(round_marks(truth).values())
+    for mark, spot in zip(marks, place(marks, photo.name, face, face, skin, method), strict=True):
+        assert np.hypot(*(spot.to - mark.xy)) < 0.05
+        assert np.allclose(spot.matrix, np.eye(2), atol=0.02)
+
+
+def test_a_mark_on_the_far_side_of_a_turned_head_is_reported_hidden(views):
+    hidden = shown = 0
+    for (photo, face, _, truth), (_, there, skin, truth_there) in pairs(views):
+        here = round_marks(truth)
+        away = {m["id"] for m in truth_there["marks"] if m["facing"] < -0.1}
+        names = [n for n in here if n in away]
+        for spot in place([here[n] for n in names], photo.name, face, there, skin):
+            hidden += not spot.visible
+            shown += spot.visible
+            assert spot.visible or spot.reason in (
+                "hidden by the turn of the head", "on hair or off the face", "outside the picture"
+            )  # fmt: skip
+    assert hidden + shown > 0
+    assert shown <= 0.05 * (hidden + shown)
+
+
+@pytest.mark.parametrize(
+    ("mesh_point", "reason"), [(105, "on the brow"), (468 - 323, "on the eye"), (0, "on the lips")]
+)
+def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_point, reason):
+    photo, face, skin, _ = views[0]
+    mark = Mark("mole", face.mesh[mesh_point, :2], 2.0)
+    (spot,) = place([mark], photo.name, face, face, skin)
+    assert not spot.visible
+    assert spot.reason == reason
+
+
+def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
+    _portrait, portrait_face, skin, truth = views[0]
+    wanted = round_marks(truth)
+    placed = []
+    for photo, face, _, seen in views[1:4]:
+        here = round_marks(seen)
+        names = [n for n in here if n in wanted and wanted[n].kind == "mole"]
+        placed += place([here[n] for n in names], photo.name, face, portrait_face, skin)
+    merged = merge(placed, portrait_face)
+    moles = [m for m in wanted.values() if m.kind == "mole"]
+    assert len(merged) < len(placed)
+    assert len(merged) <= len(moles) + 1
+    assert max(spot.sightings for spot in merged) >= 2
+
+
+def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, monkeypatch):
+    portrait, face, skin, _ = views[6]
+    sources, ids = [], {}
+    for photo, there, its_skin, truth in views[7:]:
+        marks = round_marks(truth)
+        sources.append(Source(photo.name, photo.pixels, there, its_skin, list(marks.values())))
+        ids |= {mark: name for name, mark in marks.items()}
+    # Where skin has no structure of its own, what is compared there may say anything.
+    aside = cycle([-6.0, 6.0])  # mm
+    monkeypatch.setattr(
+        restore, "register", lambda _photo, _head, grid: pulled(next(aside) / grid.mm)
+    )
+    placed = restore.locate(Ground(portrait.pixels, face, skin), sources)
+    assert sorted(ids[spot.mark] for spot in placed) == sorted(set(ids.values()))
+
+
+def pulled(px):
+    """A registration that moves all to the side."""
+    return lambda points: np.tile([px, 0.0], (len(points), 1))
+
+
+def test_the_report_has_the_fixed_keys(views):
+    photo, face, skin, truth = views[0]
+    marks = list(round_marks(truth).values())[:1]
+    (entry,) = placements_to_json(place(marks, photo.name, face, face, skin))
+    assert {"kind", "photo", "from", "to", "visible"} <= set(entry)
+    assert entry["photo"] == photo.name
+    assert entry["from"] == pytest.approx(entry["to"], abs=0.1)
+
+
+def test_an_unknown_placement_is_refused_in_words(views):
+    photo, face, skin, _ = views[0]
+    with pytest.raises(Unusable, match="nearest3"):
+        place([Mark("mole", np.zeros(2, np.float32), 2.0)], photo.name, face, face, skin, "guess")

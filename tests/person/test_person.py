@@ -1,0 +1,214 @@
+"""A person's folder: what goes in is listed, judged, kept, and gone when deleted."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from realism.errors import Unusable
+from realism.faces.engine import load_engine
+from realism.marks.mark import Mark, marks_by_image, marks_to_json
+from realism.person.person import create_person, open_person, people, slug_of
+from realism.settings import ASSETS
+
+MEI = ASSETS / "people/mei"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return load_engine("dlib")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, engine):
+    """Mei with five good photos, a blurred one, two heads in one, and a text named .jpg."""
+    root = tmp_path_factory.mktemp("people")
+    text = root / "notes.jpg"
+    text.write_text("not a picture")
+    files = [MEI / f"mei-0{number}.jpg" for number in (1, 2, 3, 5, 9)]
+    files += [MEI / "faulty/mei-blurred.jpg", MEI / "faulty/mei-too-dark.jpg", text]
+    mei = create_person("Mei", consent=True, noun="woman", root=root)
+    list(mei.add_photos(files, engine))
+    return root
+
+
+@pytest.fixture
+def mei(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "people")
+    return open_person("mei", tmp_path / "people")
+
+
+def codes(person) -> dict[str, set[str]]:
+    return {e.name: {reason.code for reason in e.verdict.reasons} for e in person.entries()}
+
+
+def test_good_photos_are_accepted_and_the_others_say_why(mei):
+    said = codes(mei)
+    assert {name for name, reasons in said.items() if not reasons} == {
+        "mei-01.jpg",
+        "mei-02.jpg",
+        "mei-03.jpg",
+        "mei-05.jpg",
+        "mei-09.jpg",
+    }
+    assert "blurred" in said["mei-blurred.jpg"]
+    assert "too_dark" in said["mei-too-dark.jpg"]
+    assert said["notes.jpg"] == {"unreadable"}
+
+
+def test_the_scale_of_the_person_covers_the_accepted_photos_only(mei):
+    scale = mei.photo_to_photo()
+    assert set(scale) == {entry.name for entry in mei.accepted()}
+    assert all(0.2 < value < 1 for value in scale.values())
+
+
+def test_a_refused_photo_with_a_face_can_be_accepted_by_hand_and_given_back(mei, engine):
+    assert mei.choose("mei-blurred.jpg", True, engine).accepted
+    assert "mei-blurred.jpg" in mei.photo_to_photo()
+    assert not mei.choose("mei-blurred.jpg", None, engine).accepted
+    with pytest.raises(Unusable, match="no face in it to learn from"):
+        mei.choose("notes.jpg", True, engine)
+
+
+def test_the_same_photo_again_is_listed_under_a_free_name_as_a_duplicate(mei, engine):
+    list(mei.add_photos([MEI / "mei-01.jpg"], engine))
+    said = codes(mei)
+    assert "mei-01-2.jpg" in said
+    assert "duplicate" in said["mei-01.jpg"] | said["mei-01-2.jpg"]
+    assert not said["mei-02.jpg"]
+    mei.remove_photo("mei-01-2.jpg", engine)
+    assert not codes(mei)["mei-01.jpg"]
+
+
+def test_no_accepted_photo_is_never_met_without_a_sentence(tmp_path, engine):
+    empty = create_person("Nobody", consent=True, root=tmp_path)
+    with pytest.raises(Unusable, match="no photos yet: add about a dozen"):
+        empty.accepted()
+    with pytest.raises(Unusable, match="No photos were given"):
+        list(empty.add_photos([], engine))
+    list(empty.add_photos([MEI / "faulty/mei-too-dark.jpg"], engine))
+    with pytest.raises(Unusable, match="All 1 photos of Nobody were refused"):
+        empty.accepted()
+
+
+def test_nothing_on_disk_carries_the_cameras_metadata(mei):
+    for picture in (mei.folder / "photos").glob("*.png"):
+        data = picture.read_bytes()
+        assert b"eXIf" not in data and b"tEXt" not in data and b"iTXt" not in data
+
+
+def test_without_consent_there_is_no_person(tmp_path):
+    with pytest.raises(Unusable, match="agreed"):
+        create_person("Mei", consent=False, root=tmp_path)
+    assert people(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("../mei", "cannot hold"),
+        ("a/b", "cannot hold"),
+        ("..", "at least one letter"),
+        ("", "at least one letter"),
+        ("😀", "at least one letter"),
+        (".hidden", "begin with a dot"),
+        ("m" * 300, "300 characters: use 60"),
+        ("nul\0byte", "cannot hold"),
+    ],
+)
+def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path, name, says):
+    with pytest.raises(Unusable, match=says):
+        create_person(name, consent=True, root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_any_script_have_folders_of_their_own(tmp_path):
+    names = ["小明", "小红", "Zoë", "Zoe", "Ana 😀", "Анна"]
+    made = [create_person(name, consent=True, root=tmp_path) for name in names]
+    assert len({one.folder for one in made}) == len(names)
+    assert sorted(one.name for one in people(tmp_path)) == sorted(names)
+    assert open_person("小明", tmp_path).name == "小明"
+    assert slug_of("Mei Lin") == "mei-lin"
+    with pytest.raises(Unusable, match="already"):
+        create_person("zoe", consent=True, root=tmp_path)
+
+
+def test_an_unknown_person_is_answered_with_who_is_there(mei):
+    with pytest.raises(Unusable, match=r"no person called Ravi \(there is: Mei\)"):
+        open_person("Ravi", mei.folder.parent)
+
+
+def test_deleting_says_what_went_and_leaves_nothing(mei):
+    said = mei.delete()
+    assert "7 photos" in said
+    assert list(mei.folder.parent.glob("*mei*")) == []
+    assert people(mei.folder.parent) == []
+
+
+def test_a_folder_of_a_newer_program_is_not_touched(mei):
+    file = mei.folder / "person.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 99}))
+    with pytest.raises(Unusable, match="newer Realism"):
+        open_person("mei", mei.folder.parent)
+
+
+def test_marks_are_kept_with_the_person(mei):
+    assert mei.marks() == {}
+    mei.save_marks({"mei-01.jpg": [Mark("mole", [310.72, 251.81], 2.0, 0.9)]})
+    (mark,) = mei.marks()["mei-01.jpg"]
+    assert (mark.kind, [round(float(v), 2) for v in mark.xy]) == ("mole", [310.72, 251.81])
+
+
+def test_with_a_new_photo_only_marks_that_were_corrected_stay(mei):
+    one, two = ({name: [Mark("mole", [9.0, 9.0], 2.0)]} for name in ("mei-01.jpg", "mei-02.jpg"))
+    mei.save_marks(one | two)
+    assert mei.settled([*one, *two]) == {*one, *two}
+    assert mei.settled([*one, *two, "mei-03.jpg"]) == set()
+    mei.save_marks(one | two, corrected=two)
+    mei.save_marks(mei.marks())
+    assert mei.settled([*one, *two, "mei-03.jpg"]) == {*two}
+    file = mei.folder / "marks" / "found.json"  # as it was before corrections were told apart
+    kept = json.loads(file.read_text())
+    del kept["corrected"]
+    file.write_text(json.dumps(kept))
+    assert mei.settled([*one, *two, "mei-03.jpg"]) == {*one, *two}
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"marks": []}, "must be a list"),
+        ([{"image": "a.jpg", "marks": [{"kind": "mole"}]}], "needs"),
+        ([{"image": "a.jpg", "marks": [{"kind": "scar", "xy": [1, 2]}]}], "Unknown kind"),
+        ([{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [1, "x"]}]}], "not readable"),
+        ([{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [1, 2], "radius": -1}]}], "positive"),
+    ],
+)
+def test_marks_that_cannot_be_read_are_refused_with_what_is_wrong(value, says):
+    with pytest.raises(Unusable, match=says):
+        marks_by_image(value)
+
+
+def test_marks_come_back_from_json_as_they_went(mei):
+    mark = Mark("wrinkle", [10.5, 20.25], 1.5, 0.75, [[1, 2], [10.5, 20.25], [30, 40]])
+    ((name, (back,)),) = marks_by_image(marks_to_json([("a.png", [mark])])).items()
+    assert name == "a.png"
+    assert back.kind == "wrinkle" and back.score == 0.75
+    assert back.line.tolist() == [[1, 2], [10.5, 20.25], [30, 40]]
+
+
+def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine):
+    name, other = "mei-02.jpg", "mei-01.jpg"  # turned by 30 degrees
+    before, mark = mei.entry(name), Mark("mole", np.float32([100, 200]), 3.0)
+    fold = Mark("wrinkle", mark.xy, 1.0, 1.0, np.float32([[100, 200], [110, 201]]))
+    pixels = before.photo().pixels
+    mei.save_marks({name: [mark, fold], other: [mark]})
+    after = mei.flip_photo(name, engine)
+    assert (after.photo().pixels == pixels[:, ::-1]).all()
+    yaw, turned = (one.verdict.face.pose.yaw for one in (before, after))
+    assert abs(yaw) > 20 and turned == pytest.approx(-yaw, abs=6)
+    marks = mei.marks()
+    assert marks[name][0].xy.tolist() == [411, 200]
+    assert marks[name][1].line.tolist() == [[411, 200], [401, 201]]
+    assert marks[other][0].xy.tolist() == [100, 200]

@@ -1,0 +1,82 @@
+"""Ranking by the largest cosine with any photo: order, ties, and what cannot be compared."""
+
+import numpy as np
+import pytest
+
+from realism.errors import Unusable
+from realism.faces.face import Face, Pose
+from realism.portraits.rank import rank, rank_to_json
+
+
+def face(*embedding: float) -> Face:
+    vector = np.asarray(embedding, np.float32)
+    return Face(
+        np.array([0, 0, 100, 120], np.float32),
+        np.zeros((68, 2), np.float32),
+        np.zeros((468, 3), np.float32),
+        Pose(0, 0, 0),
+        vector / np.linalg.norm(vector),
+        1.0,
+    )
+
+
+PHOTOS = [("front.jpg", face(1, 0, 0).embedding), ("side.jpg", face(0, 1, 0).embedding)]
+
+
+def test_the_closest_to_any_photo_comes_first_not_the_closest_to_all():
+    between, aside = face(1, 1, 0), face(0.1, 1, 0)
+    ranked = rank([("between.png", [between]), ("aside.png", [aside])], PHOTOS)
+    assert [one.name for one in ranked] == ["aside.png", "between.png"]
+    assert ranked[0].closest_photo == "side.jpg"
+    assert ranked[0].similarity == pytest.approx(1 / np.sqrt(1.01), abs=1e-5)
+    assert [one.rank for one in ranked] == [1, 2]
+
+
+def test_equal_ones_are_ordered_by_seed_and_without_seeds_by_name():
+    same = [("c.png", [face(1, 1, 1)]), ("a.png", [face(1, 1, 1)]), ("b.png", [face(1, 1, 1)])]
+    assert [one.name for one in rank(same, PHOTOS)] == ["a.png", "b.png", "c.png"]
+    seeds = {"a.png": 30, "b.png": 4, "c.png": 10}
+    assert [one.name for one in rank(same, PHOTOS, seeds)] == ["b.png", "c.png", "a.png"]
+
+
+def test_without_exactly_one_face_a_portrait_is_last_and_says_why():
+    portraits = [
+        ("none.png", []),
+        ("two.png", [face(1, 0, 0), face(1, 0, 0)]),
+        ("unlike.png", [face(-1, -1, 0)]),
+    ]
+    told = rank_to_json(rank(portraits, PHOTOS))
+    assert [one["portrait"] for one in told] == ["unlike.png", "none.png", "two.png"]
+    assert [one["rank"] for one in told] == [1, 2, 3]
+    assert told[0]["similarity"] == pytest.approx(-np.sqrt(0.5), abs=1e-5)
+    assert told[0]["reason"] is None
+    for one, words in zip(told[1:], ("No face was found", "2 faces were found"), strict=True):
+        assert one["similarity"] is None and one["closest_photo"] is None
+        assert one["reason"].startswith(words) and one["reason"].endswith(".")
+    assert list(told[0]) == ["portrait", "similarity", "closest_photo", "rank", "reason"]
+
+
+def test_the_mean_of_three_and_every_cosine_stand_beside_the_score():
+    photos = [
+        *PHOTOS,
+        ("third.jpg", face(0, 0, 1).embedding),
+        ("far.jpg", face(-1, 0, 0).embedding),
+    ]
+    (one,) = rank([("p.png", [face(1, 0, 0)])], photos)
+    assert one.similarity == 1.0
+    assert one.mean_of_three == pytest.approx(1 / 3, abs=1e-5)
+    assert list(one.similarities) == ["front.jpg", "side.jpg", "third.jpg", "far.jpg"]
+
+
+def test_a_portrait_nearer_to_a_photo_than_photos_are_to_each_other_is_flagged():
+    portraits = [("copy.png", [face(1, 0.01, 0)]), ("new.png", [face(1, 0.9, 0)])]
+    ranked = rank(portraits, PHOTOS, photo_to_photo=[0.7, 0.8])
+    assert [one.copied for one in ranked] == [True, False]
+    assert not any(one.copied for one in rank(portraits, PHOTOS))
+
+
+def test_nothing_to_compare_is_a_sentence():
+    with pytest.raises(Unusable, match="add photos"):
+        rank([("a.png", [])], [])
+    with pytest.raises(Unusable, match="make some"):
+        rank([], PHOTOS)

@@ -1,0 +1,248 @@
+"""Portraits: reproducible one by one, labelled, and never asked to lose a mark."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.data import astronaut
+
+from realism.diffusion.base import load_base
+from realism.diffusion.device import choose_device
+from realism.diffusion.lora import Adapter, add_lora, save_lora
+from realism.errors import Unusable
+from realism.images import open_photo, read_info, save_png
+from realism.portraits.provenance import XMP, restored_notices, with_visible_label
+from realism.portraits.sample import (
+    Portrait,
+    Sampling,
+    described,
+    known_words,
+    new_seeds,
+    open_portrait,
+    portraits,
+    recipe_of,
+    sampling,
+    save_portrait,
+    unread,
+    usual_guidance,
+)
+from realism.portraits.styles import prompt_for, style, styles
+
+CPU = replace(choose_device(), name="cpu", dtype=torch.float32)
+MARKS = r"mole|nev|spot|freckle|blemish|acne|pimple|scar|wrinkle|pore|marks|birth|imperfect"
+BEAUTY = r"flawless|perfect|smooth|retouch|beaut|airbrush|porcelain|clear skin|clean skin|doll"
+
+
+@pytest.fixture(params=["tiny_sd", "tiny_sdxl"])
+def base(request):
+    return load_base(str(request.getfixturevalue(request.param)), CPU)
+
+
+@pytest.fixture
+def lora(base, tmp_path):
+    for parameter in add_lora(base, 4):
+        torch.nn.init.normal_(parameter.data, std=0.2)
+    save_lora(base, tmp_path / "mei", {"kind": "person", "trigger": "ohwx"})
+    base.pipeline.unload_lora_weights()
+    return Adapter(tmp_path / "mei", 0.8)
+
+
+def made(base, seeds, **more) -> list[Portrait]:
+    return list(portraits(base, "photo of ohwx woman", "blurry", seeds, steps=4, **more))
+
+
+def test_a_portrait_made_alone_is_the_one_made_among_others_bit_for_bit(base, lora):
+    run = made(base, [7, 8, 9], adapter=lora)
+    (alone,) = made(base, [8], adapter=lora)
+    assert np.array_equal(run[1].pixels, alone.pixels)
+    assert [one.seed for one in run] == [7, 8, 9]
+    assert not np.array_equal(run[0].pixels, alone.pixels)
+    assert alone.pixels.shape == (64, 64, 3) and alone.pixels.dtype == np.uint8
+
+
+def test_our_walk_of_the_sampler_is_the_pipelines_own(base):
+    from diffusers import UniPCMultistepScheduler
+
+    (ours,) = made(base, [5])
+    base.pipeline.scheduler = UniPCMultistepScheduler.from_config(
+        base.pipeline.scheduler.config, use_karras_sigmas=True
+    )
+    theirs = base.pipeline(
+        "photo of ohwx woman",
+        negative_prompt="blurry",
+        num_inference_steps=4,
+        guidance_scale=ours.recipe.guidance_scale,
+        height=64,
+        width=64,
+        generator=torch.Generator().manual_seed(5),
+        output_type="np",
+    ).images[0]
+    assert np.abs(ours.pixels / 255 - theirs).max() < 2.5 / 255
+
+
+def test_guidance_is_what_suits_the_base_unless_it_is_given(base):
+    (usual,) = made(base, [5])
+    assert usual.recipe.guidance_scale == usual_guidance(base.name) == usual_guidance("another")
+    # More burns out the skin of the embedded base.
+    assert 1 < usual_guidance("pocket") < usual_guidance("another")
+    (given,) = made(base, [5], guidance_scale=4)
+    assert given.recipe.guidance_scale == 4
+
+
+def test_the_base_is_itself_again_after_a_cancelled_run(base, lora):
+    (before,) = made(base, [3])
+    walk = sampling(base, "photo of ohwx woman", "blurry", [3, 4], steps=4, adapter=lora)
+    seen = [next(walk) for _ in range(6)]
+    walk.close()
+    assert [type(one) for one in seen] == [Sampling] * 4 + [Portrait, Sampling]
+    assert not np.array_equal(seen[4].pixels, before.pixels)
+    (after,) = made(base, [3])
+    assert np.array_equal(after.pixels, before.pixels)
+    assert torch.is_grad_enabled()
+
+
+def test_a_portrait_is_made_again_from_its_own_file(base, lora, tmp_path):
+    (first,) = made(base, [11], adapter=lora)
+    save_portrait(first, tmp_path / "p.png")
+    told = recipe_of(tmp_path / "p.png")
+    assert told == first.recipe
+    assert told.base_fingerprint == base.fingerprint
+    assert told.adapters[0].name == "person/mei" and told.adapters[0].weight == 0.8
+    (again,) = portraits(
+        base, told.prompt, told.negative_prompt, [told.seed], told.steps, told.guidance_scale,
+        Adapter(lora.path, told.adapters[0].weight),
+    )  # fmt: skip
+    assert np.array_equal(again.pixels, open_photo(tmp_path / "p.png").pixels)
+    assert "person/mei at 0.8" in described(told)
+
+
+def test_numbers_out_of_range_are_refused(base):
+    for more in ({"steps": 0}, {"guidance_scale": 0.5}, {"seeds": []}, {"seeds": [-1]}):
+        given = {"seeds": [1], **more}
+        with pytest.raises(Unusable):
+            next(sampling(base, "photo", "", **given))
+    for count in (0, 65):
+        with pytest.raises(Unusable):
+            new_seeds(count)
+    assert new_seeds(3, 40) == [40, 41, 42]
+    assert len(set(new_seeds(64))) == 64
+
+
+def test_a_prompt_that_is_too_long_says_which_end_is_not_read(tiny_sd):
+    base = load_base(str(tiny_sd), CPU)
+    assert unread(base, "photo of ohwx woman") == ""
+    assert unread(base, "photo of ohwx woman " * 5 + "smile").endswith("woman smile")
+    assert known_words(base, "photo of xylophones") == "photo of xylophones"
+
+
+# Metadata -------------------------------------------------------------------------------------
+
+
+def painted() -> np.ndarray:
+    return astronaut()[:256, :256]
+
+
+def portrait() -> Portrait:
+    from realism.portraits.sample import Recipe, Worn
+
+    worn = (Worn("mei", "0123456789abcdef", 1.0),)
+    recipe = Recipe(
+        5, 'photo of "ohwx" <woman> & 女士', "", "pocket", "ab" * 32, worn, 25, 4.0, 256
+    )
+    return Portrait(painted(), recipe)
+
+
+def xmp_values(info: dict) -> dict:
+    import xml.etree.ElementTree as ET
+
+    body = re.sub(r"<\?xpacket[^>]*\?>", "", info[XMP]).strip()
+    return {node.tag: node.text for node in ET.fromstring(body).iter()}
+
+
+def test_the_file_says_in_every_form_that_a_machine_made_it(tmp_path):
+    save_portrait(portrait(), tmp_path / "p.png")
+    info = read_info(tmp_path / "p.png")
+    assert info["Description"] == "AI-generated image"
+    assert info["Seed"] == "5" and info["Base"] == "pocket"
+    assert info["Prompt"] == portrait().recipe.prompt
+    told = xmp_values(info)
+    label = json.loads(told["{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"])
+    assert list(label) == [
+        "Label", "ContentProducer", "ProduceID", "ReservedCode1",
+        "ContentPropagator", "PropagateID", "ReservedCode2",
+    ]  # fmt: skip
+    assert label["Label"] == "1" and label["ContentProducer"] and label["ProduceID"]
+    source = told["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
+    assert source.endswith("/trainedAlgorithmicMedia")
+    assert np.array_equal(open_portrait(tmp_path / "p.png").pixels, painted())
+
+
+def test_a_restored_portrait_says_that_photographs_are_in_it(tmp_path):
+    save_portrait(portrait(), tmp_path / "p.png")
+    info = restored_notices(read_info(tmp_path / "p.png"), painted())
+    save_png(tmp_path / "r.png", painted(), info)
+    told = xmp_values(read_info(tmp_path / "r.png"))
+    source = told["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
+    assert source.endswith("/compositeWithTrainedAlgorithmicMedia")
+    assert recipe_of(tmp_path / "r.png") == portrait().recipe
+    assert "AIGC" in restored_notices({}, painted())
+    assert "AIGC" in restored_notices({"Realism": "[1"}, painted())
+
+
+def test_a_picture_of_another_program_has_no_recipe(tmp_path):
+    Image.fromarray(painted()).save(tmp_path / "a.png")
+    Image.fromarray(painted()).save(tmp_path / "a.jpg")
+    save_png(tmp_path / "b.png", painted(), {"Realism": '{"seed": 3}'})
+    for name in ("a.png", "a.jpg", "b.png"):
+        assert recipe_of(tmp_path / name) is None
+
+
+@pytest.mark.parametrize("chinese", [False, True])
+@pytest.mark.parametrize("side", [256, 512, 1024])
+def test_the_visible_label_is_high_enough_and_in_the_corner(side, chinese):
+    grey = np.full((side, side + 100, 3), 128, np.uint8)
+    shown = with_visible_label(grey, chinese)
+    assert (grey == 128).all()
+    rows, columns = np.nonzero((shown > 240).all(-1))
+    assert rows.max() - rows.min() + 1 >= 0.05 * side
+    assert rows.min() > 0.8 * side and columns.min() > 0.3 * side
+    assert np.array_equal(shown[: side // 2], grey[: side // 2])
+
+
+def test_the_label_is_off_unless_asked_for(tmp_path):
+    for name, label in (("off", ""), ("en", "en"), ("zh", "zh")):
+        save_portrait(portrait(), tmp_path / f"{name}.png", label)
+    off, en, zh = (open_photo(tmp_path / f"{name}.png").pixels for name in ("off", "en", "zh"))
+    assert np.array_equal(off, painted())
+    assert not np.array_equal(en, painted()) and not np.array_equal(en, zh)
+
+
+# Styles ---------------------------------------------------------------------------------------
+
+
+def test_there_are_a_dozen_styles_in_both_languages():
+    assert len(styles()) >= 12
+    assert styles()[0].slug == "studio"
+    for one in styles():
+        assert one.name and one.note and re.search("[\u4e00-\u9fff]", one.name_zh)
+        assert "{person}" in one.prompt
+    with pytest.raises(Unusable, match="studio, smile"):
+        style("passport photo")
+
+
+def test_no_style_asks_for_a_skin_without_marks():
+    """The usual negative prompts name moles, acne and age spots, and so remove them."""
+    for one in styles():
+        assert not re.search(MARKS, f"{one.prompt} {one.negative_prompt}".lower()), one.slug
+        assert not re.search(BEAUTY, one.prompt.lower()), one.slug
+
+
+def test_the_person_gets_into_every_prompt():
+    assert prompt_for("photo of {person}, smile", "ohwx man") == "photo of ohwx man, smile"
+    assert prompt_for("by the  sea", "ohwx man") == "photo portrait of ohwx man, by the sea"
+    assert prompt_for("photo of ohwx man", "ohwx man") == "photo of ohwx man"
+    assert prompt_for("", "ohwx man") == "photo portrait of ohwx man"
