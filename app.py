@@ -7,7 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from realism.settings import INTAKE, home, page_copies
+from realism.config import INTAKE, home, page_copies
 
 # Before gradio is imported: it reads these once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

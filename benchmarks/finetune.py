@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from realism.checks import photo_to_photo
+from realism.config import ASSETS
 from realism.diffusion.base import decode_latents, encode_images, load_base
 from realism.diffusion.lora import Adapter
 from realism.errors import Unusable
@@ -30,7 +31,6 @@ from realism.finetune.stages import FACES, find_stage1, finetune_faces, finetune
 from realism.images import open_photo, save_png
 from realism.portraits.sample import portraits
 from realism.portraits.styles import prompt_for, style
-from realism.settings import ASSETS
 
 OTHER = {"mei": "ravi", "ravi": "mei"}
 NOUNS = {"mei": "woman", "ravi": "man"}

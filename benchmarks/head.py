@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,7 +19,7 @@ import numpy as np
 
 from realism.faces.engine import load_engine, the_face
 from realism.faces.mesh import IBUG68
-from realism.head import fit as head_module
+from realism.head import geometry
 from realism.head.fit import fit_head, fit_person, steady_mesh
 from realism.head.geometry import Head
 from realism.head.transfer import carry as carry_on_mesh
@@ -176,10 +176,9 @@ def main() -> None:
     print_row("head + warp, one reading", *errors(people, pairs(once), given.contrast))
     print_row("head + warp", *errors(people, pairs(steady), given.contrast))
     print_row("head + warp, photo's identity", *errors(people, alone, given.contrast))
-    stiff, usual = replace(head_module.HEAD, warp_height=1e-3), head_module.HEAD
-    head_module.HEAD = stiff
+    usual, geometry.WARP_HEIGHT = geometry.WARP_HEIGHT, 1e-3
     print_row("head, no warp", *errors(people, pairs(steady), given.contrast))
-    head_module.HEAD = usual
+    geometry.WARP_HEIGHT = usual
 
     every = [view for views in people.values() for view in views]
     start = time.process_time()

@@ -26,8 +26,8 @@ from diffusers import (
 )
 from transformers import CLIPTextModel
 
+from realism.config import GUIDANCE
 from realism.faces.engine import load_engine
-from realism.settings import GUIDANCE
 from training.pocket.captions import LENGTH, full_caption, new_tokenizer
 from training.pocket.unet import loss, new_scheduler, new_text_encoder, new_unet
 

@@ -1,19 +1,19 @@
 """Realism: portraits of a person that still look like that person up close.
 
-The flow, and the file that owns each step:
+The rooms, in the order in which data flows through them (`docs/architecture.md` has the picture):
 
-    photos.py       open any picture safely: upright, sRGB, without metadata
-    faces/          find the face: box, landmarks, mesh, pose, embedding; skin; the 3D head
-    check.py        step 1  say which photos are good, and why the others are not
-    base.py         a Stable Diffusion base: read by family.py, fetched by hub.py, checked by
-                    weights.py; lora.py puts a LoRA on it
-    finetune.py     step 2  LoRA in two stages (stages.py): on real faces, then on the person;
-                    shots.py makes the crops and captions, latents.py encodes them
-    portraits.py    step 3  prompt and seeds in, portraits out; provenance.py labels them
-    rank.py         step 3  largest cosine with any photo first
-    marks/          step 4  find the marks of the skin and put them back
-    person.py       a person's folder on disk
-    demo.py         all four steps on an example person
-
-`python -m realism` has one verb for each step; `app.py` at the top is the page.
+    config       what a user may set
+    images       open any picture safely: upright, sRGB, without metadata
+    faces/       find the face: box, landmarks, mesh, pose, embedding; skin
+    head/        the 3D head: carries places on the skin from picture to picture
+    checks       step 1  say which photos are good, and why the others are not
+    diffusion/   a Stable Diffusion base, and LoRA on it
+    finetune/    step 2  LoRA in two stages: on real faces, then on the person
+    portraits/   step 3  prompt and seeds in, portraits out, ranked by likeness
+    marks/       step 4  find the marks of the skin and put them back; teach a finder
+    person/      a person's folder on disk
+    draw/        pictures of results: overview, card, passport
+    cli/, page/  the command `realism`, and the page
 """
+
+__version__ = "0.2.0"

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from realism.config import CHECK
 from realism.faces.engine import Engine
 from realism.faces.face import Face, similarity
 from realism.faces.mesh import FACE_OVAL, eyes_of, roll_of, upright_crop, upright_extent
 from realism.images import Photo, to_linear
-from realism.settings import CHECK
 
 SET_CODES = ("duplicate", "other_person", "two_people")
 SHARPNESS_SIDE = 192  # px of the face's crop in which sharpness is measured

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from realism.config import INTAKE, Intake
 from realism.disk import whole_file
 from realism.errors import Unusable
-from realism.settings import INTAKE, Intake
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")

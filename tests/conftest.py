@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from realism.cli import main as program
+from realism.config import ASSETS
 from realism.faces.dlib import DlibEngine
 from realism.faces.engine import load_engine
 from realism.images import Photo, open_photo
-from realism.settings import ASSETS
 
 # The page keeps copies of pictures beside the people: not in this checkout.
 COPIES = tempfile.TemporaryDirectory()

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from realism.config import Stage
 from realism.diffusion.base import load_base
 from realism.diffusion.device import Device
 from realism.errors import Unusable
 from realism.finetune.crops import Shot
 from realism.finetune.loop import Step, finetune
-from realism.settings import Stage
 
 # Rounded to bfloat16, one process and two would differ by more than the sums' order.
 FLOAT32 = Device("cpu", torch.float32, None)

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
+from realism.config import ASSETS
 from realism.images import Photo, to_linear, to_srgb
 from realism.marks.mark import Mark
-from realism.settings import ASSETS
 
 # What a unit of density takes from the log of linear light: R, G, B.
 MELANIN = np.float32([0.42, 0.72, 0.98])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from realism.checks import check_photo, check_set, photo_to_photo, to_the_rest
+from realism.config import ASSETS, CHECK
 from realism.images import Photo, open_photo, to_linear, to_srgb
-from realism.settings import ASSETS, CHECK
 
 
 def codes(verdict) -> list[str]:

@@ -10,9 +10,9 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
+from realism.config import ASSETS
 from realism.errors import Unusable
 from realism.images import open_photo, read_info, save_png, to_linear, to_srgb
-from realism.settings import ASSETS
 
 MEI = ASSETS / "people/mei/mei-01.jpg"
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from realism import __version__
+from realism.config import ASSETS, PORTRAITS
 from realism.diffusion.base import Base, load_base
 from realism.diffusion.lora import Adapter
 from realism.disk import write_json
@@ -36,7 +38,6 @@ from realism.portraits.rank import Ranked, rank_to_json
 from realism.portraits.sample import portraits, save_portrait
 from realism.portraits.styles import prompt_for, style
 from realism.progress import line_of, reworded
-from realism.settings import ASSETS, PORTRAITS, VERSION
 
 NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
@@ -64,7 +65,7 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
     with meter.step("load"):
         engine, base = load_engine(), load_base("pocket")
     meter.report |= {
-        "version": VERSION,
+        "version": __version__,
         "engine": {"name": engine.name, "licence": engine.licence, "note": engine.note},
         "base": {"name": base.name, "provenance": base.provenance, "licence": base.licence},
     }

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
+from realism.config import PORTRAITS
 from realism.errors import Unusable
-from realism.settings import PORTRAITS
 
 app = typer.Typer(
     name="realism",
@@ -514,11 +514,11 @@ def marks_restore(
     from realism.images import open_photo, read_info, save_png
     from realism.marks.find.multiview import find_together
     from realism.marks.mark import marks_by_image
+    from realism.marks.observation import BELIEVED
     from realism.marks.photo import source_of
     from realism.marks.restore.blend import Sliders
     from realism.marks.restore.report import restore_portrait
     from realism.portraits.provenance import restored_notices
-    from realism.settings import ATLAS
 
     strengths = {"overall": strength, "mole": mole, "spot": spot, "acne": acne, "wrinkle": wrinkle}
     for name, value in strengths.items():
@@ -540,7 +540,7 @@ def marks_restore(
     if not marks:
         sources = _said(find_together(sources))
     # Marks in a file were chosen: each of them is meant.
-    least = seen or (1 if marks else ATLAS.believed)
+    least = seen or (1 if marks else BELIEVED)
     restored = restore_portrait(
         target, sources, chosen, method, placement, Sliders(**strengths), least
     )

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.config import ASSETS
 from realism.diffusion.device import Device, choose_device, memory_free
 from realism.diffusion.hub import fetch, is_hub_id
 from realism.diffusion.identify import CONFIGS, BaseFiles, merged, read_base
 from realism.diffusion.weights import refuse_pickle
 from realism.disk import read_json
 from realism.errors import Unusable
-from realism.settings import ASSETS
 
 POCKET = ASSETS / "pocket"
 CLIP = CONFIGS / "clip"  # the tokenizer's words, for single files

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from realism.config import ASSETS
 from realism.diffusion.device import Device
 from realism.diffusion.weights import Tensor, fingerprint, refuse_pickle, tensors_of
 from realism.disk import read_json
 from realism.errors import Unusable
-from realism.settings import ASSETS
 
 CONFIGS = ASSETS / "configs"  # of SD 1.5 and SDXL, for single-file checkpoints
 WEIGHTS = re.compile(

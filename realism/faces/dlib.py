@@ -18,8 +18,13 @@ import numpy as np
 from realism.errors import Unusable
 from realism.faces.detect import ShortRangeDetector, overlap
 from realism.faces.face import Face
-from realism.faces.mesh import FaceMesh, box_of, landmarks68, pose_of
-from realism.settings import FACES
+from realism.faces.mesh import AGREEMENT, FaceMesh, box_of, landmarks68, pose_of
+
+# When a place in a picture counts as a face, and two faces as one person. Set with `python -m
+# benchmarks.faces` on ../shared/data.
+CANDIDATE = 0.6  # detector score 0..1; true faces there 0.8-1.0
+WORK_SIDE = 1024  # px; larger pictures are searched in this size
+SAME_PERSON = 0.45  # calibrated cosine; strangers above it: 2 % of pairs of
 
 CALIBRATION = Path(__file__).parent / "weights" / "dlib_calibration.npz"
 # The five points dlib's chips are aligned by, as mesh points: outer and inner corner of the eye
@@ -39,7 +44,7 @@ class DlibEngine:
         import dlib
 
         self.note = note
-        self.same_person = FACES.dlib_same_person
+        self.same_person = SAME_PERSON
         self._detector = ShortRangeDetector()
         self._mesh = FaceMesh()
         self._network = dlib.face_recognition_model_v1(
@@ -61,13 +66,13 @@ class DlibEngine:
     def meshes(self, pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
         """Box, mesh and score of each place on which detector and mesh agree."""
         kept = []
-        for candidate in self._detector.find(pixels, FACES.candidate, FACES.work_side):
+        for candidate in self._detector.find(pixels, CANDIDATE, WORK_SIDE):
             fit = self._mesh.confirmed(pixels, candidate.box, candidate.eyes)
             if fit is None:
                 continue
             mesh, presence = fit
             box = box_of(mesh)
-            if all(overlap(box, other) < FACES.agreement for other, _, _ in kept):
+            if all(overlap(box, other) < AGREEMENT for other, _, _ in kept):
                 kept.append((box, mesh, candidate.score * presence))
         return kept
 

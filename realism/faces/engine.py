@@ -10,11 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
+from realism.config import CHECK
 from realism.errors import Unusable
 from realism.faces.dlib import DlibEngine
 from realism.faces.face import Face
 from realism.faces.insightface import InsightFaceEngine, fetch_pack
-from realism.settings import CHECK
 
 
 class Engine(Protocol):

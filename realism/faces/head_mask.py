@@ -12,7 +12,14 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.mesh import eyes_of, roll_of, upright_crop
-from realism.settings import SKIN
+
+# Skin and head masks. Lengths are shares of the face's height where no unit is given. Set by eye
+# on ../shared/data/faces, example-people and the astronaut.
+HEAD_VIEW = 3.0  # face sizes that the segmentation is shown
+HEAD_ASIDE = 0.85  # face sizes from the face's middle to the side of the hair
+HEAD_UP = 1.15  # to the top of the hair
+HEAD_DOWN = 0.62  # to below the chin
+HEAD_FADE = 0.12  # share of that over which the outline fades
 
 SEGMENTATION = Path(__file__).parent / "weights" / "selfie_segmentation.tflite"
 
@@ -33,20 +40,20 @@ def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     points = face.mesh[:, :2]
     extent = float(np.max(points.max(0) - points.min(0)))
     centre = (points[10] + points[152]) / 2
-    crop, to_crop = upright_crop(pixels, centre, extent * SKIN.head_view, roll, SEGMENTATION_SIDE)
+    crop, to_crop = upright_crop(pixels, centre, extent * HEAD_VIEW, roll, SEGMENTATION_SIDE)
     with _ONE_AT_A_TIME:
         net = _segmentation()
         net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
         person = net.forward()[0, 0].copy()
     # The head's outline in the crop: an egg round the face, wide at the top for hair, closing
     # under the chin.
-    unit = SEGMENTATION_SIDE / SKIN.head_view
+    unit = SEGMENTATION_SIDE / HEAD_VIEW
     rows, columns = np.mgrid[:SEGMENTATION_SIDE, :SEGMENTATION_SIDE].astype(np.float32)
     x = (columns - SEGMENTATION_SIDE / 2) / unit
     y = (rows - SEGMENTATION_SIDE / 2) / unit
-    tall = np.where(y < 0, SKIN.head_up, SKIN.head_down)
-    radius = np.sqrt((x / SKIN.head_aside) ** 2 + (y / tall) ** 2)
-    egg = np.clip((1 - radius) / SKIN.head_fade + 0.5, 0, 1)
+    tall = np.where(y < 0, HEAD_UP, HEAD_DOWN)
+    radius = np.sqrt((x / HEAD_ASIDE) ** 2 + (y / tall) ** 2)
+    egg = np.clip((1 - radius) / HEAD_FADE + 0.5, 0, 1)
     back = cv2.invertAffineTransform(to_crop)
     size = (pixels.shape[1], pixels.shape[0])
     return np.clip(cv2.warpAffine(person * egg, back, size, flags=cv2.INTER_LINEAR), 0, 1)

@@ -21,7 +21,14 @@ import numpy as np
 from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.faces.mesh import IBUG68, FaceMesh, box_of, pose_of
-from realism.settings import FACES
+
+# When a place in a picture counts as a face, and two faces as one person. Set with `python -m
+# benchmarks.faces` on ../shared/data.
+LEAST_SCORE = 0.5  # detector score 0..1, insightface's own default
+CONNECT_SECONDS = 3.0  # until the model server must answer
+READ_SECONDS = 20.0  # without a byte, before a download counts as dead
+# renders, 8 % of photos (`benchmarks.faces`)
+SAME_PERSON = 0.3  # cosine of ArcFace embeddings, the usual choice
 
 PACK = "buffalo_l"
 # insightface 2.1 fetches from here (insightface.utils.storage); naming it again saves the two
@@ -43,7 +50,7 @@ class InsightFaceEngine:
 
     def __init__(self, folder: Path):
         self.note = ""
-        self.same_person = FACES.insightface_same_person
+        self.same_person = SAME_PERSON
         self._mesh = FaceMesh()
         self._app = _load(folder)
         self._lock = threading.Lock()  # the mesh's network keeps state between calls
@@ -82,7 +89,7 @@ def fetch_pack() -> Path:
         return folder
     import requests
 
-    timeout = (FACES.connect_seconds, FACES.read_seconds)
+    timeout = (CONNECT_SECONDS, READ_SECONDS)
     try:
         with tempfile.TemporaryDirectory(prefix="realism-") as scratch:
             archive = Path(scratch) / f"{PACK}.zip"
@@ -142,5 +149,5 @@ def _load(folder: Path):
         raise Unusable(
             f"InsightFace's pack in {folder} lacks its recognition model: copy it there again."
         )
-    app.prepare(ctx_id=0, det_thresh=FACES.insightface_score)
+    app.prepare(ctx_id=0, det_thresh=LEAST_SCORE)
     return app

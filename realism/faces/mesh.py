@@ -17,7 +17,11 @@ import numpy as np
 
 from realism.faces.detect import overlap
 from realism.faces.face import Pose
-from realism.settings import FACES
+
+# When a place in a picture counts as a face, and two faces as one person. Set with `python -m
+# benchmarks.faces` on ../shared/data.
+PRESENCE = 0.5  # of the mesh, 0..1; true faces there above 0.99
+AGREEMENT = 0.3  # intersection over union of detector's and mesh's box
 
 WEIGHTS = Path(__file__).parent / "weights"
 SIDE = 192  # px, input of the network
@@ -83,7 +87,7 @@ class FaceMesh:
         """Mesh and presence as of `fit`, or None when the mesh does not see a face at `box`."""
         mesh, presence = self.fit(pixels, box, eyes)
         # A mesh that walked off to another face, or settled on a part of one, is no face.
-        if presence < FACES.presence or overlap(box_of(mesh), box) < FACES.agreement:
+        if presence < PRESENCE or overlap(box_of(mesh), box) < AGREEMENT:
             return None
         return mesh, presence
 

@@ -3,12 +3,50 @@
 What a caption names is not learned as the person, so it names what varies between photos.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from realism.faces.face import Face
 from realism.images import to_linear
-from realism.settings import CROPS, Crops
+
+
+@dataclass(frozen=True)
+class Crops:
+    """How photos are cut and described for the fine-tune.
+
+    The limits on light and expression were set on examples/people against the renderer's truth.
+    """
+
+    # name in captions; height of the face over the frame's side; how far the frame's centre lies
+    # below the face's, over the side. As `training/pocket/crops.py` frames.
+    framings: tuple[tuple[str, float, float], ...] = (
+        ("head and shoulders", 0.50, 0.06),
+        ("close-up", 0.70, -0.03),
+    )
+    skin: float = 0.6  # of the face's height: less than that is skin, not a face
+    skin_from: int = 512  # px of the base; smaller ones made portraits of skin alone
+    often: int = 3  # framings for each time that skin from near comes by
+    distinct: float = 0.9  # a crop whose side is nearer to the last one's is left out
+    backdrop: float = 0.15  # loss weight off the head; 0 leaves seams round the hair
+    face: float = 1.3  # loss weight on the face; hair and neck have 1
+    front: float = 8.5  # degrees of yaw below which a face is called front
+    open_mouth: float = 0.1  # opening over width of the mouth
+    smile: float = 0.565  # width and lift of the mouth over the eyes' distance
+    neutral: float = 0.545  # below it no smile; between the two nothing is said
+    cheek: float = 0.05  # of the face's width: reach of the patch measured there
+    soft_light: float = 0.6  # stops between the cheeks
+    hard_light: float = 1.35  # stops
+    dim: float = 104  # mean grey level, 0-255: the darkest 15 % of the renders
+    bright: float = 168  # the brightest 15 %
+    backdrop_side: int = 256  # px, width at which the backdrop is looked at
+    least_backdrop: float = 0.03  # of the photo: less tells nothing
+    plain: float = 6.0  # deviation of 8-bit L, a, b, summed
+    shapes: float = 0.7  # 8-bit L per px, 90th percentile of the slope
+
+
+CROPS = Crops()
 
 # Mesh points of MediaPipe's canonical head.
 CHEEKS = (50, 280)  # middle of the person's right and left cheek

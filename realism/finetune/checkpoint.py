@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from realism.config import Stage
 from realism.diffusion.base import Base
 from realism.diffusion.lora import lora_file
 from realism.disk import write_bytes
-from realism.settings import Stage
 
 
 @dataclass(frozen=True, eq=False)

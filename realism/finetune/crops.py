@@ -25,9 +25,8 @@ from realism.errors import Unusable
 from realism.faces.engine import Engine, the_face
 from realism.faces.face import Face
 from realism.faces.head_mask import head_mask
-from realism.finetune.captions import CHEEKS, _seen, level_of, light_of
+from realism.finetune.captions import CHEEKS, CROPS, Crops, _seen, level_of, light_of
 from realism.images import SUFFIXES, Photo, open_photo
-from realism.settings import CROPS, Crops
 
 # Caption of skin at the photo's own resolution. No word of it names a framing: pocket then mixes
 # the two up, and portraits from near became skin.

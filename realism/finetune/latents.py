@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.config import Stage
 from realism.diffusion.base import Base, encode_images, encode_text
 from realism.disk import whole_file
 from realism.errors import Unusable
 from realism.finetune.crops import Shot, Skipped
-from realism.settings import Stage
 
 
 @dataclass(frozen=True, eq=False)

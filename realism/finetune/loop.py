@@ -17,18 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.config import PORTRAITS, Stage
 from realism.diffusion.base import Base, decode_latents, predict, target
 from realism.diffusion.lora import add_lora, load_lora, save_lora
 from realism.disk import write_json
 from realism.errors import Unusable
 from realism.faces.engine import Engine
 from realism.faces.face import similarity
+from realism.finetune.captions import CROPS
 from realism.finetune.checkpoint import State, read_state, run_key, save_state
 from realism.finetune.crops import Shot, Skipped
 from realism.finetune.latents import Preparing, batch_of, encode_shots, read_latents
 from realism.finetune.memory import refuse_what_does_not_fit
 from realism.images import save_png
-from realism.settings import CROPS, PORTRAITS, Stage
 
 
 @dataclass(frozen=True)

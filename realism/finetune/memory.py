@@ -8,10 +8,10 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 
+from realism.config import Stage
 from realism.diffusion.base import Base
 from realism.diffusion.device import memory_free
 from realism.errors import Unusable
-from realism.settings import Stage
 
 MARGIN = 1.3  # over the count: what operators need while they run, and fragments
 OPTIMISER = 16  # bytes a trained number: itself, its gradient, two moments

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.config import ASSETS, STAGES, Stage, home
 from realism.diffusion.base import Base
 from realism.diffusion.lora import SIDECAR, about_lora
 from realism.errors import Unusable
@@ -22,7 +23,6 @@ from realism.faces.face import Face
 from realism.finetune.crops import digest_of, pictures_in, shots_in, shots_of
 from realism.finetune.loop import Begun, Event, HeldOut, Note, finetune
 from realism.images import Photo
-from realism.settings import ASSETS, STAGES, Stage, home
 
 FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is given
 

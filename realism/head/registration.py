@@ -17,10 +17,26 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.head.geometry import Head, under
+from realism.head.geometry import HIDDEN_BEHIND, Head, under
 from realism.head.model import load_model
 from realism.images import to_linear
-from realism.settings import HEAD, REGISTER
+
+# Registration of a photo on a portrait over the heads; set on the people q01, q03 and q05 of
+# ../shared/data/marked-people (`benchmarks.restore`).
+WORKING_PX = 0.65  # mm in a px of the working pictures
+STEP = 8  # working px between the nodes that the heads carry
+LEAST_FACING = 0.25  # cosine below which skin is not compared
+BAND = (0.6, 2.5)  # mm, sigmas of the band-pass
+EVENED = 6.0  # mm over which the strength of structure is evened out
+NOISE = 0.02  # log units; keeps noise from becoming structure
+LOOKS = ((16.0, 6.0), (10.0, 3.0))  # mm: patch, search
+PATCHES_APART = 7.0  # mm between patches
+LEAST_WHOLE = 0.8  # share of a patch that must be seen in both
+LEAST_LIKENESS = 0.2  # correlation
+SAYS = 8.0  # independent values in a patch
+FLOOR = 0.4  # mm, doubt of the surest match
+# mm, mm: usual size of what the heads are off by, and over what distance it is alike
+DRIFT = ((1.5, float("inf")), (2.0, 25.0), (0.6, 10.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +80,10 @@ class Grid:
 def grid_of(portrait: np.ndarray, head: Head) -> Grid:
     """The grid of a portrait (H, W, 3) uint8 sRGB, with the head fitted to it."""
     mm = float(head.translation[2]) / head.focal
-    outline = head.pixels[head.facings > REGISTER.facing]
+    outline = head.pixels[head.facings > LEAST_FACING]
     low = np.maximum(np.floor(outline.min(0)), 0)
     high = np.minimum(np.ceil(outline.max(0)), [portrait.shape[1] - 1, portrait.shape[0] - 1])
-    step = REGISTER.step * REGISTER.px / mm
+    step = STEP * WORKING_PX / mm
     xs, ys = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
     nodes = np.stack(np.meshgrid(xs, ys), -1)
     triangle, weights, depth = under(head, nodes.reshape(-1, 2))
@@ -85,16 +101,16 @@ def register(photo: np.ndarray, photo_head: Head, portrait: Grid) -> Shift:
     shift = Shift(np.zeros((0, 2)), np.zeros((0, 2)), mm)
     source, seen = _carried_back(photo_head, portrait)
     whole = _finer(seen[..., None].astype(np.float32))[..., 0] > 0.99
-    for window, search in REGISTER.looks:
+    for window, search in LOOKS:
         # What the last look found is taken off before the next, closer one.
         back = nodes - shift(nodes.reshape(-1, 2)).reshape(nodes.shape)
-        steps = (back - nodes[0, 0]) * mm / (REGISTER.step * REGISTER.px)
+        steps = (back - nodes[0, 0]) * mm / (STEP * WORKING_PX)
         moved = _sampled(source, steps)
         ours = _features(_seen_through(photo, moved, photo_mm))
         at, off, precision = _matches(ours, portrait.features, whole, window, search)
         if not len(at):
             break
-        at = nodes[0, 0] * mm + at * REGISTER.px
+        at = nodes[0, 0] * mm + at * WORKING_PX
         shift = _field(at, off + shift(at / mm) * mm, precision, mm)
     return shift
 
@@ -107,8 +123,8 @@ def _carried_back(photo: Head, portrait: Grid) -> tuple[np.ndarray, np.ndarray]:
     facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in heads))
     own = (photo.vertices[corners, 2] * weights).sum(1)
     front = under(photo, source)[2]
-    hidden = np.isfinite(front) & (own - front > HEAD.hidden_behind)
-    seen = portrait.on_face & (facing > REGISTER.facing) & ~hidden
+    hidden = np.isfinite(front) & (own - front > HIDDEN_BEHIND)
+    seen = portrait.on_face & (facing > LEAST_FACING) & ~hidden
     return source.reshape(portrait.nodes.shape), seen.reshape(portrait.nodes.shape[:2])
 
 
@@ -123,15 +139,15 @@ def _sampled(image: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _finer(nodes: np.ndarray) -> np.ndarray:
     """Values on nodes (h, w, c) at every working pixel."""
-    height, width = ((n - 1) * REGISTER.step + 1 for n in nodes.shape[:2])
-    at = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) / REGISTER.step
+    height, width = ((n - 1) * STEP + 1 for n in nodes.shape[:2])
+    at = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) / STEP
     return _sampled(nodes, at)
 
 
 def _seen_through(pixels: np.ndarray, nodes: np.ndarray, mm: float) -> np.ndarray:
     """A picture of `mm` a px, read at nodes (h, w, 2) px and between them: (H, W, 3) uint8."""
-    if mm < 0.8 * REGISTER.px:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * REGISTER.px / mm)
+    if mm < 0.8 * WORKING_PX:
+        pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * WORKING_PX / mm)
     maps = _finer(nodes)
     return cv2.remap(pixels, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
@@ -140,10 +156,10 @@ def _features(pixels: np.ndarray) -> np.ndarray:
     """What light changes little, at working size: (H, W, 2) float32 of about unit strength."""
     light = np.log(to_linear(pixels) + 0.01)
     channels = np.stack([light @ np.float32([0.25, 0.55, 0.2]), light[..., 0] - light[..., 1]], -1)
-    fine, coarse = (length / REGISTER.px for length in REGISTER.band)
+    fine, coarse = (length / WORKING_PX for length in BAND)
     band = cv2.GaussianBlur(channels, (0, 0), fine) - cv2.GaussianBlur(channels, (0, 0), coarse)
-    strength = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), REGISTER.evened / REGISTER.px))
-    return band / (strength + REGISTER.noise)
+    strength = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), EVENED / WORKING_PX))
+    return band / (strength + NOISE)
 
 
 def _matches(
@@ -155,20 +171,20 @@ def _matches(
     window, search  mm, side of a patch and how far it may lie off
     ->              (n, 2) working px of their middles, (n, 2) mm off, (n, 2, 2) precision 1 / mm²
     """
-    half, reach = round(window / 2 / REGISTER.px), round(search / REGISTER.px)
+    half, reach = round(window / 2 / WORKING_PX), round(search / WORKING_PX)
     share = cv2.blur(whole.astype(np.float32), (2 * half + 1, 2 * half + 1))
-    margin, apart = half + reach, max(1, round(REGISTER.apart / REGISTER.px))
+    margin, apart = half + reach, max(1, round(PATCHES_APART / WORKING_PX))
     at, steps, peaks = [], [], []
     for y in range(margin, len(ours) - margin, apart):
         for x in range(margin, ours.shape[1] - margin, apart):
-            if share[y, x] < REGISTER.least_whole:
+            if share[y, x] < LEAST_WHOLE:
                 continue
             patch = ours[y - half : y + half + 1, x - half : x + half + 1]
             around = theirs[y - margin : y + margin + 1, x - margin : x + margin + 1]
             likeness = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
             _, best, _, (u, v) = cv2.minMaxLoc(likeness)
             # A best match at the rim of the search is the flank of something else.
-            if best < REGISTER.least_likeness or not (0 < u < 2 * reach and 0 < v < 2 * reach):
+            if best < LEAST_LIKENESS or not (0 < u < 2 * reach and 0 < v < 2 * reach):
                 continue
             at.append((x, y))
             steps.append((u - reach, v - reach))
@@ -177,11 +193,11 @@ def _matches(
     bend, slope = _bent(peaks)
     fine = np.clip(np.linalg.solve(bend, slope[..., None])[..., 0], -1, 1)
     best = peaks[:, 1, 1]
-    sure = REGISTER.says * best / np.maximum(1 - best, 0.02)
+    sure = SAYS * best / np.maximum(1 - best, 0.02)
     return (
         np.array(at, np.float64).reshape(-1, 2),
-        (fine + np.array(steps, np.float64).reshape(-1, 2)) * REGISTER.px,
-        bend * sure[:, None, None] / REGISTER.px**2,
+        (fine + np.array(steps, np.float64).reshape(-1, 2)) * WORKING_PX,
+        bend * sure[:, None, None] / WORKING_PX**2,
     )
 
 
@@ -202,7 +218,7 @@ def _field(at: np.ndarray, off: np.ndarray, precision: np.ndarray, mm: float) ->
     at, off    (n, 2) mm;  precision    (n, 2, 2) 1 / mm²
     """
     count = len(at)
-    own = np.linalg.inv(precision + 1e-4 * np.eye(2)) + REGISTER.floor**2 * np.eye(2)
+    own = np.linalg.inv(precision + 1e-4 * np.eye(2)) + FLOOR**2 * np.eye(2)
     prior = np.kron(np.eye(2), _alike(at, at))
     said, each, say = off.T.ravel(), np.arange(count), np.ones(count)
     for _ in range(4):
@@ -222,5 +238,5 @@ def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     square = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
     return sum(
         height**2 * (np.exp(-0.5 * square / reach**2) if np.isfinite(reach) else 1.0)
-        for height, reach in REGISTER.drift
+        for height, reach in DRIFT
     )

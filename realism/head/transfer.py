@@ -17,9 +17,11 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.mesh import WEIGHTS
-from realism.head.geometry import Head, barycentric, under
+from realism.head.geometry import HIDDEN_BEHIND, Head, barycentric, under
 from realism.head.model import load_model
-from realism.settings import HEAD, PLACING
+
+# Where marks go.
+MATRIX_FACING = 0.2  # cosine; seen more edge-on, the local map is not trusted
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +70,12 @@ def carry_on_head(
     photo_facing = (here.facings[corners] * weights).sum(1)
     own_depth = (there.vertices[corners, 2] * weights).sum(1)
     _, _, front = under(there, to)
-    hidden = np.isfinite(front) & (own_depth - front > HEAD.hidden_behind)
+    hidden = np.isfinite(front) & (own_depth - front > HIDDEN_BEHIND)
     edges, edges_there = (_edges(head.pixels[corners]) for head in (here, there))
     matrix = edges_there @ np.linalg.pinv(edges)
     # Seen edge-on, a triangle's own map grows without bound; the mesh's is tamer. The mesh also
     # takes over where the head ends: with its slide over the skin taken off, as the heads have it.
-    edge_on = np.minimum(facing, photo_facing) < PLACING.matrix_facing
+    edge_on = np.minimum(facing, photo_facing) < MATRIX_FACING
     others = np.flatnonzero(~on_head | edge_on)
     if len(others):
         faces = (_with_points(photo, here), _with_points(portrait, there))

@@ -16,9 +16,19 @@ from realism.head.geometry import Head, Place
 from realism.head.model import load_model
 from realism.marks.coverage import coverage_of, shows
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
-from realism.marks.observation import Sighting, gap, grouped, mean_point, mirrored, sighting_of
+from realism.marks.observation import (
+    BELIEVED,
+    ENOUGH_CHANCES,
+    LEAST_PHOTO_FACING,
+    SAME_MARK_MM,
+    Sighting,
+    gap,
+    grouped,
+    mean_point,
+    mirrored,
+    sighting_of,
+)
 from realism.marks.photo import Source
-from realism.settings import ATLAS, PLACING
 
 SCHEMA = 1
 
@@ -79,12 +89,12 @@ def build_atlas(sources: list[Source]) -> Atlas:
         for source in sources
         for mark in source.marks
         if (one := sighting_of(mark, source.name, heads[source.name])) is not None
-        and one.facing >= PLACING.least_photo_facing
+        and one.facing >= LEAST_PHOTO_FACING
     ]
     flipped = mirrored(sighted, names)
     # Marks on the wrong side would each be counted as another mark.
     agreed = (one for one in sighted if one.photo not in flipped)
-    groups = grouped(sorted(agreed, key=lambda one: -one.worth), gap, PLACING.same_mark)
+    groups = grouped(sorted(agreed, key=lambda one: -one.worth), gap, SAME_MARK_MM)
     skins = {s.name: s.ground.wide for s in sources if s.name not in flipped}
     entries = [_entry(group, heads, skins) for group in groups]
     entries.sort(key=lambda entry: (-len(entry.seen_in), -entry.mark.score))
@@ -103,7 +113,7 @@ def _entry(group: list[Sighting], heads: dict[str, Head], skins: dict[str, np.nd
     seen = {one.photo for one in group}
     could = seen | {name for name in skins if shows(heads[name], skins[name], best.place)}
     # Once in three chances or more: a pimple of that day, or a speck.
-    on = len(seen) >= ATLAS.believed or len(could) < ATLAS.enough_chances
+    on = len(seen) >= BELIEVED or len(could) < ENOUGH_CHANCES
     return Entry(
         best.mark,
         best.photo,

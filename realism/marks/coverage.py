@@ -4,9 +4,13 @@ from functools import cache
 
 import numpy as np
 
+from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head, Place
 from realism.head.model import load_model
-from realism.settings import ATLAS, PLACING
+
+# The mark passport: when a mark is believed, and when a photo shows skin well.
+SEEN_WELL = 0.45  # cosine to the line of sight from which skin is seen well
+COVERED = 2  # photos that should show each part of the face well
 
 # Middle of each region on the mean head, mm: x to the person's left, y up from between the eyes.
 REGIONS = {
@@ -61,14 +65,12 @@ def shows(head: Head, skin: np.ndarray, place: Place) -> bool:
     sight = head.project(place)
     x, y = np.round(sight.xy).astype(int)
     inside = 0 <= y < skin.shape[0] and 0 <= x < skin.shape[1]
-    return bool(
-        sight.visible and sight.facing > ATLAS.well and inside and skin[y, x] > PLACING.least_skin
-    )
+    return bool(sight.visible and sight.facing > SEEN_WELL and inside and skin[y, x] > LEAST_SKIN)
 
 
 def next_photo(coverage: dict[str, int]) -> list[str]:
-    """The parts that fewer than `ATLAS.covered` photos show well, worst first."""
-    poor = sorted((count, name) for name, count in coverage.items() if count < ATLAS.covered)
+    """The parts that fewer than `COVERED` photos show well, worst first."""
+    poor = sorted((count, name) for name, count in coverage.items() if count < COVERED)
     return [name for _, name in poor]
 
 
@@ -76,8 +78,8 @@ def coach(coverage: dict[str, int]) -> str:
     """Which parts of the face few photos show well, and which photo to take next, in words."""
     poor = next_photo(coverage)
     if not poor:
-        return f"Every part of the face is seen well in at least {ATLAS.covered} photos."
+        return f"Every part of the face is seen well in at least {COVERED} photos."
     return (
-        f"Seen well in fewer than {ATLAS.covered} photos: {', '.join(poor)}. "
+        f"Seen well in fewer than {COVERED} photos: {', '.join(poor)}. "
         f"Take the next photo {ADVICE[poor[0]]}."
     )

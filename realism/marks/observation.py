@@ -10,7 +10,16 @@ from scipy.spatial import cKDTree
 from realism.head.geometry import Head, Place
 from realism.head.model import load_model
 from realism.marks.mark import Mark
-from realism.settings import ATLAS, PLACING
+
+# Where marks go.
+LEAST_PHOTO_FACING = 0.25  # cosine in the photo; seen flatter, a mark is smeared
+SAME_MARK_MM = 6.0  # mm; sightings of several photos that near are one mark
+SURE_FACING = 0.6  # cosine in the photo from which a place is sharp
+
+# The mark passport: when a mark is believed, and when a photo shows skin well.
+ENOUGH_CHANCES = 3  # photos that could show it: fewer had hardly a chance to
+BELIEVED = 2  # of those, photos that must show a mark; else it is off
+MIRROR_MARKS = 3  # round marks that agree mirrored: a mirrored photo
 
 Seen = TypeVar("Seen")
 
@@ -90,7 +99,7 @@ def vagueness(one: float | np.ndarray, other: float | np.ndarray) -> float | np.
 
     Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
     """
-    return np.clip(np.minimum(one, other) / PLACING.sure_facing, 0.3, 1)
+    return np.clip(np.minimum(one, other) / SURE_FACING, 0.3, 1)
 
 
 def grouped(
@@ -123,13 +132,13 @@ def mirrored(sighted: list[Sighting], photos: list[str]) -> set[str]:
         rest = np.array(
             [one.at for one in round_marks if one.photo != photo and one.photo not in found]
         )
-        if len(own) < ATLAS.mirror_marks or not len(rest):
+        if len(own) < MIRROR_MARKS or not len(rest):
             continue
         tree = cKDTree(rest)
         # Marks on the middle line agree either way and say nothing.
-        own = own[np.abs(own[:, 0]) > PLACING.same_mark]
-        plain = int((tree.query(own)[0] < PLACING.same_mark).sum()) if len(own) else 0
-        turned = int((tree.query(own * [-1, 1, 1])[0] < PLACING.same_mark).sum()) if len(own) else 0
-        if turned >= ATLAS.mirror_marks and turned > 2 * plain:
+        own = own[np.abs(own[:, 0]) > SAME_MARK_MM]
+        plain = int((tree.query(own)[0] < SAME_MARK_MM).sum()) if len(own) else 0
+        turned = int((tree.query(own * [-1, 1, 1])[0] < SAME_MARK_MM).sum()) if len(own) else 0
+        if turned >= MIRROR_MARKS and turned > 2 * plain:
             found.add(photo)
     return found

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 
+from realism.config import STAGES
 from realism.diffusion.base import load_base, recommended
 from realism.diffusion.lora import lora_file
 from realism.faces.engine import load_engine
@@ -33,7 +34,6 @@ from realism.page.session import (
     passing_folder,
     told,
 )
-from realism.settings import STAGES
 
 EVERY = 0.5  # seconds between two pictures of the curve
 MEAN_OF = 40  # steps whose loss is averaged in the curve

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import gradio as gr
 
+from realism.config import ASSETS
 from realism.diffusion.base import recommended
 from realism.faces.engine import load_engine
+from realism.marks.find.finders import HEATMAP_THRESHOLD
 from realism.page.i18n import LANGUAGES, Spoken, language_of, text, translated
 from realism.page.session import (
     DEVICE,
@@ -23,7 +25,6 @@ from realism.page.session import (
     told,
 )
 from realism.person.person import NOUNS, create_person, open_person, people
-from realism.settings import ASSETS, HEATMAP
 
 EXAMPLE = ASSETS / "people" / "mei"
 
@@ -187,7 +188,7 @@ def _steps(name: str | None, root: Path | None, base: str, language: str) -> str
     accepted = sum(entry.accepted for entry in entries)
     portraits = sum(len(list(run.glob("*.png"))) for run in person.runs())
     found = (mark for those in person.marks().values() for mark in those)
-    marks = sum(mark.score >= HEATMAP.threshold for mark in found)
+    marks = sum(mark.score >= HEATMAP_THRESHOLD for mark in found)
     lora = lora_of(person, base)
     steps = [
         (accepted, text(language, "header.photos", accepted=accepted, of=len(entries))),

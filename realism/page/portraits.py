@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 from gradio.events import Dependency
 
+from realism.config import PORTRAITS
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import Adapter
 from realism.errors import Unusable
@@ -38,7 +39,6 @@ from realism.portraits.sample import (
     usual_guidance,
 )
 from realism.portraits.styles import prompt_for, style, styles
-from realism.settings import PORTRAITS
 
 STYLE_WEIGHT = 0.25  # FaceChain's default: more and the person gives way to the style
 

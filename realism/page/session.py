@@ -12,10 +12,10 @@ from pathlib import Path
 
 import gradio as gr
 
+from realism.config import home, page_copies
 from realism.errors import Unusable
 from realism.page.i18n import text, translated
 from realism.person.person import Person, open_person
-from realism.settings import home, page_copies
 
 # All events that use the engine or a base wait for one another: there is one device.
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}

@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from realism.checks import SET_CODES, Reason, Verdict, check_photo, check_set, photo_to_photo
+from realism.config import home
 from realism.disk import read_json, whole_file, write_json
 from realism.errors import Unusable
 from realism.faces.engine import Engine
@@ -36,7 +37,10 @@ from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
 from realism.marks.mark import Mark, flipped, mark_from_json, mark_to_json
 from realism.portraits.rank import Ranked, rank, rank_to_json
 from realism.portraits.sample import recipe_of
-from realism.settings import PERSON, home
+
+# A person's folder.
+MAX_NAME = 60  # characters of a person's name; a slug stays a file name
+TRIGGER = "ohwx"  # rare word that comes to mean the person; one SD token pair
 
 SCHEMA = 1
 NOUNS = ("person", "woman", "man")
@@ -85,7 +89,7 @@ class Person:
     @property
     def subject(self) -> str:
         """The person in captions and prompts: the trigger word and the class word."""
-        return f"{PERSON.trigger} {self.noun}"
+        return f"{TRIGGER} {self.noun}"
 
     # Photos ------------------------------------------------------------------------------
 
@@ -449,8 +453,8 @@ def slug_of(name: str) -> str:
     name = unicodedata.normalize("NFC", name).strip()
     if not any(character.isalnum() for character in name):
         raise Unusable("Give a name with at least one letter or digit.")
-    if len(name) > PERSON.max_name:
-        raise Unusable(f"The name has {len(name)} characters: use {PERSON.max_name} at most.")
+    if len(name) > MAX_NAME:
+        raise Unusable(f"The name has {len(name)} characters: use {MAX_NAME} at most.")
     if re.search(r'[/\\:*?"<>|\x00-\x1f]|\.\.', name) or name.startswith("."):
         raise Unusable('A name cannot hold / \\ : * ? " < > | or two dots, nor begin with a dot.')
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()

@@ -16,7 +16,11 @@ from xml.sax.saxutils import escape
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from realism.settings import LABEL, VERSION, Label
+from realism import __version__
+
+# The visible notice on a portrait, where it is asked for.
+LABEL_HEIGHT = 0.055  # of the shorter side; GB 45438-2025 asks for 0.05 at least
+PLATE_DARKNESS = 0.55  # darkness behind the letters: readable on white and black
 
 XMP = "XML:com.adobe.xmp"
 RECIPE = "Realism"
@@ -56,7 +60,7 @@ def notices(recipe: Mapping, pixels: np.ndarray, source: str = GENERATED) -> dic
     aigc = json.dumps(
         {
             "Label": "1",  # generated, beyond doubt
-            "ContentProducer": f"Realism {VERSION}",
+            "ContentProducer": f"Realism {__version__}",
             "ProduceID": hashlib.sha256(pixels.tobytes()).hexdigest()[:32],
             "ReservedCode1": "",
             "ContentPropagator": "",
@@ -71,7 +75,7 @@ def notices(recipe: Mapping, pixels: np.ndarray, source: str = GENERATED) -> dic
     }
     return {
         "Description": NOTICE,
-        "Software": f"Realism {VERSION}",
+        "Software": f"Realism {__version__}",
         **plain,
         "AIGC": aigc,
         RECIPE: json.dumps(recipe, ensure_ascii=False),
@@ -105,28 +109,28 @@ def _packet(aigc: str, source: str) -> str:
         ' xmlns:xmp="http://ns.adobe.com/xap/1.0/">'
         f"<TC260:AIGC>{escape(aigc, {chr(34): '&quot;'})}</TC260:AIGC>"
         f"<Iptc4xmpExt:DigitalSourceType>{source}</Iptc4xmpExt:DigitalSourceType>"
-        f"<xmp:CreatorTool>Realism {VERSION}</xmp:CreatorTool>"
+        f"<xmp:CreatorTool>Realism {__version__}</xmp:CreatorTool>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>\n"
         '<?xpacket end="w"?>'
     )
 
 
-def with_visible_label(
-    pixels: np.ndarray, chinese: bool = False, label: Label = LABEL
-) -> np.ndarray:
+def with_visible_label(pixels: np.ndarray, chinese: bool = False) -> np.ndarray:
     """The picture with "AI-generated" or "AI生成" in its lower right corner.
 
     pixels    (H, W, 3) uint8, not changed
-    ->        (H, W, 3) uint8; the letters are `label.height` of the shorter side high
+    ->        (H, W, 3) uint8; the letters are LABEL_HEIGHT of the shorter side high
     """
-    height = int(np.ceil(label.height * min(pixels.shape[:2])))
+    height = int(np.ceil(LABEL_HEIGHT * min(pixels.shape[:2])))
     words = _words(height, chinese)
     pad = height // 3
     picture = Image.fromarray(pixels)
     right, bottom = picture.width - pad, picture.height - pad
     left, top = right - words.width - 2 * pad, bottom - words.height - 2 * pad
     plate = Image.new("L", picture.size, 0)
-    ImageDraw.Draw(plate).rounded_rectangle((left, top, right, bottom), pad, int(255 * label.plate))
+    ImageDraw.Draw(plate).rounded_rectangle(
+        (left, top, right, bottom), pad, int(255 * PLATE_DARKNESS)
+    )
     picture.paste((0, 0, 0), mask=plate)
     picture.paste((255, 255, 255), (left + pad, top + pad), words)
     return np.asarray(picture)

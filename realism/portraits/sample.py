@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from realism import __version__
+from realism.config import GUIDANCE, PORTRAITS, Portraits
 from realism.diffusion.base import Base, decode_latents, encode_text, predict
 from realism.diffusion.lora import Adapter, wearing
 from realism.diffusion.weights import fingerprint
 from realism.errors import Unusable
 from realism.images import open_photo, read_info, save_png
 from realism.portraits.provenance import RECIPE, notices, with_visible_label
-from realism.settings import GUIDANCE, PORTRAITS, VERSION, Portraits
 
 MAX_SEED = 2**32 - 1
 
@@ -66,7 +67,7 @@ class Recipe:
     steps: int
     guidance_scale: float
     resolution: int
-    version: str = VERSION
+    version: str = __version__
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from realism.config import ASSETS
 from realism.disk import read_json
 from realism.errors import Unusable
-from realism.settings import ASSETS
 
 STYLES = ASSETS / "styles"
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from realism.cli import main as shell
+from realism.config import ASSETS
 from realism.images import open_photo
 from realism.marks.find.finders import METHODS
-from realism.settings import ASSETS
 
 MEI = ASSETS / "people/mei"
 RAVI = ASSETS / "people/ravi"

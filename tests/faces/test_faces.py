@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from realism.config import ASSETS
 from realism.errors import Unusable
 from realism.faces import insightface
 from realism.faces.dlib import DlibEngine
@@ -17,7 +18,6 @@ from realism.faces.face import similarity
 from realism.faces.head_mask import head_mask
 from realism.faces.insightface import InsightFaceEngine, fetch_pack, pack_folder
 from realism.faces.skin import skin_mask
-from realism.settings import ASSETS
 
 
 def truth_of(photo) -> dict:

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from realism.config import ASSETS
 from realism.errors import Unusable
 from realism.faces.engine import load_engine
 from realism.faces.face import Pose
 from realism.finetune.crops import Shot, Skipped, digest_of, face_of, shots_in, shots_of
 from realism.images import Photo, open_photo
-from realism.settings import ASSETS
 
 MEI = ASSETS / "people" / "mei"
 

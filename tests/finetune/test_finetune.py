@@ -17,6 +17,7 @@ import torch
 from finetune_run import FLOAT32, SUBJECT, painted_shots, tiny_stage
 from safetensors.torch import load_file
 
+from realism.config import ASSETS, STAGES, Stage
 from realism.diffusion.base import load_base, predict
 from realism.diffusion.lora import about_lora, load_lora
 from realism.errors import Unusable
@@ -34,7 +35,6 @@ from realism.finetune.stages import (
     two_stages,
 )
 from realism.images import open_photo
-from realism.settings import ASSETS, STAGES, Stage
 
 ABOUT = {"kind": "person", "trigger": SUBJECT}
 REPOSITORY = Path(__file__).parents[2]

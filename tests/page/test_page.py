@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import app
+from realism.config import ASSETS
 from realism.images import open_photo, read_info, save_png
 from realism.marks.teach.whale_anno import read_whale
 from realism.page import finetune, header, photos, portraits
@@ -23,7 +24,6 @@ from realism.page import session as told
 from realism.page.i18n import language_of, translated, words
 from realism.page.marks import handlers as marks
 from realism.person.person import create_person, open_person, people
-from realism.settings import ASSETS
 
 MEI = sorted((ASSETS / "people" / "mei").glob("mei-*.jpg"))
 CHROMIUM = Path("/usr/bin/chromium")
@@ -104,7 +104,9 @@ def test_every_refusal_that_the_page_can_meet_has_chinese_words():
     # Those of the shell, of training on annotations and of a broken set-up are not met there.
     shell = {"cli", "teach", "page"}
     files = [file for file in program.rglob("*.py") if not shell & set(file.parts)]
-    files = [f for f in files if f.stem not in ("dlib", "keypoint_rcnn", "compact_rcnn", "weights_io")]
+    files = [
+        f for f in files if f.stem not in ("dlib", "keypoint_rcnn", "compact_rcnn", "weights_io")
+    ]
     met = {said for file in files for said in sentences_of(file)}
     said = {english: translated(english.replace("{}", "7"), "zh") for english in met}
     assert len(met) > 80

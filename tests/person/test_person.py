@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
+from realism.config import ASSETS
 from realism.errors import Unusable
 from realism.faces.engine import load_engine
 from realism.marks.mark import Mark, marks_by_image, marks_to_json
 from realism.person.person import create_person, open_person, people, slug_of
-from realism.settings import ASSETS
 
 MEI = ASSETS / "people/mei"
 

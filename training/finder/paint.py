@@ -21,8 +21,8 @@ import numpy as np
 
 from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
 from realism.images import to_linear, to_srgb
+from realism.marks.find.crop import FINDER
 from realism.marks.mark import Mark, mark_from_json
-from realism.settings import FINDER
 from training.finder.cover import layers, stubble
 from training.finder.folds import drawn_courses, face_courses, fold, stray_courses
 from training.finder.texture import blur, curve, draw, noise, patches, streaks

@@ -30,11 +30,11 @@ from benchmarks.marks import seen, views
 from realism.faces.skin import canvas, filled, skin_mask
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
+from realism.marks.find.crop import FINDER
 from realism.marks.find.heatmap import Look, look_at
 from realism.marks.find.multiview import Places, Traces, agreement, line_agreement
 from realism.marks.find.network import HeatmapNet, read_about, read_heatmap, save_heatmap
 from realism.marks.mark import Mark, mark_from_json
-from realism.settings import FINDER
 from training.finder.crops import pair_crop
 from training.finder.mix import face_of, fit, judged_courses, judged_rounds
 from training.finder.paint import HELD_OUT, Faces, paint

@@ -20,9 +20,8 @@ from scipy.spatial import cKDTree
 
 from realism.faces.dlib import DlibEngine
 from realism.faces.mesh import REACH, FaceMesh, eyes_of, roll_of, upright_extent
-from realism.head.fit import mirror_points, unit_mesh
+from realism.head.fit import DRIFT_REACH, mirror_points, unit_mesh
 from realism.images import open_photo
-from realism.settings import HEAD
 
 CROPS = ((1.0, 0.0, 0.0), (0.9, 0.05, 0.02))  # size, lean (radians), shift, as `steady_mesh`
 AVERAGED = (1, 2, 4)  # the slide is learned for one reading and for means of two and four
@@ -171,7 +170,7 @@ def learn(shapes, turns, slides):
     rest = shapes - turns @ usual
     modes = np.linalg.svd(rest, full_matrices=False)[2][:SHAPES]
     modes = modes / (rest @ modes.T).std(0)[:, None]
-    says = np.hstack([turns, np.clip(rest @ modes.T, -HEAD.drift_reach, HEAD.drift_reach)])
+    says = np.hstack([turns, np.clip(rest @ modes.T, -DRIFT_REACH, DRIFT_REACH)])
     ridge = np.full(says.shape[1], RIDGE * len(says))
     ridge[: turns.shape[1]] *= 1e-3
     return usual, modes, np.linalg.solve(says.T @ says + np.diag(ridge), says.T @ slides)
@@ -179,7 +178,7 @@ def learn(shapes, turns, slides):
 
 def foretell(learned, shapes, turns):
     usual, modes, drift = learned
-    rest = np.clip((shapes - turns @ usual) @ modes.T, -HEAD.drift_reach, HEAD.drift_reach)
+    rest = np.clip((shapes - turns @ usual) @ modes.T, -DRIFT_REACH, DRIFT_REACH)
     return np.hstack([turns, rest]) @ drift
 
 

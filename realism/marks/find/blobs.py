@@ -16,9 +16,11 @@ import cv2
 import numpy as np
 
 from realism.faces.skin import disc
-from realism.marks.find.crop import View
+from realism.marks.find.crop import FINDER, Finder, View
 from realism.marks.mark import Mark
-from realism.settings import FINDER, Finder
+
+# The default finder of marks: what is around its network. px are of what it sees.
+LEAST_RESPONSE = 0.3  # of a dip
 
 MARK_SIZE = 1.4  # radius of a disc over the scale at which its dip is deepest: the root of two
 

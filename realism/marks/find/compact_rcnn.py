@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realism.faces.face import Face
-from realism.marks.find.crop import View, view_of
+from realism.marks.find.crop import FINDER, View, view_of
 from realism.marks.find.weights_io import about_network, save_network, whole
 from realism.marks.mark import KINDS, Mark
-from realism.settings import FINDER
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,25 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
-from realism.settings import FINDER, Finder
+
+
+@dataclass(frozen=True)
+class Finder:
+    """The embedded finder of marks; set on ../shared/data/marked-people (`benchmarks.marks`)."""
+
+    span: int = 600  # px from ear to ear: a mole of 1 mm is then 8 px wide
+    sigmas: tuple[float, ...] = (1.5, 2.1, 3.0, 4.2, 6.0, 8.5)  # px there: radii of 0.5-3 mm
+    margin: int = 8  # px there, about 2 mm: no mark so close to the skin's edge
+    around: float = 25.0  # px there: how far the usual strength of skin is averaged
+    noise: float = 0.004  # log units; keeps flat renders from making noise a mark
+    candidates: int = 80  # strongest dips looked at closely
+    even_odds: float = 25.0  # strength of a dip that is as likely a mark as not
+    brown: float = 0.6  # red and blue dip over green's; below it blood, not melanin
+    deep: float = 0.145  # log units; a mole darkens red by more, a spot by less
+    threshold: float = 0.5  # least score of a mark
+
+
+FINDER = Finder()
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,12 @@ from realism.errors import Unusable
 from realism.faces.face import Face
 from realism.faces.skin import canvas
 from realism.marks.find.blobs import find_round
-from realism.marks.find.crop import view_of
+from realism.marks.find.crop import FINDER, view_of
 from realism.marks.find.wrinkles import find_wrinkles
 from realism.marks.mark import Mark
-from realism.settings import FINDER, HEATMAP
+
+# The default finder of marks: what is around its network. px are of what it sees.
+HEATMAP_THRESHOLD = 0.5  # least score of a mark
 
 METHODS = ("heatmap", "dog", "keypoint-rcnn", "compact")
 # The heat-map finder's own, from painted marks: `training/finder`.
@@ -60,7 +62,7 @@ def find_marks(
         from realism.marks.find.network import load_heatmap
 
         marks = find_with_heatmap(load_heatmap(weights or WEIGHTS), pixels, face, skin)
-        least = HEATMAP.threshold if threshold is None else threshold
+        least = HEATMAP_THRESHOLD if threshold is None else threshold
     else:
         # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines
         # true.

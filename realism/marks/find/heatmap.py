@@ -16,12 +16,34 @@ import torch
 
 from realism.faces.face import Face
 from realism.faces.skin import canvas, disc, filled
-from realism.marks.find.blobs import MARK_SIZE, colour_dips, dip_places, dips_of, strength_of
-from realism.marks.find.crop import View, face_span, view_of
+from realism.marks.find.blobs import (
+    LEAST_RESPONSE,
+    MARK_SIZE,
+    colour_dips,
+    dip_places,
+    dips_of,
+    strength_of,
+)
+from realism.marks.find.crop import FINDER, View, face_span, view_of
 from realism.marks.find.network import DEEPEST, KIND, ROUND, STRIDE, HeatmapNet, normalised
-from realism.marks.find.wrinkles import Path, as_wrinkle, paths_of
+from realism.marks.find.wrinkles import LINES, Path, as_wrinkle, paths_of
 from realism.marks.mark import Mark
-from realism.settings import FINDER, HEATMAP, LINES
+
+# The default finder of marks: what is around its network. px are of what it sees.
+MOST_SPAN = 780  # px from ear to ear: the largest faces it was taught on; the
+# smallest it is shown are brought to `Finder.span`
+TILE = 1024  # px; larger views are seen in parts
+OVERLAP = 96  # px of each part's border that are left to its neighbour
+MARGIN = 4  # px of the Hessian's view: none so close to where skin ends
+INSIDE = (2.0, 30.0)  # px of it from the strict mask's edge: nearer, and
+# further in, makes no difference
+# Below these nothing is a mark, and how far below says nothing; nor does being surer than sure.
+LOG_ODDS = (-7.0, 8.0)  # log odds of the heat map
+LEAST_STRENGTH = 2.0  # of a dip
+LEAST_CHANCE = 0.02  # of the heat map's peaks that are looked at
+CANDIDATES = 120  # strongest peaks looked at
+SAME_DIP = 6.0  # px of the Hessian's view: a dip so near a peak is the same
+MARKS_APART = 10.0  # px of it: of marks so near only the surest is kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +107,7 @@ def look_at(net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray) -
     """What may be a mark in a picture; pixels, face and skin as in `find.find_marks`."""
     rounds, courses = evidence_of(net, pixels, face, skin)
     odds = rounds.evidence @ net.mix_round.numpy()
-    single = _one_each(rounds, odds, HEATMAP.apart * face_span(face) / FINDER.span)
+    single = _one_each(rounds, odds, MARKS_APART * face_span(face) / FINDER.span)
     kept = Rounds(*(column[single] for column in vars(rounds).values()))
     kinds = kept.kind_evidence @ net.mix_kind.numpy().T
     kinds = kinds - np.logaddexp.reduce(kinds, 1, keepdims=True)
@@ -125,13 +147,13 @@ def evidence_of(
     # network tells; how far inside the strict one a place lies is evidence.
     ground = canvas(pixels, skin, face)
     wide, closed = (view_of(pixels, face, mask) for mask in (ground, filled(ground, face)))
-    span = float(np.clip(face_span(face), FINDER.span, HEATMAP.most_span))
+    span = float(np.clip(face_span(face), FINDER.span, MOST_SPAN))
     own = view_of(pixels, face, skin, replace(FINDER, span=span))
     maps = respond(net, normalised(own.log_light, own.skin))
     return _rounds(maps, own, closed), _courses(maps, own, wide, face)
 
 
-def respond(net: HeatmapNet, inputs: np.ndarray, tile: int = HEATMAP.tile) -> np.ndarray:
+def respond(net: HeatmapNet, inputs: np.ndarray, tile: int = TILE) -> np.ndarray:
     """The network's maps of a picture of any size, in overlapping tiles where it is large.
 
     inputs    (3, h, w) float32, from `normalised`
@@ -140,7 +162,7 @@ def respond(net: HeatmapNet, inputs: np.ndarray, tile: int = HEATMAP.tile) -> np
     height, width = inputs.shape[1:]
     grid = (-(-height // STRIDE), -(-width // STRIDE))
     maps = np.zeros((6, *grid), np.float32)
-    overlap = HEATMAP.overlap
+    overlap = OVERLAP
     for top, rows in _tiles(height, tile, overlap):
         for left, columns in _tiles(width, tile, overlap):
             part = inputs[:, top : top + tile, left : left + tile]
@@ -173,7 +195,7 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     own, view    what the network saw (strict mask), and what the Hessian sees (wide mask)
     """
     dips = dips_of(view)
-    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(HEATMAP.margin)) > 0
+    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(MARGIN)) > 0
     xs, ys = dip_places(dips, solid, FINDER.candidates)
     places = view.to_picture(np.stack([xs, ys], 1))
     # How far from a dip's middle the network may see the mark: it often peaks beside a large one's.
@@ -184,14 +206,14 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     # px of the Hessian's view, in which lengths of a face are always the same.
     edge = cv2.distanceTransform((own.skin > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     edge = edge[::STRIDE, ::STRIDE] * (view.scale / own.scale)
-    peaks = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > HEATMAP.least_chance)
+    peaks = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > LEAST_CHANCE)
     allowed = cv2.resize(solid.astype(np.uint8), heat.shape[::-1], interpolation=cv2.INTER_NEAREST)
     rows, columns = np.nonzero(peaks & (allowed > 0))
-    first = np.argsort(-heat[rows, columns])[: HEATMAP.candidates]
+    first = np.argsort(-heat[rows, columns])[:CANDIDATES]
     rows, columns = rows[first], columns[first]
     others = own.to_picture(_centred(heat, rows, columns) * STRIDE + 0.5)
     gaps = np.linalg.norm(others[:, None] - places[None], axis=2) * view.scale
-    alone = (gaps > np.maximum(HEATMAP.same, reach * cell)).all(1)
+    alone = (gaps > np.maximum(SAME_DIP, reach * cell)).all(1)
     places = np.concatenate([places, others[alone]])
     reach = np.concatenate([reach, np.ones(alone.sum(), int)])
 
@@ -200,9 +222,9 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     at = np.clip(at, 0, np.array(heat.shape[::-1]) - 1)
     near = [_strongest(heat, x, y, r) for (x, y), r in zip(at, reach, strict=True)]
     rows, columns = (np.array([place[i] for place in near], int) for i in (0, 1))
-    odds = np.clip(maps[0, rows, columns], *HEATMAP.odds)
+    odds = np.clip(maps[0, rows, columns], *LOG_ODDS)
     inside = edge[at[:, 1], at[:, 0]]
-    inside = np.log(np.clip(inside, *HEATMAP.inside) / HEATMAP.inside[1])
+    inside = np.log(np.clip(inside, *INSIDE) / INSIDE[1])
     kinds = maps[KIND][:, rows, columns].T
     kinds = kinds - np.log(np.exp(kinds).sum(1, keepdims=True))
     radius = np.exp(np.clip(maps[4, rows, columns], 0, 3.5)) / own.scale
@@ -227,8 +249,8 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
             [
                 one,
                 odds,
-                np.log(np.maximum(response, HEATMAP.least_response)),
-                np.log(np.maximum(strength, HEATMAP.least_strength)),
+                np.log(np.maximum(response, LEAST_RESPONSE)),
+                np.log(np.maximum(strength, LEAST_STRENGTH)),
                 inside,
             ],
             1,

@@ -18,19 +18,31 @@ import numpy as np
 
 from realism.faces.skin import filled
 from realism.head.fit import fit_person
-from realism.head.geometry import Head, under
+from realism.head.geometry import HIDDEN_BEHIND, Head, under
 from realism.head.model import load_model
-from realism.marks.find.finders import WEIGHTS, surest_first
+from realism.marks.find.blobs import LEAST_RESPONSE
+from realism.marks.find.finders import HEATMAP_THRESHOLD, WEIGHTS, surest_first
 from realism.marks.mark import Mark
-from realism.marks.observation import mirrored, sighting_of, vagueness
+from realism.marks.observation import LEAST_PHOTO_FACING, mirrored, sighting_of, vagueness
 from realism.marks.photo import Source
-from realism.settings import HEAD, HEATMAP, PLACING, TOGETHER
 
 if TYPE_CHECKING:
     import torch
 
     from realism.marks.find.heatmap import Look
     from realism.marks.find.network import HeatmapNet
+
+# Marks of several photos at one place of the head ().
+SPREAD = 2.0  # mm: how far sightings of one round mark lie apart
+LINE_SPREAD = 3.0  # mm: of one wrinkle
+LINE_POINTS = 12  # of a wrinkle's course that are compared, at least
+LINE_SHOWN = 0.5  # share of them that another photo must show
+AROUND = 7.0  # mm: where it is seen what agrees by chance
+LEAST_FACING = 0.3  # cosine below which a photo does not show a place
+BEST_SHARE = 1 / 3  # share of those photos that counts: hair or shade hide some
+FLOOR = -6.0  # log odds of what others do not show
+LINE_FLOOR = -4.0  # the same of wrinkles
+LOG_ODDS = (-8.0, 12.0)  # log odds beyond which a photo says no more
 
 RESPONSE = 2  # the dip's response among `Rounds.evidence`
 HERE = np.zeros((1, 2))  # no way aside
@@ -64,7 +76,7 @@ def find_together(
         heads = fit_person([source.ground.steady for source in sources])
         skins = [filled(source.ground.wide, source.face) for source in sources]
         told = judged(looks, heads, skins, net)
-    least = HEATMAP.threshold if threshold is None else threshold
+    least = HEATMAP_THRESHOLD if threshold is None else threshold
     return [
         source
         if source.name in settled
@@ -141,10 +153,10 @@ class OnHead:
         height, width = skin.shape
         inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
         bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0.5
-        shown = np.isfinite(self.at[:, 0]) & (self.on(head.facings) > TOGETHER.facing)
+        shown = np.isfinite(self.at[:, 0]) & (self.on(head.facings) > LEAST_FACING)
         shown &= inside & bare
         front = under(head, to[shown])[2]
-        behind = self.on(head.vertices)[shown, 2] - front > HEAD.hidden_behind
+        behind = self.on(head.vertices)[shown, 2] - front > HIDDEN_BEHIND
         shown[shown] = ~(np.isfinite(front) & behind)
         return shown
 
@@ -170,7 +182,7 @@ class Traces(OnHead):
     """
 
     def __init__(self, courses: Sequence[np.ndarray], odds: np.ndarray, head: Head):
-        some = [c[:: max(1, len(c) // TOGETHER.line_points)] for c in courses]
+        some = [c[:: max(1, len(c) // LINE_POINTS)] for c in courses]
         super().__init__(np.concatenate([np.zeros((0, 2)), *some]), head)
         self.odds, self.which = odds, np.repeat(np.arange(len(some)), [len(c) for c in some])
 
@@ -195,9 +207,9 @@ def agreement(here: Places, others: Sequence[tuple[Places, np.ndarray]]) -> np.n
     evidence = np.stack(
         [
             np.ones(count),
-            np.clip(here.odds, *TOGETHER.odds),
+            np.clip(here.odds, *LOG_ODDS),
             here.response,
-            odds[0] - TOGETHER.floor,
+            odds[0] - FLOOR,
             response[0] - response[1:].mean(0),
         ],
         1,
@@ -218,15 +230,15 @@ def line_agreement(here: Traces, others: Sequence[tuple[Traces, np.ndarray]]) ->
     length = np.maximum(np.bincount(here.which, minlength=count), 1)
     for index, (there, skin) in enumerate(others):
         shown = here.shown(there.head, skin)
-        near = np.full(len(shown), TOGETHER.line_floor)
+        near = np.full(len(shown), LINE_FLOOR)
         if len(there.which):
-            doubts = _doubts(here, there, HERE, TOGETHER.line_spread)[0]
+            doubts = _doubts(here, there, HERE, LINE_SPREAD)[0]
             near = np.maximum(near, (there.odds[there.which] - doubts).max(1))
         points = np.bincount(here.which, shown, count)
         mean = np.bincount(here.which, np.where(shown, near, 0), count) / np.maximum(points, 1)
-        odds[:, index] = np.where(points >= TOGETHER.line_shown * length, mean, np.nan)
+        odds[:, index] = np.where(points >= LINE_SHOWN * length, mean, np.nan)
     chances = np.isfinite(odds).sum(1)
-    near = _of_the_best(odds[None], chances)[0] - TOGETHER.line_floor
+    near = _of_the_best(odds[None], chances)[0] - LINE_FLOOR
     evidence = np.stack([np.ones(count), here.odds, near], 1)
     evidence[chances == 0] = np.nan
     return evidence
@@ -235,7 +247,7 @@ def line_agreement(here: Traces, others: Sequence[tuple[Traces, np.ndarray]]) ->
 def _ways() -> np.ndarray:
     """No way and ways around, (7, 2) mm to the left and up, as the head is seen from the front."""
     turns = np.arange(6) * np.pi / 3
-    ring = np.stack([np.cos(turns), np.sin(turns)], 1) * TOGETHER.around
+    ring = np.stack([np.cos(turns), np.sin(turns)], 1) * AROUND
     return np.concatenate([HERE, ring])
 
 
@@ -247,11 +259,11 @@ def _nearby(here: Places, there: Places, ways: np.ndarray) -> tuple[np.ndarray, 
     doubts = _doubts(here, there, ways)
     if not doubts.shape[2]:
         shape = doubts.shape[:2]
-        return np.full(shape, TOGETHER.floor), np.full(shape, np.log(HEATMAP.least_response))
+        return np.full(shape, FLOOR), np.full(shape, np.log(LEAST_RESPONSE))
     doubts[0] = _each_once(here, doubts[0])
-    near = (np.clip(there.odds, TOGETHER.floor, TOGETHER.odds[1]) - doubts).max(2)
+    near = (np.clip(there.odds, FLOOR, LOG_ODDS[1]) - doubts).max(2)
     dip = (there.response - 0.5 * doubts).max(2)
-    return np.maximum(near, TOGETHER.floor), np.maximum(dip, np.log(HEATMAP.least_response))
+    return np.maximum(near, FLOOR), np.maximum(dip, np.log(LEAST_RESPONSE))
 
 
 def _kinds_seen(here: Places, there: Places) -> np.ndarray:
@@ -275,9 +287,7 @@ def _each_once(here: Places, doubts: np.ndarray) -> np.ndarray:
     return once
 
 
-def _doubts(
-    here: OnHead, there: OnHead, ways: np.ndarray, spread: float = TOGETHER.spread
-) -> np.ndarray:
+def _doubts(here: OnHead, there: OnHead, ways: np.ndarray, spread: float = SPREAD) -> np.ndarray:
     """Log odds that distance takes: (k, n, m), each way of each point to the other's m.
 
     Inf where either lies beside the head.
@@ -299,7 +309,7 @@ def _of_the_best(values: np.ndarray, chances: np.ndarray) -> np.ndarray:
     values    (k, n, m), nan for photos that do not;  chances    (n,) photos that do    ->    (k, n)
     """
     ordered = -np.sort(-np.nan_to_num(values, nan=-np.inf), axis=2)
-    rank = np.arange(values.shape[2]) < np.ceil(chances * TOGETHER.best)[:, None]
+    rank = np.arange(values.shape[2]) < np.ceil(chances * BEST_SHARE)[:, None]
     total = np.where(rank, ordered, 0).sum(2)
     return total / np.maximum(rank.sum(1), 1)
 
@@ -311,6 +321,6 @@ def _mirrored(looks: Sequence[Look], heads: Sequence[Head]) -> set[int]:
         for number, (look, head) in enumerate(zip(looks, heads, strict=True))
         for xy in look.rounds.xy[look.odds > 0]
         if (one := sighting_of(Mark("mole", xy, 1.0), str(number), head)) is not None
-        and one.facing >= PLACING.least_photo_facing
+        and one.facing >= LEAST_PHOTO_FACING
     ]
     return {int(name) for name in mirrored(found, [str(n) for n in range(len(looks))])}

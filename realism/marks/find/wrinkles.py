@@ -18,7 +18,25 @@ import numpy as np
 from realism.faces.face import Face
 from realism.marks.find.crop import View
 from realism.marks.mark import Mark
-from realism.settings import LINES, Lines
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The embedded finder of wrinkles, in px of the finder's view (`Finder.span`)."""
+
+    sigmas: tuple[float, ...] = (1.8, 2.6, 3.6)  # px; half widths of folds
+    around: float = 25.0  # px: how far the usual strength of skin is averaged
+    noise: float = 0.003  # log units
+    low: float = 1.5  # times the usual: a fold goes on above it
+    high: float = 3.0  # times the usual: a fold starts above it
+    gap: float = 12.0  # px; ends so near may be one line
+    shortest: int = 28  # px, about 6 mm
+    usual_length: float = 60.0  # px; longer lines count for more, shorter for less
+    even_odds: float = 2.6  # strength of a line that is as likely a wrinkle as not
+    keep_every: int = 4  # px between the points of a line
+
+
+LINES = Lines()
 
 
 @dataclass(frozen=True)

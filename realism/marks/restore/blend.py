@@ -13,8 +13,11 @@ from realism.images import DARKEST, to_linear, to_srgb
 from realism.marks.restore.layers import Patch, fade
 from realism.marks.restore.paste import match_brightness
 from realism.marks.restore.prepare import Prepared
+from realism.marks.restore.quotient import REACH
 from realism.marks.restore.wrinkle import window
-from realism.settings import RATIO
+
+# How marks are measured and laid on by `method="ratio"`.
+DENOISE_LIMIT = 0.75  # of a mark's radius: sigma at most of the denoise slider
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,8 @@ def _multiplied(below: np.ndarray, patch: Patch, strength: float, sliders: Slide
     ratio = patch.log_ratio
     if sliders.denoise > 0:
         # A small mark must not be smoothed away: never by more than a share of its own radius.
-        radius = np.sqrt((patch.rim < 1).sum() / np.pi) / RATIO.reach
-        sigma = sliders.denoise * min(1.5, RATIO.smoothing * radius)
+        radius = np.sqrt((patch.rim < 1).sum() / np.pi) / REACH
+        sigma = sliders.denoise * min(1.5, DENOISE_LIMIT * radius)
         ratio = cv2.GaussianBlur(ratio, (0, 0), max(sigma, 0.05))
     inner = 0.9 - 0.8 * sliders.edge_softness
     ratio = ratio * (strength * fade(patch.rim, inner) * patch.skin)[..., None]

@@ -16,6 +16,7 @@ from realism.marks.restore import wrinkle as folds
 from realism.marks.restore.paste import cut_out, lines_outline, outline
 from realism.marks.restore.placement import Placement, View
 from realism.marks.restore.quotient import (
+    REACH,
     Relief,
     already_there,
     distance,
@@ -26,7 +27,11 @@ from realism.marks.restore.quotient import (
     window,
     without,
 )
-from realism.settings import FOLDS, RATIO
+from realism.marks.restore.wrinkle import FOLD_REACH
+
+# How marks are measured and laid on by `method="ratio"`.
+LEAST_TRUST = 0.3  # share of a mark's surroundings that must be clean skin
+SEARCH_MM = 3.5  # mm: how far off the portrait's own mark may lie
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,7 @@ def round_patch(
     if not reliefs:
         return None
     to = spot.to.astype(np.float64)
-    there = RATIO.reach * np.average(
+    there = REACH * np.average(
         [relief.radius * view.size for view, relief in reliefs],
         weights=[view.worth for view, _ in reliefs],
     )
@@ -86,7 +91,7 @@ def round_patch(
     if box is None:
         return None
     laid = _laid(reliefs, to, there, box)
-    share, shift = _shown(laid, portrait, to, box, there / RATIO.reach)
+    share, shift = _shown(laid, portrait, to, box, there / REACH)
     if share > 0:
         to = to + shift
         box = _box(to[None], there + 1, portrait.skin.shape)
@@ -105,13 +110,13 @@ def _measured(view: View, photo: Ground, marks: list[Mark]) -> Relief | None:
     mark = view.mark
     relief = measure(photo.light, without(photo.skin, marks, mark), mark.xy, mark.radius)
     pale = mark.kind == "acne"  # a pimple's head may be paler than the skin beside it
-    if relief.trust < RATIO.least_trust or (not pale and on_a_flank(relief, mark.radius)):
+    if relief.trust < LEAST_TRUST or (not pale and on_a_flank(relief, mark.radius)):
         return None
-    away = distance(relief.log_ratio.shape, relief.centre) / (RATIO.reach * relief.radius)
+    away = distance(relief.log_ratio.shape, relief.centre) / (REACH * relief.radius)
     ratio = pigment(relief, mark.kind)
     # What is not skin in the photo (backdrop, hair, lips) must not come along.
     half, at = len(ratio) // 2, np.round(mark.xy).astype(int)
-    on_skin = np.maximum(window(photo.wide, *at, half, edge=0), away * RATIO.reach < 0.7)
+    on_skin = np.maximum(window(photo.wide, *at, half, edge=0), away * REACH < 0.7)
     return relief._replace(log_ratio=ratio * (fade(away, 0.7) * on_skin)[..., None])
 
 
@@ -138,7 +143,7 @@ def _shown(
     radius: float,
 ) -> tuple[float, np.ndarray]:
     """How much of a laid mark the portrait shows already, near its place: share, shift px."""
-    search = int(np.ceil(max(RATIO.search / portrait.mm, 2)))
+    search = int(np.ceil(max(SEARCH_MM / portrait.mm, 2)))
     half = max(box[1]) // 2 + search + 2
     x, y = round(to[0]), round(to[1])
     skin = (portrait.wide > 0.5).astype(np.float32)
@@ -160,7 +165,7 @@ def _shown(
 
 def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> Patch | None:
     """A wrinkle's relief along its course in the portrait, less the portrait's own."""
-    half = int(np.ceil(max(FOLDS.reach / photo.mm, 3 * spot.mark.radius, 3)))
+    half = int(np.ceil(max(FOLD_REACH / photo.mm, 3 * spot.mark.radius, 3)))
     measured = folds.measure_fold(photo.light, photo.wide, spot.mark.line, half)
     if not measured.profile.any():
         return None  # no skin on either side

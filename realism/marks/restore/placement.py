@@ -13,12 +13,26 @@ import numpy as np
 
 from realism.errors import Unusable
 from realism.faces.face import Face, mm_per_px
-from realism.faces.skin import region_of
+from realism.faces.skin import LEAST_SKIN, region_of
 from realism.head.geometry import Head
 from realism.head.transfer import Carried, carry, carry_on_head
 from realism.marks.mark import Mark
-from realism.marks.observation import Sighting, apart, gap, grouped, sighting_of, vagueness
-from realism.settings import PLACING
+from realism.marks.observation import (
+    LEAST_PHOTO_FACING,
+    SAME_MARK_MM,
+    Sighting,
+    apart,
+    gap,
+    grouped,
+    sighting_of,
+    vagueness,
+)
+
+# Where marks go.
+LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
+LEAST_STRETCH = 0.25  # of a mark's map from photo to portrait, over its size
+MOST_STRETCH = 1.8  # the same; more would smear what is seen edge-on
+WORTH_AVERAGING = 0.4  # of the best view's worth: measured there too
 
 PLACEMENTS = ("head", "nearest3")
 
@@ -49,7 +63,7 @@ class View:
     def tame_matrix(self) -> np.ndarray:
         """`matrix` with its stretching held to what a turned patch of skin can be trusted for."""
         turn, stretch, other = np.linalg.svd(self.matrix.astype(np.float64))
-        low, high = PLACING.least_stretch * self.size, PLACING.most_stretch * self.size
+        low, high = LEAST_STRETCH * self.size, MOST_STRETCH * self.size
         return (turn * np.clip(stretch, low, high)) @ other
 
 
@@ -168,7 +182,7 @@ def _placement(
     """The placement of one mark from its carried points: its centre, then its line's."""
     reasons = [
         "seen too much from the side in the photo"
-        if photo_facing < PLACING.least_photo_facing
+        if photo_facing < LEAST_PHOTO_FACING
         else why_not(to, facing, hidden, portrait_face, skin)
         for to, facing, hidden, photo_facing in zip(
             carried.to, carried.facing, carried.hidden, carried.photo_facing, strict=True
@@ -202,9 +216,9 @@ def why_not(to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.nd
     x, y = round(to[0]), round(to[1])
     if not (0 <= x < width and 0 <= y < height):
         return "outside the picture"
-    if facing < PLACING.least_facing or hidden:
+    if facing < LEAST_FACING or hidden:
         return "hidden by the turn of the head"
-    if skin[y, x] < PLACING.least_skin:
+    if skin[y, x] < LEAST_SKIN:
         return region_of(to, face) or "on hair or off the face"
     return ""
 
@@ -238,14 +252,14 @@ def carry_by_nearest3(
 def merge(placements: list[Placement], portrait_face: Face) -> list[Placement]:
     """Sightings of one mark in several photos become one placement, from its best view.
 
-    Marks of one sort (round, wrinkle) from different photos that lie within `PLACING.same_mark`
+    Marks of one sort (round, wrinkle) from different photos that lie within `SAME_MARK_MM`
     mm of each other, in the portrait or on the head, are one; of them the view that faces the
     camera best and has the most pixels is kept, at the mean place. Two marks of one photo never
     merge.
     """
     mm = mm_per_px(portrait_face)
     ordered = sorted(placements, key=_worth, reverse=True)
-    groups = grouped(ordered, lambda one, other: _gap(one, other, mm), PLACING.same_mark)
+    groups = grouped(ordered, lambda one, other: _gap(one, other, mm), SAME_MARK_MM)
     return [_merged(group) for group in groups]
 
 
@@ -285,7 +299,7 @@ def _merged(group: list[Placement]) -> Placement:
     others = tuple(
         member.view
         for member in group[1:]
-        if member.view.worth > PLACING.worth_averaging * best.view.worth
+        if member.view.worth > WORTH_AVERAGING * best.view.worth
         and member.mark.kind == best.mark.kind
     )
     return replace(best, to=mean.astype(np.float32), sightings=len(photos), others=others)

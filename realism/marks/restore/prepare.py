@@ -18,11 +18,11 @@ from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.head.registration import grid_of, register
 from realism.images import GREY
+from realism.marks.observation import BELIEVED, ENOUGH_CHANCES
 from realism.marks.photo import Ground, Source
 from realism.marks.restore.layers import Patch, fold_patch, paste_patch, round_patch
 from realism.marks.restore.placement import Placement, merge, place
 from realism.marks.restore.relight import carried, light_of
-from realism.settings import ATLAS
 
 METHODS = ("ratio", "paste")
 
@@ -124,7 +124,7 @@ def lay(
     return Prepared(own.pixels, tuple(told), tuple(patches), method)
 
 
-def rare(placements: Sequence[Placement], photos: int, least: int = ATLAS.believed) -> list[int]:
+def rare(placements: Sequence[Placement], photos: int, least: int = BELIEVED) -> list[int]:
     """The marks to begin without: those that fewer than `least` of the photos show.
 
     One sighting among many is a pimple of that day or a speck. Of fewer than three photos each may
@@ -133,7 +133,7 @@ def rare(placements: Sequence[Placement], photos: int, least: int = ATLAS.believ
     photos    how many were looked at
     ->        indices into `placements`
     """
-    if photos < ATLAS.enough_chances:
+    if photos < ENOUGH_CHANCES:
         return []
     return [
         index

@@ -18,7 +18,19 @@ import numpy as np
 
 from realism.images import DARKEST
 from realism.marks.mark import Mark
-from realism.settings import RATIO
+
+# How marks are measured and laid on by `method="ratio"`.
+REACH = 1.6  # of a mark's radius: where it has faded to nothing
+EVENED_SHADE = 2.5  # px over its radius: how far it is made alike all around
+MOST_EVENED = 0.35  # at most so far
+EVENED_HUE = 6.0  # px over its radius, the same of its colour; up to 1
+BRIGHTEST_PIGMENT = 0.02  # log units by which a mole or spot may be lighter than skin
+BRIGHTEST_ACNE = 0.2  # the same of a pimple
+DARKEST_PIGMENT = 2.5  # log units; the blackest mole keeps a twelfth of the light
+MOST_DARK = 1.15  # of its core's darkness: darker beside it is not the mark
+SAME_MARK_CORRELATION = 0.6  # correlation with the mark from which it is the same one
+LEAST_SHOWN = 0.3  # of its strength; less is the skin's own texture
+STANDS_OUT = 4.0  # standard deviations of what is like it around there
 
 
 class Relief(NamedTuple):
@@ -153,8 +165,8 @@ def pigment(relief: Relief, kind: str) -> np.ndarray:
     lost even where a picture is restored from itself.
     """
     # Pigment only darkens; a pimple may have a pale head. More than that is a base gone wrong.
-    brightest = RATIO.brightest_acne if kind == "acne" else RATIO.brightest_pigment
-    ratio = np.clip(relief.log_ratio, -RATIO.darkest, brightest)
+    brightest = BRIGHTEST_ACNE if kind == "acne" else BRIGHTEST_PIGMENT
+    ratio = np.clip(relief.log_ratio, -DARKEST_PIGMENT, brightest)
     # Melanin and blood leave red the most light and take no more than twice as much blue as green;
     # what else darkens so is backdrop or hair at the face's rim.
     ratio[..., 0] = np.maximum(ratio[..., 0], 1.1 * ratio[..., 1] - 0.05)
@@ -166,8 +178,8 @@ def pigment(relief: Relief, kind: str) -> np.ndarray:
         return ratio
     # Towards its rim a mark gets no darker: what does is a fold, a hair or a shadow beside it.
     dark = -ratio.mean(2)
-    fading = np.clip((RATIO.reach - away) / (RATIO.reach - 1), 0, 1)
-    most = np.maximum(RATIO.most_dark * np.percentile(dark[core], 90) * fading, 0)
+    fading = np.clip((REACH - away) / (REACH - 1), 0, 1)
+    most = np.maximum(MOST_DARK * np.percentile(dark[core], 90) * fading, 0)
     return ratio * np.where(dark > most, most / np.maximum(dark, 1e-6), 1)[..., None]
 
 
@@ -178,8 +190,8 @@ def _evened(ratio: np.ndarray, relief: Relief) -> np.ndarray:
     """
     rings = _by_distance(ratio, distance(ratio.shape, relief.centre))
     grey, even = (image.mean(2, keepdims=True) for image in (ratio, rings))
-    shade = min(RATIO.evened_shade / relief.radius, RATIO.most_evened)
-    hue = min(RATIO.evened_hue / relief.radius, 1.0)
+    shade = min(EVENED_SHADE / relief.radius, MOST_EVENED)
+    hue = min(EVENED_HUE / relief.radius, 1.0)
     mixed = grey + shade * (even - grey)
     return mixed + (ratio - grey) + hue * ((rings - even) - (ratio - grey))
 
@@ -270,7 +282,7 @@ def already_there(
     field = (shown @ colour).astype(np.float32)
     found = cv2.matchTemplate(field, template, cv2.TM_CCOEFF_NORMED)
     _, likeness, _, (x, y) = cv2.minMaxLoc(found)
-    if likeness < RATIO.same_mark:
+    if likeness < SAME_MARK_CORRELATION:
         return 0.0, np.zeros(2)
     height, width = template.shape
     there = field[y : y + height, x : x + width]
@@ -278,7 +290,7 @@ def already_there(
     # Skin that is lively all around has something like a faint mark everywhere.
     around = cv2.matchTemplate(field, template, cv2.TM_CCOEFF)
     usual = 1.4826 * float(np.median(np.abs(around - np.median(around))))
-    alone = float(around[y, x] - np.median(around)) > RATIO.stands_out * usual
-    if share < RATIO.least_shown or not alone:
+    alone = float(around[y, x] - np.median(around)) > STANDS_OUT * usual
+    if share < LEAST_SHOWN or not alone:
         return 0.0, np.zeros(2)
     return float(np.clip(share, 0, 1)), np.array([x - reach, y - reach], np.float64)

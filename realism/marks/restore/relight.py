@@ -15,7 +15,12 @@ import numpy as np
 from realism.head.geometry import Head, under
 from realism.head.model import load_model
 from realism.marks.restore.wrinkle import normals_of
-from realism.settings import FOLDS
+
+# A wrinkle's relief, and what becomes of it under another expression and light.
+LIT_FACING = 0.3  # cosine from which skin tells of the light
+UNSURE_LIGHT = 0.3  # log units; across slopes of light below it say little
+SMOOTHED = 6.0  # share of its depth lost for a stretch of 1: gone at 17 %
+LEAST_LEFT = 0.35  # of its depth, however smooth the expression
 
 
 def light_of(log_light: np.ndarray, skin: np.ndarray, head: Head) -> np.ndarray:
@@ -24,7 +29,7 @@ def light_of(log_light: np.ndarray, skin: np.ndarray, head: Head) -> np.ndarray:
     log_light    (H, W) float32, log of luminance;  skin    (H, W) 0..1
     ->           zero where too little skin is seen
     """
-    facing = head.facings > FOLDS.lit_facing
+    facing = head.facings > LIT_FACING
     at = np.round(head.pixels[facing]).astype(int)
     inside = ((at >= 0) & (at < [skin.shape[1], skin.shape[0]])).all(1)
     at, normals = at[inside], head.normals[facing][inside]
@@ -64,10 +69,10 @@ def carried(
         across.append(np.einsum("nij,nj->ni", sides, steps))
     lengths = [np.linalg.norm(way, axis=1) for way in across]
     stretch = float(np.median(lengths[1] / np.maximum(lengths[0], 1e-6)))
-    left = np.clip(1 - FOLDS.smoothed * (stretch - 1), FOLDS.least_left, 1)
+    left = np.clip(1 - SMOOTHED * (stretch - 1), LEAST_LEFT, 1)
     here, there = (
         np.median(way @ light / np.maximum(length, 1e-6))
         for way, light, length in zip(across, lights, lengths, strict=True)
     )
-    turned = (here * there + FOLDS.unsure_light**2) / (here**2 + FOLDS.unsure_light**2)
+    turned = (here * there + UNSURE_LIGHT**2) / (here**2 + UNSURE_LIGHT**2)
     return float(left), float(np.clip(turned, -1, 1))

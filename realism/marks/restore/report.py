@@ -15,11 +15,14 @@ from realism.faces.engine import Engine, the_face
 from realism.faces.face import Face, similarity
 from realism.faces.skin import skin_mask
 from realism.images import Photo
+from realism.marks.observation import BELIEVED
 from realism.marks.photo import Source
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.placement import placements_to_json
 from realism.marks.restore.prepare import Prepared, prepare, rare
-from realism.settings import ATLAS, PLACING
+
+# Where marks go.
+MOST_TURNED = 60.0  # degrees of a portrait's head; the mesh is a guess beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ def restore_portrait(
     method: str = "ratio",
     placement: str = "head",
     sliders: Sliders | None = None,
-    least_sightings: int = ATLAS.believed,
+    least_sightings: int = BELIEVED,
 ) -> Restored:
     """Put the marks of the photos back into a portrait.
 
@@ -89,10 +92,10 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
         face = the_face(faces)
     else:
         face = max(faces, key=lambda face: _nearest(face, photos))
-    if abs(face.pose.yaw) > PLACING.most_turned:
+    if abs(face.pose.yaw) > MOST_TURNED:
         raise Unusable(
             f"{portrait.name}: the head is turned by {abs(face.pose.yaw):.0f}°, more than "
-            f"{PLACING.most_turned:.0f}°. Use a portrait from the front or half turned."
+            f"{MOST_TURNED:.0f}°. Use a portrait from the front or half turned."
         )
     return face
 

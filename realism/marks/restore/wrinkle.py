@@ -14,7 +14,17 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from realism.images import GREY
-from realism.settings import FOLDS, RATIO
+
+# How marks are measured and laid on by `method="ratio"`.
+FOLD_SMOOTHING = 2.0  # px along the line
+
+# A wrinkle's relief, and what becomes of it under another expression and light.
+FOLD_REACH = 3.0  # mm to each side of a wrinkle's line
+FOLD_CORE = 0.3  # of its reach: as deep as measured; from there it fades
+TAPER = 0.2  # of its length: over which it fades in and out
+DEEPEST = 1.0  # log units of light that it takes at most
+BRIGHTEST_FLANK = 0.15  # log units by which skin beside it may be lighter
+TINT = (0.6, 1.5)  # of a colour's depth over all colours'
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +76,9 @@ def measure_fold(log_light: np.ndarray, skin: np.ndarray, line: np.ndarray, half
     colours = relief_along(log_light, skin, course, np.ones(len(course)), half)
     profile = colours @ GREY
     tint = (colours * profile[..., None]).sum((0, 1)) / max(float((profile**2).sum()), 1e-6)
-    tint = np.clip(tint, *FOLDS.tint)
+    tint = np.clip(tint, *TINT)
     # Skin beside a fold shines a little; what is brighter is a glint, or no skin.
-    profile = np.clip(profile, -FOLDS.deepest, FOLDS.brightest)
+    profile = np.clip(profile, -DEEPEST, BRIGHTEST_FLANK)
     return Fold(profile, course, half, (tint / (tint @ GREY)).astype(np.float32))
 
 
@@ -88,8 +98,8 @@ def relief_along(
     on_skin = cv2.remap(skin.astype(np.float32), *maps, cv2.INTER_LINEAR)
     values = values.reshape(*on_skin.shape, -1)
     # Along the line a fold changes slowly; pores and grain do not.
-    say = gaussian_filter1d(on_skin, RATIO.fold_smoothing, axis=0) + 1e-4
-    values = gaussian_filter1d(values * on_skin[..., None], RATIO.fold_smoothing, axis=0)
+    say = gaussian_filter1d(on_skin, FOLD_SMOOTHING, axis=0) + 1e-4
+    values = gaussian_filter1d(values * on_skin[..., None], FOLD_SMOOTHING, axis=0)
     values = values / say[..., None]
     # The skin beside: a straight line from the mean of one rim to that of the other.
     way = np.abs(across) / half
@@ -111,7 +121,7 @@ def relief_along(
     return relief[..., 0] if log_light.ndim == 2 else relief
 
 
-def window(way: np.ndarray, core: float = FOLDS.core) -> np.ndarray:
+def window(way: np.ndarray, core: float = FOLD_CORE) -> np.ndarray:
     """How much a fold counts at a distance over its reach: 1 up to `core`, 0 from 1 on."""
     t = np.clip((1 - way) / (1 - core), 0, 1)
     return t * t * (3 - 2 * t)
@@ -176,5 +186,5 @@ def lay_fold(
         borderValue=0,
     )
     count = len(course)
-    to_end = np.minimum(np.arange(count), np.arange(count)[::-1]) / max(FOLDS.taper * count, 1)
+    to_end = np.minimum(np.arange(count), np.arange(count)[::-1]) / max(TAPER * count, 1)
     return laid * (window(1 - to_end, 0) * seen)[nearest], np.abs(offset) / fold.half

@@ -18,10 +18,10 @@ from threading import Lock
 
 import numpy as np
 
+from realism.config import INTAKE
 from realism.errors import Unusable
 from realism.images import open_photo
 from realism.marks.mark import Mark
-from realism.settings import INTAKE
 
 PATHS = ("/cv_cls", "/detect")
 PORT = 5000  # the button knows no other

@@ -6,14 +6,15 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.images import SUFFIXES
+from realism.marks.find.finders import HEATMAP_THRESHOLD
 from realism.marks.mark import KINDS
+from realism.marks.observation import BELIEVED
 from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
 from realism.page.i18n import Spoken, text
 from realism.page.marks import handlers as marks
 from realism.page.session import DEVICE, QUIET, Shared, hand_over, handed
-from realism.settings import ATLAS, HEATMAP
 
 CLICKS = ("switch", "delete", *KINDS)
 PLACED_CLICKS = ("switch", "move")
@@ -68,10 +69,10 @@ def layout(say: Spoken) -> SimpleNamespace:
             with gr.Row():
                 least = say(
                     gr.Slider, "marks.least", minimum=marks.LEAST, maximum=1, step=0.05,
-                    value=HEATMAP.threshold, min_width=180, buttons=[],
+                    value=HEATMAP_THRESHOLD, min_width=180, buttons=[],
                 )  # fmt: skip
                 seen = say(
-                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=ATLAS.believed,
+                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=BELIEVED,
                     min_width=180, buttons=[],
                 )  # fmt: skip
             export = say(gr.Button, "marks.export", size="sm")

@@ -12,7 +12,7 @@ from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 from realism.errors import Unusable
 from realism.faces.face import mm_per_px
 from realism.faces.skin import canvas, filled, region_of, skin_mask
-from realism.marks.find.crop import view_of
+from realism.marks.find.crop import FINDER, view_of
 from realism.marks.find.finders import WEIGHTS, find_marks
 from realism.marks.find.heatmap import respond
 from realism.marks.find.network import (
@@ -24,7 +24,6 @@ from realism.marks.find.network import (
 )
 from realism.marks.mark import Mark
 from realism.marks.teach.targets import heatmap_loss, stack, targets
-from realism.settings import FINDER
 
 SMALL = (8, 8, 8, 8, 8)
 

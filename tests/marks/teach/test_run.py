@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
+from realism.config import ASSETS
 from realism.marks.mark import KINDS
 from realism.marks.teach.dataset import pictures_of
 from realism.marks.teach.whale_anno import read_whale
-from realism.settings import ASSETS
 
 MEI = ASSETS / "people/mei"
 TINY = ("--model", "compact", "--size", "100", "--batch", "1", "--learning-rate", "0.001")

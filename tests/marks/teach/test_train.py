@@ -20,7 +20,7 @@ from realism.marks.find.compact_rcnn import (
     load_compact,
     save_compact,
 )
-from realism.marks.find.crop import face_span, view_of
+from realism.marks.find.crop import FINDER, face_span, view_of
 from realism.marks.find.heatmap import Rounds
 from realism.marks.find.keypoint_rcnn import (
     KeypointFinder,
@@ -52,7 +52,6 @@ from realism.marks.teach.train import (
     train,
     varied,
 )
-from realism.settings import FINDER
 
 SMALL = KeypointSettings("scratch", min_size=64)
 TINY = CompactSettings(span=100, channels=16)

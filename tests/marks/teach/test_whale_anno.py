@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from realism.config import ASSETS
 from realism.errors import Unusable
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.whale_anno import read_whale, write_whale
-from realism.settings import ASSETS
 
 POINTS = [{"type": "痣", "points": [[0.25, 0.5]]}, {"type": "皱纹", "points": [[0.75, 0.125]]}]
 
