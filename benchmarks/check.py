@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from realism.checks import check_photo, check_set
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.images import SUFFIXES, open_photo
 
@@ -22,7 +22,7 @@ def judged(folder: Path, engine, as_set: bool) -> list:
         if path.suffix.lower() in SUFFIXES:
             try:
                 photos.append(open_photo(path))
-            except Unusable as error:
+            except InputError as error:
                 print(f"  {error}")
     verdicts = [check_photo(photo, engine) for photo in photos]
     if as_set:

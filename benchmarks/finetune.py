@@ -23,7 +23,7 @@ from realism.checks import photo_to_photo
 from realism.config import ASSETS
 from realism.diffusion.base import decode_latents, encode_images, load_base
 from realism.diffusion.lora import Adapter
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import load_engine, the_face
 from realism.finetune.crops import pictures_in, shots_of
 from realism.finetune.loop import Preview, Saved, Step
@@ -44,7 +44,7 @@ def faces_of(engine, files: list[Path]) -> list[tuple]:
         photo = open_photo(file)
         try:
             found.append((photo, the_face(engine.find(photo.pixels))))
-        except Unusable:
+        except InputError:
             continue
     return found
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from realism.config import CHECK
+from realism.errors import Message, as_written, message_from_json, message_to_json
 from realism.faces.engine import Engine
 from realism.faces.face import Face, similarity
 from realism.faces.mesh import FACE_OVAL, eyes_of, roll_of, upright_crop, upright_extent
@@ -32,14 +33,39 @@ class Reason:
     code     reasons: unreadable too_large no_face several_faces small_face blurred too_dark
              blown_out turned duplicate other_person; advice: bystanders soft dim strong_turn
              two_people
-    text     a sentence for the owner, with the numbers
+    message  the sentence for the owner, with the numbers
     value    what was measured, and limit, what was asked for; None where there is no number
     """
 
     code: str
-    text: str
+    message: Message
     value: float | None = None
     limit: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The sentence in English."""
+        return self.message.text()
+
+
+def reason_to_json(reason: Reason) -> dict:
+    """{"code", "text", "message", "value", "limit"}: the English text is for people who look."""
+    return {
+        "code": reason.code,
+        "text": reason.text,
+        "message": message_to_json(reason.message),
+        "value": reason.value,
+        "limit": reason.limit,
+    }
+
+
+def reason_from_json(stored: dict) -> Reason:
+    """The Reason of `reason_to_json`; an old file's, which has no message, as it was written."""
+    try:
+        message = message_from_json(stored["message"])
+    except (KeyError, TypeError):
+        message = as_written(stored["text"])
+    return Reason(stored["code"], message, stored["value"], stored["limit"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +91,8 @@ def check_photo(photo: Photo, engine: Engine) -> Verdict:
     """Judge one photo by itself."""
     faces = engine.find(photo.pixels)
     if not faces:
-        text = "No face was found. Use a photo in which the whole face can be seen."
-        return Verdict(photo.name, False, (Reason("no_face", text, 0.0, 1.0),), (), None, {})
+        reason = Reason("no_face", Message("no_face"), 0.0, 1.0)
+        return Verdict(photo.name, False, (reason,), (), None, {})
     face = faces[0]
     measures = measure(photo.pixels, face) | {"faces": float(len(faces))}
     if len(faces) > 1:
@@ -132,43 +158,26 @@ def _reasons(measures: dict[str, float]) -> list[Reason]:
     found = []
     larger = measures.get("times_larger", np.inf)
     if larger < CHECK.clearly_largest:
-        text = (
-            f"There are {measures['faces']:.0f} faces, and none is clearly the largest. Crop the "
-            "photo to one person and add it again."
-        )
-        found.append(Reason("several_faces", text, measures["faces"], 1.0))
+        message = Message("several_faces", faces=measures["faces"])
+        found.append(Reason("several_faces", message, measures["faces"], 1.0))
     if measures["face_width"] < CHECK.min_face_width:
-        text = (
-            f"The face is only {measures['face_width']:.0f} px wide; at least "
-            f"{CHECK.min_face_width} px are needed. Use a closer or larger photo."
-        )
-        found.append(
-            Reason("small_face", text, measures["face_width"], float(CHECK.min_face_width))
-        )
+        width, least = measures["face_width"], CHECK.min_face_width
+        message = Message("small_face", width=width, least=least)
+        found.append(Reason("small_face", message, width, float(least)))
     if measures["light"] < CHECK.min_light:
-        text = (
-            f"The face is too dark: its bright parts reach {measures['light']:.0f} of 100, and "
-            f"{CHECK.min_light:.0f} are needed. Use a photo in better light."
-        )
-        found.append(Reason("too_dark", text, measures["light"], CHECK.min_light))
+        message = Message("too_dark", light=measures["light"], least=CHECK.min_light)
+        found.append(Reason("too_dark", message, measures["light"], CHECK.min_light))
     if measures["blown"] > CHECK.max_blown:
-        text = (
-            f"{measures['blown']:.0%} of the face is blown out to white; at most "
-            f"{CHECK.max_blown:.0%} may be. Use a photo with less light or flash."
-        )
-        found.append(Reason("blown_out", text, measures["blown"], CHECK.max_blown))
+        message = Message("blown_out", blown=measures["blown"], most=CHECK.max_blown)
+        found.append(Reason("blown_out", message, measures["blown"], CHECK.max_blown))
     if measures["sharpness"] < CHECK.min_sharpness:
-        text = (
-            f"The face is blurred: sharpness {measures['sharpness']:.2f}, and "
-            f"{CHECK.min_sharpness:.2f} is needed. Use a photo in focus."
-        )
-        found.append(Reason("blurred", text, measures["sharpness"], CHECK.min_sharpness))
+        sharp, least = measures["sharpness"], CHECK.min_sharpness
+        message = Message("blurred", sharpness=sharp, least=least)
+        found.append(Reason("blurred", message, sharp, least))
     if abs(measures["yaw"]) > CHECK.max_turn:
-        text = (
-            f"The head is turned by {abs(measures['yaw']):.0f}°, more than {CHECK.max_turn:.0f}°. "
-            "Use a photo that shows both eyes."
-        )
-        found.append(Reason("turned", text, abs(measures["yaw"]), CHECK.max_turn))
+        turn = abs(measures["yaw"])
+        message = Message("turned", turn=turn, most=CHECK.max_turn)
+        found.append(Reason("turned", message, turn, CHECK.max_turn))
     return found
 
 
@@ -176,17 +185,18 @@ def _notes(measures: dict[str, float]) -> list[Reason]:
     found = []
     larger = measures.get("times_larger", 0.0)
     if larger >= CHECK.clearly_largest:
-        text = f"{measures['faces']:.0f} faces; the largest is taken ({larger:.1f} times the next)."
-        found.append(Reason("bystanders", text, larger, CHECK.clearly_largest))
+        message = Message("bystanders", faces=measures["faces"], larger=larger)
+        found.append(Reason("bystanders", message, larger, CHECK.clearly_largest))
     if CHECK.min_sharpness <= measures["sharpness"] < CHECK.good_sharpness:
-        text = f"A little soft (sharpness {measures['sharpness']:.2f}): small marks may not show."
-        found.append(Reason("soft", text, measures["sharpness"], CHECK.good_sharpness))
+        message = Message("soft", sharpness=measures["sharpness"])
+        found.append(Reason("soft", message, measures["sharpness"], CHECK.good_sharpness))
     if CHECK.min_light <= measures["light"] < CHECK.good_light:
-        text = f"Rather dark (bright parts of the face: {measures['light']:.0f} of 100)."
-        found.append(Reason("dim", text, measures["light"], CHECK.good_light))
+        message = Message("dim", light=measures["light"])
+        found.append(Reason("dim", message, measures["light"], CHECK.good_light))
     if CHECK.strong_turn < abs(measures["yaw"]) <= CHECK.max_turn:
-        text = f"Turned by {abs(measures['yaw']):.0f}°: the far cheek is not seen."
-        found.append(Reason("strong_turn", text, abs(measures["yaw"]), CHECK.strong_turn))
+        turn = abs(measures["yaw"])
+        message = Message("strong_turn", turn=turn)
+        found.append(Reason("strong_turn", message, turn, CHECK.strong_turn))
     return found
 
 
@@ -211,11 +221,8 @@ def _without_copies(photos: list[Photo], verdicts: list[Verdict]) -> list[Verdic
         for first, first_looks in kept:
             alike = _copy_likeness(verdict.face, looks, first.face, first_looks)
             if alike is not None:
-                text = (
-                    f"This is nearly the same picture as {first.name} ({alike:.1%} alike). One of "
-                    "them is enough."
-                )
-                reason = Reason("duplicate", text, alike, CHECK.same_face)
+                message = Message("duplicate", other=first.name, alike=alike)
+                reason = Reason("duplicate", message, alike, CHECK.same_face)
                 verdict = _refused(verdict, reason)
                 break
         else:
@@ -269,19 +276,16 @@ def _without_strangers(verdicts: list[Verdict], engine: Engine) -> list[Verdict]
     judged = list(verdicts)
     for index, cosine in zip(at, cosines, strict=True):
         if cosine < limit:
-            text = (
-                f"This seems to be another person than in the other photos (likeness {cosine:.2f}, "
-                f"at least {limit:.2f} is needed)."
-            )
+            message = Message("other_person", likeness=cosine, least=limit)
             if mixed:
-                text += f" {len(strangers)} of {len(at)} photos are so: keep those of one person."
-            judged[index] = _refused(judged[index], Reason("other_person", text, cosine, limit))
+                others, of = len(strangers), len(at)
+                message = Message(
+                    "one_of_many_others", likeness=cosine, least=limit, others=others, photos=of
+                )
+            judged[index] = _refused(judged[index], Reason("other_person", message, cosine, limit))
         elif mixed:
-            text = (
-                f"The photos seem to show two people: {len(strangers)} of {len(at)} were refused. "
-                "If these are not the right ones, remove them."
-            )
-            advice = Reason("two_people", text, float(len(strangers)), float(len(at)))
+            message = Message("two_people", others=len(strangers), photos=len(at))
+            advice = Reason("two_people", message, float(len(strangers)), float(len(at)))
             judged[index] = replace(judged[index], notes=(*judged[index].notes, advice))
     return judged
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a file-size limit, as good as full
 
@@ -22,7 +22,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `path` when the block ends well.
 
     The temporary name keeps the suffix, since writers of pictures and weights read it.
-    Raises Unusable when the disk is full or the folder may not be written.
+    Raises InputError when the disk is full or the folder may not be written.
     """
     path = Path(path)
     temporary = None
@@ -38,12 +38,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         if error.errno in FULL:
-            raise Unusable(
-                f"The disk is full: {path.name} was not written. Free some space and try again; "
-                "nothing that was there before is lost."
-            ) from error
+            raise InputError("disk_full", name=path.name) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise Unusable(f"{path.parent} cannot be written to: choose another folder.") from error
+            raise InputError("folder_not_writable", folder=path.parent) from error
         raise
     finally:
         if temporary is not None:
@@ -62,10 +59,10 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path, what: str) -> object:
-    """Read JSON that a person may have edited; `what` names it in the message."""
+    """Read JSON that a person may have edited; `what` is the code of its name in messages."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise Unusable(f"There is no {what} at {path}.") from error
+        raise InputError("file_not_there", what=Message(what), path=path) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise Unusable(f"{path} is not {what}: it cannot be read as JSON ({error}).") from error
+        raise InputError("file_not_json", path=path, what=Message(what), detail=error) from error

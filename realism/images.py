@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageErro
 
 from realism.config import INTAKE, Intake
 from realism.disk import whole_file
-from realism.errors import Unusable
+from realism.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
@@ -37,20 +37,24 @@ class Photo:
     pixels: np.ndarray
 
 
+# Codes of what `open_photo` raises for a picture that would be taken were it smaller.
+TOO_LARGE = ("photo_too_large", "photo_too_many_pixels", "photo_decompression_bomb")
+
+
 def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTAKE) -> Photo:
     """Open a JPEG, PNG, WebP or HEIC of any mode and bit depth.
 
     source    a path, or the file's bytes (then `name` is used in messages)
     ->        Photo; EXIF orientation applied, embedded profile converted to sRGB, alpha over
               white, first frame of an animation, 16 bits reduced to 8
-    Raises Unusable with the reason: missing, too large in bytes or pixels, not a picture,
+    Raises InputError with the reason: missing, too large in bytes or pixels, not a picture,
     broken, another format.
     """
     if not isinstance(source, bytes):
         name = name or Path(source).name
         source = _bytes_of(Path(source), name, limits)
     if len(source) > limits.max_bytes:
-        raise Unusable(_too_many_bytes(name, len(source), limits))
+        raise _too_many_bytes(name, len(source), limits)
     picture = _decode(source, name, limits)
     return Photo(name, np.asarray(_to_srgb(ImageOps.exif_transpose(picture), picture)))
 
@@ -59,19 +63,17 @@ def _bytes_of(path: Path, name: str, limits: Intake) -> bytes:
     try:
         size = path.stat().st_size
         if size > limits.max_bytes:
-            raise Unusable(_too_many_bytes(name, size, limits))
+            raise _too_many_bytes(name, size, limits)
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise Unusable(f"{name}: there is no such picture. Check the path.") from error
+        raise InputError("photo_file_not_found", name=name) from error
     except PermissionError as error:
-        raise Unusable(f"{name}: the file may not be read. Check its permissions.") from error
+        raise InputError("photo_not_permitted", name=name) from error
 
 
-def _too_many_bytes(name: str, size: int, limits: Intake) -> str:
-    return (
-        f"{name}: {size / 2**20:.0f} MB is over the limit of {limits.max_bytes / 2**20:.0f} MB. "
-        "Save it as a JPEG and add it again."
-    )
+def _too_many_bytes(name: str, size: int, limits: Intake) -> InputError:
+    limit = limits.max_bytes / 2**20
+    return InputError("photo_too_large", name=name, megabytes=size / 2**20, limit=limit)
 
 
 def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
@@ -84,34 +86,29 @@ def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=(*FORMATS, *NAMED))
     except Image.DecompressionBombError as error:
-        raise Unusable(
-            f"{name}: over {limits.max_pixels / 1e6:.0f} megapixels. Make it smaller."
+        raise InputError(
+            "photo_decompression_bomb", name=name, limit=limits.max_pixels / 1000000.0
         ) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise Unusable(
-            f"{name}: this is not a picture that can be read. Use a JPEG, PNG, WebP or HEIC."
-        ) from error
+        raise InputError("not_a_picture", name=name) from error
     if picture.format in NAMED:
-        raise Unusable(
-            f"{name}: {picture.format} pictures are not accepted. "
-            "Save it as a JPEG, PNG, WebP or HEIC."
-        )
+        raise InputError("photo_format_not_accepted", name=name, format=picture.format)
     width, height = picture.size
     if width * height > limits.max_pixels:
-        raise Unusable(
-            f"{name}: {width}×{height} is {width * height / 1e6:.0f} megapixels, over the limit of "
-            f"{limits.max_pixels / 1e6:.0f}. Make it smaller and add it again."
+        raise InputError(
+            "photo_too_many_pixels",
+            name=name,
+            width=width,
+            height=height,
+            megapixels=width * height / 1000000.0,
+            limit=limits.max_pixels / 1000000.0,
         )
     if min(width, height) < limits.min_side:
-        raise Unusable(
-            f"{name}: {width}×{height} px is too small to show a face. Use a larger picture."
-        )
+        raise InputError("photo_too_few_pixels", name=name, width=width, height=height)
     try:
         picture.load()
     except (OSError, ValueError, SyntaxError, MemoryError) as error:
-        raise Unusable(
-            f"{name}: the file is damaged or cut off ({error}). Copy it from the camera again."
-        ) from error
+        raise InputError("photo_damaged", name=name, detail=error) from error
     return picture
 
 

@@ -53,6 +53,6 @@ def line_of(event: Event) -> str:
             return f"{number} crops encoded, of {photo}" if number % EVERY == 0 else ""
         case Skipped(name, reason):
             return f"{name} is left out: {reason}"
-        case Note(text):
-            return text
+        case Note(message):
+            return str(message)
     raise TypeError(f"not an event of a fine-tune: {event!r}")

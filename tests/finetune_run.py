@@ -15,7 +15,7 @@ import torch
 from realism.config import Stage
 from realism.diffusion.base import load_base
 from realism.diffusion.device import Device
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.finetune.crops import Shot
 from realism.finetune.loop import Step, finetune
 
@@ -58,7 +58,7 @@ def main() -> None:
             if isinstance(event, Step):
                 print("step", event.number, flush=True)
                 time.sleep(pause)
-    except Unusable as error:
+    except InputError as error:
         print("unusable", error, flush=True)
         sys.exit(2)
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from realism.checks import check_photo, check_set, photo_to_photo, to_the_rest
+from realism.checks import check_photo, check_set, photo_to_photo, reason_to_json, to_the_rest
 from realism.config import ASSETS, CHECK
 from realism.images import Photo, open_photo, to_linear, to_srgb
 
@@ -143,7 +143,7 @@ def test_dark_skin_in_usual_light_is_not_too_dark(engine, ravi):
 
 def test_verdicts_can_be_written_as_json(checked):
     for _, verdict in checked:
-        json.dumps([verdict.measures, [vars(reason) for reason in verdict.reasons]])
+        json.dumps([verdict.measures, [reason_to_json(reason) for reason in verdict.reasons]])
 
 
 # The set ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from realism.config import ASSETS
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png, to_linear, to_srgb
 
 MEI = ASSETS / "people/mei/mei-01.jpg"
@@ -103,7 +103,7 @@ def test_a_palette_and_alpha_open_over_white(picture):
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_sentence(name, data, says):
-    with pytest.raises(Unusable, match=says) as refused:
+    with pytest.raises(InputError, match=says) as refused:
         open_photo(data, name)
     assert name in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -113,12 +113,12 @@ def test_over_forty_megabytes_is_refused_before_it_is_read(tmp_path):
     file = tmp_path / "large.jpg"
     with file.open("wb") as out:
         out.truncate(41 * 2**20)
-    with pytest.raises(Unusable, match="41 MB is over the limit of 40 MB"):
+    with pytest.raises(InputError, match="41 MB is over the limit of 40 MB"):
         open_photo(file)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(Unusable, match=r"nobody\.jpg: there is no such picture"):
+    with pytest.raises(InputError, match=r"nobody\.jpg: there is no such picture"):
         open_photo(tmp_path / "nobody.jpg")
 
 
@@ -151,6 +151,6 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_of_the_new_one(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-c", script, str(out)], capture_output=True, text=True, check=False
     )
-    assert "Unusable: The disk is full: a.png was not written." in ended.stderr
+    assert "InputError: The disk is full: a.png was not written." in ended.stderr
     assert open_photo(out).pixels.shape == (64, 64, 3)
     assert os.listdir(tmp_path) == ["a.png"]

@@ -23,7 +23,7 @@ from realism.disk import write_json
 from realism.draw.card import fidelity_card
 from realism.draw.overview import BeforeAfter, Tile, overview
 from realism.draw.passport import draw
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import Engine, load_engine
 from realism.finetune.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
 from realism.images import open_photo, read_info, save_png
@@ -49,13 +49,13 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
     """Do all four steps on an example person; yields lines of progress.
 
     out        an older demo there is replaced; anything else there is refused
-    Raises Unusable: no such example, or a folder that is not a demo's.
+    Raises InputError: no such example, or a folder that is not a demo's.
     """
     if example not in NOUNS:
-        raise Unusable(f"There is no example {example!r}: use one of {', '.join(NOUNS)}.")
+        raise InputError("example_not_found", example=example, choices=NOUNS)
     out = Path(out)
     if out.exists() and any(out.iterdir()) and not (out / "report.json").exists():
-        raise Unusable(f"{out} holds other things: choose a new folder with --out.")
+        raise InputError("folder_not_of_demo", folder=out)
     shutil.rmtree(out, ignore_errors=True)
     # The demo's person and stage 1 live with the demo: it shows each step, and leaves no trace.
     os.environ["REALISM_HOME"] = str(out / "people")
@@ -66,10 +66,14 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
         engine, base = load_engine(), load_base("pocket")
     meter.report |= {
         "version": __version__,
-        "engine": {"name": engine.name, "licence": engine.licence, "note": engine.note},
+        "engine": {
+            "name": engine.name,
+            "licence": str(engine.licence),
+            "note": str(engine.note or ""),
+        },
         "base": {"name": base.name, "provenance": base.provenance, "licence": base.licence},
     }
-    yield f"Faces: {engine.name} ({engine.licence}). {engine.note}"
+    yield f"Faces: {engine.name} ({engine.licence}). {engine.note or ''}"
     yield f"Base: {base.name}, {base.resolution} px. {base.provenance}"
 
     with meter.step("photos"):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from realism.config import PORTRAITS
-from realism.errors import Unusable
+from realism.errors import InputError
 
 app = typer.Typer(
     name="realism",
@@ -56,7 +56,7 @@ def engine():
     from realism.faces.engine import load_engine
 
     chosen = load_engine()
-    say(f"Faces: {chosen.name} ({chosen.licence}){' - ' + chosen.note if chosen.note else ''}")
+    say(f"Faces: {chosen.name} ({chosen.licence}){f' - {chosen.note}' if chosen.note else ''}")
     return chosen
 
 
@@ -120,7 +120,7 @@ def photos_choose(
 
     decisions = {"accept": True, "refuse": False, "check": None}
     if decision not in decisions:
-        raise Unusable(f"{decision!r} is no decision: use accept, refuse or check.")
+        raise InputError("unknown_decision", decision=decision)
     one = open_person(person)
     one.choose(photo, decisions[decision], engine())
     _print_photos(one)
@@ -150,7 +150,7 @@ def delete(
     one = open_person(person)
     if not yes:
         typer.confirm(f"Delete {one.name} with everything derived?", abort=True, err=True)
-    print(f"Deleted {one.name}: {', '.join(one.delete())}.")
+    print(f"Deleted {one.name}: {', '.join(map(str, one.delete()))}.")
 
 
 def _print_photos(person) -> None:
@@ -195,9 +195,9 @@ def finetune(
     from realism.person.person import open_person
 
     if stage not in ("1", "2", "both"):
-        raise Unusable(f"There is no stage {stage!r}: use 1, 2 or both.")
+        raise InputError("unknown_stage", stage=stage)
     if person is None and stage != "1":
-        raise Unusable("Whom? Name the person, or use --stage 1 for real faces alone.")
+        raise InputError("person_not_named")
     one = open_person(person) if person else None
     photos = [(entry.photo(), entry.verdict.face) for entry in one.accepted()] if one else []
     loaded, chosen = load_base(base, progress=say_download), engine()
@@ -273,7 +273,7 @@ def portraits(
             print(f"{one.slug:14} {one.name} / {one.name_zh}: {one.note}")
         return
     if label not in ("", "en", "zh"):
-        raise Unusable(f"There is no label in {label!r}: use en or zh.")
+        raise InputError("unknown_label_language", label=label)
     one = open_person(person)
     one.accepted()
     preset = style_of(style)
@@ -312,10 +312,10 @@ def rank_portraits(
     for photo in _pictures(photos):
         try:
             known.append((photo.name, the_face(chosen.find(photo.pixels)).embedding))
-        except Unusable as reason:
+        except InputError as reason:
             say(f"  {photo.name} is left out: {reason}")
     if not known:
-        raise Unusable(f"No photo in {photos} shows one face: add a photo of the person alone.")
+        raise InputError("no_photo_with_one_face", folder=photos)
     shown = [(picture.name, chosen.find(picture.pixels)) for picture in _pictures(portraits)]
     names, embeddings = zip(*known, strict=True)
     scale = dict(zip(names, photo_to_photo(list(embeddings)), strict=True))
@@ -373,13 +373,13 @@ def marks_find(
     from realism.marks.teach.whale_anno import refuse_annotated, write_whale
 
     if export and export[0] != "whale-anno":
-        raise Unusable(f"Nothing is exported as {export[0]!r}: use --export whale-anno FOLDER.")
+        raise InputError("unknown_export", export=export[0])
     if export:
         refuse_annotated(export[1])
     if len({image.name for image in images}) < len(images):
-        raise Unusable("Two pictures have the same file name: rename one, results go by name.")
+        raise InputError("same_picture_name")
     if together and method != METHODS[0]:
-        raise Unusable(f"Photos are looked at together by the {METHODS[0]} finder only.")
+        raise InputError("finder_not_together", finder=METHODS[0])
     photos, chosen, found = [open_photo(image) for image in images], engine(), []
 
     def told(name: str, marks: list) -> None:
@@ -432,7 +432,7 @@ def marks_serve(
 
     for one in kind or ():
         if one not in KINDS:
-            raise Unusable(f"There is no kind {one!r}: use one of {', '.join(KINDS)}.")
+            raise InputError("mark_kind_not_known", kind=one, choices=KINDS)
     chosen = engine()
 
     def find(pixels):
@@ -523,16 +523,16 @@ def marks_restore(
     strengths = {"overall": strength, "mole": mole, "spot": spot, "acne": acne, "wrinkle": wrinkle}
     for name, value in strengths.items():
         if not 0 <= value <= 1.5:
-            raise Unusable(f"The strength of {name} is {value}: use 0 to 1.5.")
+            raise InputError("strength_out_of_range", kind=name, strength=value)
     for file in (out, card):
         if file and file.suffix.lower() != ".png":
-            raise Unusable(f"{file.name}: it is a PNG, so that nothing is lost: name it .png.")
+            raise InputError("output_not_png_name", name=file.name)
     if len({file.name for file in photo}) < len(photo):
-        raise Unusable("Two photos have the same file name: give each photo once.")
+        raise InputError("same_photo_name")
     target, photos = open_photo(portrait), [open_photo(file) for file in photo]
-    given = marks_by_image(read_json(marks, "the marks file")) if marks else {}
+    given = marks_by_image(read_json(marks, "file_marks")) if marks else {}
     if marks and not any(one.name in given for one in photos):
-        raise Unusable(f"{marks.name} has marks of none of the photos given: names must agree.")
+        raise InputError("marks_of_other_photos", name=marks.name)
     chosen, sources = engine(), []
     for one in photos:
         face = _named(one.name, lambda: the_face(chosen.find(one.pixels)))  # noqa: B023
@@ -556,7 +556,7 @@ def marks_restore(
         pictures = (target.pixels, restored.pixels)
         save_png(card, fidelity_card(portrait.stem, *pictures, placed, likeness, scale))
     put = sum(one["visible"] for one in placed)
-    seldom = sum(one["reason"].startswith("seen on ") for one in placed)
+    seldom = sum(one["code"] == "seen_on_few" for one in placed)
     print(
         f"{put} of {len(placed)} marks put back; {len(placed) - put - seldom} cannot be seen "
         f"there, {seldom} are on too few photos."
@@ -584,7 +584,7 @@ def marks_passport(
 
     one = open_person(person)
     if picture and picture.suffix.lower() != ".png":
-        raise Unusable(f"{picture.name}: the picture is a PNG: name it .png.")
+        raise InputError("picture_not_png_name", name=picture.name)
     known, sources = one.marks(), []
     for entry in one.accepted():
         sources.append(source_of(entry.photo(), entry.verdict.face, known.get(entry.name)))
@@ -610,7 +610,7 @@ def marks_passport(
 
 
 def _refuse_strangers(sources, chosen) -> None:
-    """Raise Unusable for a photo that seems to show another person than the rest."""
+    """Raise InputError for a photo that seems to show another person than the rest."""
     from realism.checks import to_the_rest
 
     if len(sources) < 2:
@@ -619,9 +619,8 @@ def _refuse_strangers(sources, chosen) -> None:
     cosines, limit = to_the_rest(faces, chosen.same_person)
     for source, cosine in zip(sources, cosines, strict=True):
         if cosine < limit:
-            raise Unusable(
-                f"{source.name} seems to show another person than the rest (likeness {cosine:.2f}, "
-                f"at least {limit:.2f} is needed): leave it out, or do without --together."
+            raise InputError(
+                "stranger_among_photos", name=source.name, likeness=cosine, least=limit
             )
 
 
@@ -636,8 +635,8 @@ def _named(name: str, step):
     """The result of `step`; what it says of a picture gets the picture's name."""
     try:
         return step()
-    except Unusable as reason:
-        raise Unusable(f"{name}: {reason}") from reason
+    except InputError as reason:
+        raise InputError("of_picture", name=name, reason=reason) from reason
 
 
 # Demo -------------------------------------------------------------------------------------
@@ -665,16 +664,16 @@ def _pictures(folder: Path) -> list:
     from realism.images import SUFFIXES, open_photo
 
     if not folder.is_dir():
-        raise Unusable(f"There is no folder {folder}.")
+        raise InputError("folder_not_found", folder=folder)
     opened = []
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in SUFFIXES:
             try:
                 opened.append(open_photo(file))
-            except Unusable as reason:
+            except InputError as reason:
                 say(f"  left out: {reason}")
     if not opened:
-        raise Unusable(f"There are no pictures in {folder}: add JPEG, PNG, WebP or HEIC files.")
+        raise InputError("folder_without_pictures", folder=folder)
     return opened
 
 
@@ -698,7 +697,7 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     try:
         app()
-    except Unusable as error:
+    except InputError as error:
         say(f"realism: {error}")
         sys.exit(2)
     except KeyboardInterrupt:

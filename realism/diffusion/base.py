@@ -20,7 +20,7 @@ from realism.diffusion.hub import fetch, is_hub_id
 from realism.diffusion.identify import CONFIGS, BaseFiles, merged, read_base
 from realism.diffusion.weights import refuse_pickle
 from realism.disk import read_json
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 
 POCKET = ASSETS / "pocket"
 CLIP = CONFIGS / "clip"  # the tokenizer's words, for single files
@@ -63,7 +63,7 @@ class RecommendedBase:
 
     name             what people call it
     where            what `load_base` takes, of each hub that has it
-    licence          name of its licence
+    licence          name of its licence, in words
     size_gb          GB to download, None where it ships with the program
     gpu_memory_gb    GB to make portraits; to fine-tune see the README
     family           "sd15" | "sdxl"
@@ -73,19 +73,29 @@ class RecommendedBase:
 
     name: str
     where: tuple[str, ...]
-    licence: str
+    licence: Message
     size_gb: float | None
     gpu_memory_gb: float
     family: str
     resolution: int
-    note: str
+    note: Message
 
 
 @lru_cache
 def recommended() -> tuple[RecommendedBase, ...]:
     """The table of recommended bases, the embedded one first."""
     rows = json.loads(RECOMMENDED.read_text(encoding="utf-8"))
-    return tuple(RecommendedBase(**{**row, "where": tuple(row["where"])}) for row in rows)
+    return tuple(
+        RecommendedBase(
+            **row
+            | {
+                "where": tuple(row["where"]),
+                "licence": Message(row["licence"]),
+                "note": Message(row["note"]),
+            }
+        )
+        for row in rows
+    )
 
 
 def load_base(
@@ -97,7 +107,7 @@ def load_base(
                 hub, with "@revision" and ":folder" where it needs them
     device      None: the best of this machine
     progress    told how far a download is
-    Raises Unusable: not there, not a text-to-image base of these families, a pickle, cut off,
+    Raises InputError: not there, not a text-to-image base of these families, a pickle, cut off,
     too large for the memory that is free, or not to be had from a hub now.
     """
     device = device or choose_device()
@@ -108,9 +118,8 @@ def load_base(
     if _LOADED.get("key") != key:
         needed = files.memory(device)
         if needed > free:
-            raise Unusable(
-                f"{where} takes {needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are "
-                "free. Close other programs or choose a smaller base."
+            raise InputError(
+                "base_out_of_memory", base=where, needed_gb=needed / 2**30, free_gb=free / 2**30
             )
         _LOADED.clear()  # before loading: two bases at once may not fit
         _LOADED.update(key=key, base=_load(where, files, device))
@@ -126,21 +135,18 @@ _LOADED: dict = {}
 def find_base(where: str, progress: Progress | None = None) -> Path:
     """The folder or file that `where` names, downloaded where it is a hub's.
 
-    Raises Unusable where there is no such thing.
+    Raises InputError where there is no such thing.
     """
     if where == "pocket":
         if not (POCKET / "model_index.json").exists():
-            raise Unusable(f"The embedded base is not in {POCKET}: install the program again.")
+            raise InputError("pocket_not_found", folder=POCKET)
         return POCKET
     path = Path(where).expanduser()
     if path.exists():
         return path
     refuse_pickle(path)
     if path.suffix == ".safetensors" or where.startswith(("/", ".", "~")) or not is_hub_id(where):
-        raise Unusable(
-            f"There is no base {where}. Give pocket, a folder in diffusers layout, a .safetensors "
-            "file, or owner/name of ModelScope or Hugging Face."
-        )
+        raise InputError("base_not_found", base=where)
     return fetch(where, read_base, progress)
 
 
@@ -163,7 +169,7 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
         )
     except (OSError, ValueError, SafetensorError, SingleFileComponentError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise Unusable(f"{where} cannot be loaded: {reason}") from error
+        raise InputError("base_cannot_be_loaded", base=where, reason=reason) from error
     pipeline.set_progress_bar_config(disable=True)
     for part in pipeline.components.values():
         if hasattr(part, "requires_grad_"):
@@ -244,9 +250,12 @@ def _same_tensors(files: BaseFiles) -> None:
     held = merged(files.unet_files)
     wrong = [name for name, t in wanted.items() if name not in held or held[name].shape != t.shape]
     if wrong:
-        raise Unusable(
-            f"{files.path.name}: the UNet's file does not fit its configuration ({len(wrong)} of "
-            f"{len(wanted)} tensors, first {wrong[0]}). Download the base again."
+        raise InputError(
+            "base_unet_mismatch",
+            name=files.path.name,
+            wrong=len(wrong),
+            wanted=len(wanted),
+            first=wrong[0],
         )
 
 
@@ -255,9 +264,9 @@ def _about(where: str, path: Path) -> dict[str, str]:
     known = {"licence": "not known here: ask its maker", "provenance": ""}
     for row in recommended():
         if where in row.where:
-            known = {"licence": row.licence, "provenance": f"{row.name}, from {where}."}
+            known = {"licence": str(row.licence), "provenance": f"{row.name}, from {where}."}
     beside = path / "realism.json"
-    told = read_json(beside, "what is known of a base") if beside.exists() else {}
+    told = read_json(beside, "file_base_facts") if beside.exists() else {}
     return {key: str(told.get(key) or known[key]) for key in known}
 
 
@@ -339,4 +348,4 @@ def target(base: Base, latents, noise, timesteps):
         return noise
     if kind == "v_prediction":
         return base.noise_scheduler.get_velocity(latents, noise, timesteps)
-    raise Unusable(f"{base.name} predicts {kind}: only epsilon and v_prediction can be trained.")
+    raise InputError("base_cannot_be_trained", name=base.name, prediction=kind)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 
 HUBS = ("modelscope", "huggingface")
 REACH_TIMEOUT = 2.0  # seconds for one hub to answer; two hubs stay under five
@@ -56,12 +56,10 @@ def is_hub_id(where: str) -> bool:
 
 
 def parse(where: str) -> HubId:
-    """The parts of a hub's id; raises Unusable where it is none."""
+    """The parts of a hub's id; raises InputError where it is none."""
     match = ID.fullmatch(where)
     if not match or ".." in where:
-        raise Unusable(
-            f"{where} is not an id of a hub: write owner/name, owner/name@revision:folder."
-        )
+        raise InputError("hub_id_malformed", base=where)
     return HubId(
         f"{match['owner']}/{match['name']}",
         match["revision"] or "",
@@ -77,9 +75,9 @@ def fetch(
     """The folder or file of a hub's id: from the cache of either hub, else downloaded.
 
     where       "owner/name@revision:folder"
-    check       raises Unusable where a copy on disk is not whole or not a base
+    check       raises InputError where a copy on disk is not whole or not a base
     progress    told 0..1 and what is being downloaded
-    Raises Unusable: no hub can be reached, none has it, or what it has is not a base.
+    Raises InputError: no hub can be reached, none has it, or what it has is not a base.
     """
     wanted = parse(where)
     reasons = []
@@ -88,32 +86,29 @@ def fetch(
         if cached and cached.exists():
             try:
                 check(cached)
-            except Unusable as error:  # perhaps half of it was downloaded: go on where it stopped
-                reasons.append(str(error))
+            except InputError as error:  # perhaps half of it was downloaded: go on where it stopped
+                reasons.append(error.message)
             else:
                 return cached
     for hub in _order():
         if not _reachable(hub):
-            reasons.append(f"{TITLE[hub]} cannot be reached")
+            reasons.append(Message("hub_unreachable", hub=TITLE[hub]))
             continue
         try:
             found = _download(hub, wanted, progress)
         except _refusals() as error:
-            reasons.append(f"{TITLE[hub]}: {_first_line(error)}")
+            reasons.append(Message("hub_refused", hub=TITLE[hub], reason=_reason_of(error)))
             continue
         check(found)
         return found
-    raise Unusable(
-        f"{where} is not on this machine and could not be downloaded ({'; '.join(reasons)}). "
-        "Check the name and the network, give a folder on disk, or use the pocket base."
-    )
+    raise InputError("base_cannot_be_fetched", base=where, reasons=reasons)
 
 
 def _order() -> tuple[str, ...]:
     """The hub of $REALISM_HUB first, the other as fall-back."""
     first = os.environ.get("REALISM_HUB", HUBS[0]).lower()
     if first not in HUBS:
-        raise Unusable(f"REALISM_HUB is {first!r}: set it to {' or '.join(HUBS)}.")
+        raise InputError("hub_not_known", hub=first, choices=HUBS)
     return (first, *(hub for hub in HUBS if hub != first))
 
 
@@ -280,7 +275,7 @@ def choose(names: list[str], folder: str) -> list[str]:
     folder    the part of the repository to look in; "" for all of it; or the one file wanted
     ->        configurations, tokenizers and one set of safetensors weights, half precision where
               it is offered: half the download, and the difference is rounding
-    Raises Unusable where there is no base, or only pickles.
+    Raises InputError where there is no base, or only pickles.
     """
     if folder in names:
         return [folder]
@@ -289,9 +284,10 @@ def choose(names: list[str], folder: str) -> list[str]:
         single = [n for n in names if n.endswith(".safetensors") and n.rpartition("/")[0] == folder]
         if len(single) == 1:
             return single
-        raise Unusable(
-            f"there is no base in {folder or 'the repository'}; name its folder or file after a "
-            f"colon, one of: {', '.join(_bases_in(names)) or 'none found'}"
+        raise InputError(
+            "hub_no_base",
+            folder=folder or Message("the_repository"),
+            candidates=_bases_in(names) or [Message("none_found")],
         )
     chosen = [f"{root}model_index.json"]
     for part in PARTS:
@@ -305,9 +301,7 @@ def choose(names: list[str], folder: str) -> list[str]:
             and inside
             and not (half or plain)
         ):
-            raise Unusable(
-                f"its {part} is there as a pickle only, which can run any program when it is opened"
-            )
+            raise InputError("hub_pickle_only", part=part)
         chosen += half or plain
     return chosen
 
@@ -326,12 +320,13 @@ def _refusals() -> tuple[type[Exception], ...]:
     import requests
     from modelscope_hub.errors import HubError
 
-    return (Unusable, OSError, httpx2.HTTPError, requests.RequestException, HubError)
+    return (InputError, OSError, httpx2.HTTPError, requests.RequestException, HubError)
 
 
-def _first_line(error: Exception) -> str:
-    return (
-        str(error).strip().splitlines()[0].rstrip(".")
-        if str(error).strip()
-        else type(error).__name__
-    )
+def _reason_of(error: Exception) -> Message | str:
+    """What a hub's library says in its first line; a refusal of ours as it is."""
+    if isinstance(error, InputError):
+        return error.message
+    if not str(error).strip():
+        return type(error).__name__
+    return str(error).strip().splitlines()[0].rstrip(".")

@@ -14,7 +14,7 @@ from realism.config import ASSETS
 from realism.diffusion.device import Device
 from realism.diffusion.weights import Tensor, fingerprint, refuse_pickle, tensors_of
 from realism.disk import read_json
-from realism.errors import Unusable
+from realism.errors import InputError
 
 CONFIGS = ASSETS / "configs"  # of SD 1.5 and SDXL, for single-file checkpoints
 WEIGHTS = re.compile(
@@ -63,19 +63,19 @@ class BaseFiles:
 def read_base(path: Path) -> BaseFiles:
     """Tell what base lies at `path`, from configurations and headers alone.
 
-    Raises Unusable where it is none, or one that cannot make a picture from text.
+    Raises InputError where it is none, or one that cannot make a picture from text.
     """
     return _read_folder(path) if path.is_dir() else _read_single_file(path)
 
 
 def _read_folder(path: Path) -> BaseFiles:
     if not (path / "model_index.json").exists() or not (path / "unet" / "config.json").exists():
-        raise Unusable(_not_a_base(path))
-    index = read_json(path / "model_index.json", "the index of a base")
-    unet = read_json(path / "unet" / "config.json", "the configuration of a UNet")
-    vae = read_json(path / "vae" / "config.json", "the configuration of a VAE")
+        raise _not_a_base(path)
+    index = read_json(path / "model_index.json", "file_base_index")
+    unet = read_json(path / "unet" / "config.json", "file_unet_configuration")
+    vae = read_json(path / "vae" / "config.json", "file_vae_configuration")
     if not isinstance(index, dict) or not isinstance(unet, dict) or not isinstance(vae, dict):
-        raise Unusable(_not_a_base(path))
+        raise _not_a_base(path)
     family = _family(path.name, unet, vae, index)
     parts = ["unet", "vae", "text_encoder"] + ["text_encoder_2"] * (family == "sdxl")
     variant, files = _weight_files(path, parts)
@@ -97,39 +97,34 @@ def _read_folder(path: Path) -> BaseFiles:
     )
 
 
-def _not_a_base(path: Path) -> str:
-    found = ""
+def _not_a_base(path: Path) -> InputError:
     if (path / "config.json").exists():
-        found = " It holds a single network, for instance a language model."
-    elif (path / "transformer").exists():
-        found = " It is a transformer pipeline (Flux, SD 3, Qwen-Image), which is not supported."
-    elif (path / "pytorch_lora_weights.safetensors").exists():
-        found = " It holds a LoRA: give it as an adapter or a style instead."
-    return (
-        f"{path.name} is not a Stable Diffusion base: a base's folder has model_index.json, unet, "
-        f"vae, text_encoder and tokenizer.{found}"
-    )
+        return InputError("not_a_base_single_network", name=path.name)
+    if (path / "transformer").exists():
+        return InputError("not_a_base_transformer", name=path.name)
+    if (path / "pytorch_lora_weights.safetensors").exists():
+        return InputError("not_a_base_lora", name=path.name)
+    return InputError("not_a_base", name=path.name)
 
 
 def _family(name: str, unet: dict, vae: dict, index: dict) -> str:
-    """ "sd15" or "sdxl"; raises Unusable for what does not make pictures from text."""
+    """ "sd15" or "sdxl"; raises InputError for what does not make pictures from text."""
     channels, latent = unet.get("in_channels"), vae.get("latent_channels")
     if not isinstance(vae.get("block_out_channels"), list) or not isinstance(channels, int):
-        raise Unusable(f"{name}: the configuration of its UNet or VAE is not complete.")
+        raise InputError("base_configuration_incomplete", name=name)
     if channels == 2 * (latent or 0) + 1:
-        raise Unusable(f"{name} is an inpainting base: choose the text-to-image base behind it.")
+        raise InputError("base_inpainting", name=name)
     if channels != latent:
-        raise Unusable(
-            f"{name} does not make pictures from text alone: its UNet takes {channels} channels "
-            f"and its VAE makes {latent}. Choose a text-to-image base."
+        raise InputError(
+            "base_not_text_to_image", name=name, unet_channels=channels, vae_channels=latent
         )
     kind = unet.get("addition_embed_type")
     if unet.get("class_embed_type") or kind not in (None, "text_time"):
-        raise Unusable(f"{name} is neither SD 1.x nor SDXL: its UNet wants more than text.")
+        raise InputError("base_other_conditioning", name=name)
     if kind is None:
         return "sd15"
     if not (index.get("text_encoder") or [None])[0]:
-        raise Unusable(f"{name} is an SDXL refiner. Choose the SDXL base beside it.")
+        raise InputError("base_sdxl_refiner", name=name)
     return "sdxl"
 
 
@@ -143,7 +138,7 @@ def _weight_files(path: Path, parts: list[str]) -> tuple[str | None, dict[str, l
         if not found[part]:
             for pickle in (path / part).glob("*.bin"):
                 refuse_pickle(pickle)
-            raise Unusable(f"{path.name}: the weights of {part} are missing (.safetensors).")
+            raise InputError("base_weights_missing", name=path.name, part=part)
     variant = None if all(None in files for files in found.values()) else "fp16"
     return variant, {part: files.get(variant) or files[None] for part, files in found.items()}
 
@@ -159,29 +154,23 @@ def _read_single_file(path: Path) -> BaseFiles:
     unet = {key: t for key, t in tensors.items() if key.startswith(UNET)}
     vae = {key: t for key, t in tensors.items() if key.startswith("first_stage_model.")}
     if any("lora" in key for key in tensors):
-        raise Unusable(f"{path.name} is a LoRA, not a base: give it as an adapter or a style.")
+        raise InputError("base_is_a_lora", name=path.name)
     words = unet.get(f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight")
     first = unet.get(f"{UNET}input_blocks.0.0.weight")
     if first is None:
-        raise Unusable(f"{path.name} is not a checkpoint of SD 1.5 or SDXL.")
+        raise InputError("checkpoint_not_sd", name=path.name)
     if first.shape[1] != 4:
-        raise Unusable(
-            f"{path.name} is an inpainting or editing base ({first.shape[1]} channels). "
-            "Choose the text-to-image base it was made from."
-        )
+        raise InputError("checkpoint_inpainting", name=path.name, channels=first.shape[1])
     if any(key.startswith("conditioner.embedders.1.") for key in tensors):
         family = "sdxl"
     elif words is not None and words.shape[1] == 768:
         family = "sd15"
     else:
-        raise Unusable(
-            f"{path.name} is neither SD 1.5 nor SDXL (an SDXL refiner or SD 2, perhaps). "
-            "Give the base as a folder in diffusers layout."
-        )
+        raise InputError("checkpoint_other_family", name=path.name)
     if not vae or not any(key.startswith(("cond_stage_model.", "conditioner.")) for key in tensors):
-        raise Unusable(f"{path.name} lacks its VAE or its text encoder: take the full checkpoint.")
+        raise InputError("checkpoint_incomplete", name=path.name)
     config = CONFIGS / family
-    shape = read_json(config / "unet" / "config.json", "the configuration of a UNet")
+    shape = read_json(config / "unet" / "config.json", "file_unet_configuration")
     counts = [sum(t.elements for t in group.values()) for group in (tensors, vae)]
     size = {"sd15": 512, "sdxl": 1024}[family]
     return BaseFiles(path, family, config, size, shape, (path,), (path,), None, *counts)

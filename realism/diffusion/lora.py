@@ -18,7 +18,7 @@ from pathlib import Path
 from realism.diffusion.base import Base
 from realism.diffusion.weights import tensors_of
 from realism.disk import read_json, write_bytes, write_json
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
 SIDECAR = "adapter.json"
@@ -43,7 +43,7 @@ class Adapter:
 
     @property
     def file(self) -> Path:
-        """The .safetensors file; raises Unusable where there is none."""
+        """The .safetensors file; raises InputError where there is none."""
         return lora_file(self.path)
 
     @property
@@ -62,7 +62,7 @@ def lora_file(path: Path) -> Path:
         others = sorted(path.glob("*.safetensors"))
         path = inside if inside.exists() or len(others) != 1 else others[0]
     if not path.exists():
-        raise Unusable(f"There is no LoRA at {path}.")
+        raise InputError("lora_not_found", path=path)
     return path
 
 
@@ -71,9 +71,9 @@ def about_lora(path: Path) -> dict:
     sidecar = lora_file(path).parent / SIDECAR
     if not sidecar.exists():
         return {}
-    about = read_json(sidecar, "a description of an adapter")
+    about = read_json(sidecar, "file_adapter_description")
     if not isinstance(about, dict):
-        raise Unusable(f"{sidecar} does not describe an adapter.")
+        raise InputError("lora_description_malformed", file=sidecar)
     return about
 
 
@@ -95,14 +95,16 @@ def add_lora(base: Base, rank: int, name: str = "default", targets=ATTENTION) ->
 def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0) -> dict:
     """Put the LoRA at `path` on the base, beside those it wears, and return what is known of it.
 
-    Raises Unusable: a pickle, damaged, not a LoRA, or one of another base.
+    Raises InputError: a pickle, damaged, not a LoRA, or one of another base.
     """
     file = lora_file(path)
     about = about_lora(file)
     if about.get("fingerprint") not in (None, base.fingerprint):
-        raise Unusable(
-            f"{file.parent.name} was made on the base {about.get('base', 'of another name')}, not "
-            f"on {base.name}. Choose that base, or make it anew on this one."
+        raise InputError(
+            "lora_other_base",
+            lora=file.parent.name,
+            made_on=about.get("base") or Message("of_another_name"),
+            base=base.name,
         )
     layers = _layers(base, file)
     before = _worn(base)
@@ -114,7 +116,7 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
                 str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise Unusable(f"{file.name} is not a LoRA that can be loaded: {_first(error)}") from error
+        raise InputError("lora_cannot_be_loaded", name=file.name, detail=_first(error)) from error
     taken = sum(
         name in module.lora_A
         for part in _parts(base).values()
@@ -123,9 +125,8 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
     )
     if taken != len(layers):
         base.pipeline.delete_adapters(name)
-        raise Unusable(
-            f"Only {taken} of {len(layers)} layers of {file.name} fit {base.name}. "
-            "Use a LoRA made for a base of its family."
+        raise InputError(
+            "lora_partly_fits", fitting=taken, layers=len(layers), name=file.name, base=base.name
         )
     base.pipeline.set_adapters([*before, name], [*before.values(), weight])
     return about
@@ -195,19 +196,21 @@ def _worn(base: Base) -> dict[str, float]:
 def _layers(base: Base, file: Path) -> set[str]:
     """The layers that a LoRA changes, "unet.down_blocks...": all of them layers of the base.
 
-    Raises Unusable where it is no LoRA or one for other layers.
+    Raises InputError where it is no LoRA or one for other layers.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not any("lora" in name.lower() for name in tensors_of(file)):
-        raise Unusable(f"{file.name} is not a LoRA: nothing in it is named so.")
+        raise InputError("not_a_lora", name=file.name)
     try:
         state, *_ = base.pipeline.lora_state_dict(
             load_file(file), unet_config=base.pipeline.unet.config
         )
     except (ValueError, KeyError, SafetensorError) as error:
-        raise Unusable(f"{file.name} is not a LoRA for {base.family}: {_first(error)}") from error
+        raise InputError(
+            "lora_other_family", name=file.name, family=base.family, detail=_first(error)
+        ) from error
     modules = {
         f"{part}.{name}": module
         for part, whole in _parts(base).items()
@@ -227,13 +230,10 @@ def _layers(base: Base, file: Path) -> set[str]:
         weight = getattr(getattr(module, "base_layer", module), "weight", None)
         across = 1 if side in ("A", "down") else 0
         if weight is None or weight.shape[across] != tensor.shape[across]:
-            raise Unusable(
-                f"{file.name} was made for another base: its layer {layer} does not fit "
-                f"{base.name}. Use a LoRA made for this base or one of its family."
-            )
+            raise InputError("lora_layer_mismatch", name=file.name, layer=layer, base=base.name)
         layers.add(layer)
     if not layers:
-        raise Unusable(f"{file.name} holds no LoRA that {base.name} could use.")
+        raise InputError("lora_without_layers", name=file.name, base=base.name)
     return layers
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError
 
 MAX_HEADER = 100_000_000  # bytes; the limit of the safetensors library itself
 SAMPLE = 64  # numbers looked at in every tensor for the fingerprint
@@ -53,7 +53,7 @@ class Tensor:
 def tensors_of(path: Path) -> dict[str, Tensor]:
     """Name -> Tensor of a safetensors file.
 
-    Raises Unusable where the file is a pickle, cut off, or something else.
+    Raises InputError where the file is a pickle, cut off, or something else.
     """
     refuse_pickle(path)
     try:
@@ -61,7 +61,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= min(MAX_HEADER, size - 8):
-                raise Unusable(_damaged(path))
+                raise InputError("weights_damaged", name=path.name)
             header = json.loads(file.read(length))
         header.pop("__metadata__", None)
         tensors = {
@@ -73,27 +73,20 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
             for name, entry in header.items()
         }
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise Unusable(f"There is no file {path}.") from error
+        raise InputError("weights_not_found", path=path) from error
     except PermissionError as error:
-        raise Unusable(f"{path} may not be read. Check its permissions.") from error
+        raise InputError("weights_not_readable", path=path) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Unusable(_damaged(path)) from error
+        raise InputError("weights_damaged", name=path.name) from error
     if max((tensor.end for tensor in tensors.values()), default=0) > size:
-        raise Unusable(_damaged(path))
+        raise InputError("weights_damaged", name=path.name)
     return tensors
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raise Unusable where the name says that loading the file could run a program in it."""
+    """Raise InputError where the name says that loading the file could run a program in it."""
     if path.suffix.lower() in PICKLES:
-        raise Unusable(
-            f"{path.name} is a pickle file, which can run any program when it is opened: it is "
-            "refused. Use the .safetensors version of the same model."
-        )
-
-
-def _damaged(path: Path) -> str:
-    return f"{path.name} is cut off or is not a .safetensors file. Download it again."
+        raise InputError("weights_pickle", name=path.name)
 
 
 def fingerprint(files: Iterable[Path], prefix: str = "") -> str:

@@ -26,7 +26,7 @@ def fidelity_card(
     """Draw the card.
 
     before, after    (H, W, 3) uint8 sRGB, the portrait without and with the marks
-    placements       of `restore_portrait`'s report: "kind", "visible", "reason"
+    placements       of `restore_portrait`'s report: "kind", "visible", "reason", "code"
     likeness         largest cosine with any photo before and after; None: no face found any more
     scale            each photo's cosine with the best of the others; [] where there is one photo
     ->               (h, 1600, 3) uint8 sRGB
@@ -86,10 +86,10 @@ def _marks(draw: ImageDraw.ImageDraw, x: int, y: int, placements: list[dict]) ->
     for kind, count in sorted(every.items()):
         draw.text((x, y), f"{kind}: {kept[kind]} of {count}", QUIET, _font(22))
         y += 32
-    reasons = Counter(one["reason"] for one in placements if not one["visible"])
+    reasons = Counter((one["code"], one["reason"]) for one in placements if not one["visible"])
     y += 14
-    for reason, count in reasons.most_common(6):
-        how = "left out" if reason.startswith(("seen on ", "switched off")) else "not seen"
+    for (code, reason), count in reasons.most_common(6):
+        how = "left out" if code in ("seen_on_few", "switched_off") else "not seen"
         draw.text((x, y), f"{count} {how}: {reason}", QUIET, _font(20))
         y += 28
 

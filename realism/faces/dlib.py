@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.detect import ShortRangeDetector, overlap
 from realism.faces.face import Face
 from realism.faces.mesh import AGREEMENT, FaceMesh, box_of, landmarks68, pose_of
@@ -38,9 +38,9 @@ class DlibEngine:
     """MediaPipe's detector and mesh, dlib's embedding."""
 
     name = "dlib"
-    licence = "dlib (public domain) and MediaPipe (Apache-2.0): free for commercial use"
+    licence = Message("licence_dlib")
 
-    def __init__(self, note: str = ""):
+    def __init__(self, note: Message | None = None):
         import dlib
 
         self.note = note
@@ -96,8 +96,5 @@ def weights_folder() -> Path:
     """Where the package `face_recognition_models` keeps dlib's weights."""
     spec = find_spec("face_recognition_models")
     if spec is None or not spec.submodule_search_locations:
-        raise Unusable(
-            "The package face_recognition_models is missing: run `make setup`, or "
-            "`pip install face_recognition_models==0.3.0`."
-        )
+        raise InputError("dlib_weights_missing")
     return Path(spec.submodule_search_locations[0]) / "models"

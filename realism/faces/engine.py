@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from realism.config import CHECK
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.dlib import DlibEngine
 from realism.faces.face import Face
 from realism.faces.insightface import InsightFaceEngine, fetch_pack
@@ -22,10 +22,12 @@ class Engine(Protocol):
 
     name       "insightface" | "dlib"
     licence    one line on the terms of its weights, shown wherever it is used
+    note       why it is this one, where that is worth a sentence; else None
     """
 
     name: str
-    licence: str
+    licence: Message
+    note: Message | None
 
     def find(self, pixels: np.ndarray) -> list[Face]:
         """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
@@ -37,7 +39,7 @@ ENGINES = ("insightface", "dlib")
 def load_engine(name: str | None = None) -> Engine:
     """The engine `name`, else that of `$REALISM_FACE_ENGINE`, else the best that can be had.
 
-    Loaded once in a process. Raises Unusable for an unknown name, or when InsightFace is asked
+    Loaded once in a process. Raises InputError for an unknown name, or when InsightFace is asked
     for by name and its pack cannot be had.
     """
     return _load(name or os.environ.get("REALISM_FACE_ENGINE") or None)
@@ -46,29 +48,25 @@ def load_engine(name: str | None = None) -> Engine:
 @cache
 def _load(name: str | None) -> Engine:
     if name not in (None, *ENGINES):
-        raise Unusable(f"There is no face engine {name!r}. Choose one of: {', '.join(ENGINES)}.")
+        raise InputError("face_engine_not_known", engine=name, choices=ENGINES)
     if name == "dlib":
         return DlibEngine()
     try:
         return InsightFaceEngine(fetch_pack())
-    except Unusable as reason:
+    except InputError as reason:
         if name == "insightface":
-            raise Unusable(
-                f"{reason} Or use the embedded engine: REALISM_FACE_ENGINE=dlib."
-            ) from reason
-        return DlibEngine(note=f"The embedded face engine is in use. {reason}")
+            raise InputError("use_embedded_engine", reason=reason) from reason
+        return DlibEngine(note=Message("embedded_engine_used", reason=reason))
 
 
 def the_face(faces: list[Face]) -> Face:
     """The subject of a picture: its only face, or the one that is clearly the largest.
 
     faces    largest first, as an engine gives them
-    Raises Unusable when there is no face, or when two are of like size.
+    Raises InputError when there is no face, or when two are of like size.
     """
     if not faces:
-        raise Unusable("No face was found. Use a picture in which the face can be seen.")
+        raise InputError("face_not_found")
     if len(faces) > 1 and faces[0].area < CHECK.clearly_largest * faces[1].area:
-        raise Unusable(
-            f"{len(faces)} faces, none clearly the largest. Crop the picture to one person."
-        )
+        raise InputError("no_largest_face", faces=len(faces))
     return faces[0]

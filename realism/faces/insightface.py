@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.faces.mesh import IBUG68, FaceMesh, box_of, pose_of
 
@@ -42,14 +42,14 @@ class InsightFaceEngine:
     """InsightFace's detector, embedding and landmarks; MediaPipe's mesh on its boxes.
 
     folder    of the pack's .onnx files
-    Raises Unusable when the folder holds no pack that works.
+    Raises InputError when the folder holds no pack that works.
     """
 
     name = "insightface"
-    licence = f"InsightFace {PACK}: code MIT, weights for non-commercial research only"
+    licence = Message("licence_insightface", pack=PACK)
 
     def __init__(self, folder: Path):
-        self.note = ""
+        self.note = None
         self.same_person = SAME_PERSON
         self._mesh = FaceMesh()
         self._app = _load(folder)
@@ -82,7 +82,7 @@ def pack_folder() -> Path:
 def fetch_pack() -> Path:
     """Download the pack unless it is there; returns its folder.
 
-    Raises Unusable within seconds when it cannot be had; then nothing is left on disk.
+    Raises InputError within seconds when it cannot be had; then nothing is left on disk.
     """
     folder = pack_folder()
     if any(folder.glob("*.onnx")):
@@ -103,10 +103,7 @@ def fetch_pack() -> Path:
                 packed.extractall(Path(scratch) / "pack")
             _move_whole(Path(scratch) / "pack", folder)
     except (OSError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
-        raise Unusable(
-            f"InsightFace's {PACK} is not in {folder} and could not be fetched: to use it, copy "
-            "its .onnx files there."
-        ) from error
+        raise InputError("insightface_cannot_be_fetched", pack=PACK, folder=folder) from error
     return folder
 
 
@@ -136,18 +133,13 @@ def _load(folder: Path):
         DecodeError,
     )
     if not any(folder.glob("*.onnx")):
-        raise Unusable(f"There are no .onnx files in {folder}. Copy InsightFace's {PACK} there.")
+        raise InputError("insightface_not_found", folder=folder, pack=PACK)
     modules = ["detection", "recognition", "landmark_3d_68"]
     try:
         app = FaceAnalysis(name=str(folder), allowed_modules=modules)
     except (*broken, AssertionError) as error:  # bare, when no file is a detector
-        raise Unusable(
-            f"InsightFace's pack in {folder} is damaged or incomplete: delete the folder and copy "
-            f"{PACK} there again."
-        ) from error
+        raise InputError("insightface_damaged", folder=folder, pack=PACK) from error
     if "recognition" not in app.models:
-        raise Unusable(
-            f"InsightFace's pack in {folder} lacks its recognition model: copy it there again."
-        )
+        raise InputError("insightface_incomplete", folder=folder)
     app.prepare(ctx_id=0, det_thresh=LEAST_SCORE)
     return app

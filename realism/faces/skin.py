@@ -262,12 +262,12 @@ HUE = np.float32([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]])
 
 # Outlines of what is not skin, for words only: the skin mask decides.
 REGIONS = {
-    "on the brow": BROWS, "on the eye": EYES, "on the lips": (LIPS,), "on the nostril": NOSTRILS
+    "on_brow": BROWS, "on_eye": EYES, "on_lips": (LIPS,), "on_nostril": NOSTRILS
 }  # fmt: skip
 
 
 def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
-    """What is not skin within `slack` mm of a point (2,) px, in words, or ""."""
+    """The code of what is not skin within `slack` mm of a point (2,) px, or ""."""
     at = (float(point[0]), float(point[1]))
     reach = slack / mm_per_px(face)
     for name, outlines in REGIONS.items():

@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine, the_face
 from realism.faces.face import Face
 from realism.faces.head_mask import head_mask
@@ -56,7 +56,7 @@ class Skipped:
     """A picture of a folder of faces that cannot be learned from, with the reason."""
 
     name: str
-    reason: str
+    reason: Message
 
 
 def shots_of(
@@ -167,17 +167,15 @@ def pictures_in(folder: Path) -> list[tuple[Path, str]]:
     """The pictures of a folder and their captions, by name.
 
     Captions come from metadata.jsonl ("file_name", "text") where the folder has one; "" where a
-    picture has none. Raises Unusable where there is no such folder, or no picture in it.
+    picture has none. Raises InputError where there is no such folder, or no picture in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise Unusable(f"There is no folder {folder} with faces to learn from.")
+        raise InputError("faces_folder_not_found", folder=folder)
     told = _captions(folder / "metadata.jsonl")
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
-        raise Unusable(
-            f"There is no picture in {folder}: put JPEG, PNG, WebP or HEIC pictures of faces there."
-        )
+        raise InputError("faces_folder_empty", folder=folder)
     return [(file, told.get(file.relative_to(folder).as_posix(), "")) for file in files]
 
 
@@ -189,9 +187,7 @@ def _captions(metadata: Path) -> dict[str, str]:
         rows = [json.loads(line) for line in lines if line.strip()]
         return {str(row["file_name"]): str(row.get("text", "")) for row in rows}
     except (ValueError, KeyError, TypeError) as error:
-        raise Unusable(
-            f'{metadata} cannot be read: one {{"file_name": ..., "text": ...}} a line is wanted.'
-        ) from error
+        raise InputError("captions_not_readable", file=metadata) from error
 
 
 def digest_of(folder: Path) -> str:
@@ -211,7 +207,7 @@ def shots_in(
         try:
             photo = open_photo(file)
             face = the_face(engine.find(photo.pixels))
-        except Unusable as reason:
-            yield Skipped(file.name, str(reason))
+        except InputError as reason:
+            yield Skipped(file.name, reason.message)
             continue
         yield from shots_of(photo, face, subject, resolution, told)

@@ -16,7 +16,7 @@ import numpy as np
 from realism.config import Stage
 from realism.diffusion.base import Base, encode_images, encode_text
 from realism.disk import whole_file
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.finetune.crops import Shot, Skipped
 
 
@@ -57,7 +57,7 @@ def encode_shots(
     """Encode the shots one by one and keep them in `file`.
 
     source    names what they were made from; see `read_latents`
-    Raises Unusable where there is not one shot.
+    Raises InputError where there is not one shot.
     """
     import torch
     from safetensors.torch import save_file
@@ -78,11 +78,10 @@ def encode_shots(
         photos.append(shot.photo)
         yield Preparing(len(means), shot.photo)
     if not means:
-        why = "; ".join(f"{one.name}: {one.reason}" for one in skipped[:3])
-        raise Unusable(
-            f"There is not one picture to learn from{f' ({why})' if why else ''}. "
-            "Add pictures in which the face can be seen."
-        )
+        if not skipped:
+            raise InputError("nothing_to_learn_from")
+        reasons = [Message("of_picture", name=one.name, reason=one.reason) for one in skipped[:3]]
+        raise InputError("every_picture_skipped", reasons=reasons)
     different = sorted(set(captions))
     words = [encode_text(base, [caption]) for caption in different]
     tensors = {

@@ -21,7 +21,7 @@ from realism.config import PORTRAITS, Stage
 from realism.diffusion.base import Base, decode_latents, predict, target
 from realism.diffusion.lora import add_lora, load_lora, save_lora
 from realism.disk import write_json
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import similarity
 from realism.finetune.captions import CROPS
@@ -86,7 +86,7 @@ class Saved:
 class Note:
     """Something to know, one sentence."""
 
-    text: str
+    message: Message
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def finetune(
     resume        go on with an unfinished run of the same settings, base and shots
 
     Under `accelerate launch` every process walks its own; the first one writes.
-    Raises Unusable before the first step: nothing to learn from, or too little memory.
+    Raises InputError before the first step: nothing to learn from, or too little memory.
     """
     import torch
 
@@ -143,7 +143,7 @@ def finetune(
     key = run_key(base, stage, source, start_from, processes)
     state = read_state(running / "state.pt", key)
     if state is None and (running / "state.pt").exists():
-        yield Note("The unfinished run was of other settings or pictures: a new one is started.")
+        yield Note(Message("run_begun_anew"))
 
     try:
         parameters = _wear(base, stage, start_from)
@@ -278,9 +278,11 @@ def _wear(base: Base, stage: Stage, start_from: Path | None) -> list:
         load_lora(base, start_from)
         worn = unet.peft_config["default"]
         if (worn.r, set(worn.target_modules)) != (stage.rank, set(stage.targets)):
-            raise Unusable(
-                f"{start_from} has rank {worn.r} on {', '.join(sorted(worn.target_modules))}: it "
-                "can only be continued with the same. Make stage 1 anew with stage 2's settings."
+            raise InputError(
+                "lora_other_settings",
+                lora=start_from,
+                rank=worn.r,
+                targets=sorted(worn.target_modules),
             )
     cast_training_params(unet, torch.float32)
     if stage.gradient_checkpointing:

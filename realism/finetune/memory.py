@@ -11,14 +11,14 @@ from functools import lru_cache
 from realism.config import Stage
 from realism.diffusion.base import Base
 from realism.diffusion.device import memory_free
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 
 MARGIN = 1.3  # over the count: what operators need while they run, and fragments
 OPTIMISER = 16  # bytes a trained number: itself, its gradient, two moments
 
 
 def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) -> None:
-    """Raise Unusable with the figure and what to lower, where a step would not fit.
+    """Raise InputError with the figure and what to lower, where a step would not fit.
 
     free    bytes, None: as the device tells
     """
@@ -30,14 +30,18 @@ def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) 
     each = (needed - one) / max(stage.batch - 1, 1)
     fits = int((free - one) // each) + 1 if stage.batch > 1 and free >= one else 0
     if fits >= 1:
-        advice = f"Lower the batch to {fits}."
+        advice = Message("batch_too_large", batch=fits)
     elif not stage.gradient_checkpointing:
-        advice = "Switch gradient checkpointing on, or choose a smaller base."
+        advice = Message("checkpointing_off")
     else:
-        advice = "Choose a smaller base, or close other programs."
-    raise Unusable(
-        f"Fine-tuning at {base.resolution} px with {stage.batch} crops a step needs about "
-        f"{needed / 2**30:.1f} GB of memory and {free / 2**30:.1f} GB are free. {advice}"
+        advice = Message("base_too_large")
+    raise InputError(
+        "finetune_out_of_memory",
+        resolution=base.resolution,
+        batch=stage.batch,
+        needed_gb=needed / 2**30,
+        free_gb=free / 2**30,
+        advice=advice,
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from realism.config import ASSETS, STAGES, Stage, home
 from realism.diffusion.base import Base
 from realism.diffusion.lora import SIDECAR, about_lora
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face
 from realism.finetune.crops import digest_of, pictures_in, shots_in, shots_of
@@ -113,19 +113,16 @@ def finetune_person(
     subject       the person in captions, "ohwx woman"
     out           the person's folder for this base
     start_from    of `find_stage1`; None: the base as it is, in one stage
-    Raises Unusable where there is no photo.
+    Raises InputError where there is no photo.
     """
     stage = stage or stages_of(base)[1]
     if not photos:
-        raise Unusable("There is no accepted photo to learn from: add about a dozen in step 1.")
+        raise InputError("no_photo_to_learn_from")
     held_out = choose_held_out(photos, stage)
     name = held_out.name if held_out else None
     learned = [(photo, face) for photo, face in photos if photo.name != name]
     if held_out is None:
-        yield Note(
-            f"With {len(photos)} photos none is held out. From {stage.held_out_from} on, the best "
-            "moment to stop is found by a photo that is not learned from."
-        )
+        yield Note(Message("none_held_out", photos=len(photos), least=stage.held_out_from))
     yield Begun(2, len(learned))
     source = sha256(subject.encode())
     for photo, _ in learned:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.head.fit import fit_person
 from realism.head.geometry import Head, Place
 from realism.head.model import load_model
@@ -78,10 +78,10 @@ class Atlas:
 def build_atlas(sources: list[Source]) -> Atlas:
     """The passport of one person, from photos with their marks.
 
-    Raises Unusable without photos.
+    Raises InputError without photos.
     """
     if not sources:
-        raise Unusable("Give at least one photo of the person to take the marks from.")
+        raise InputError("no_photo_of_marks")
     names = [source.name for source in sources]
     heads = dict(zip(names, fit_person([s.ground.steady for s in sources]), strict=True))
     sighted = [
@@ -159,10 +159,10 @@ def atlas_to_json(atlas: Atlas, version: int = 1) -> dict:
 
 
 def atlas_from_json(value: dict) -> Atlas:
-    """The passport of `atlas_to_json`; raises Unusable when it is none."""
+    """The passport of `atlas_to_json`; raises InputError when it is none."""
     try:
         if value["schema"] > SCHEMA:
-            raise Unusable("The mark passport was written by a newer Realism: update this one.")
+            raise InputError("passport_of_newer_program")
         entries = tuple(
             Entry(
                 mark_from_json(one["mark"]), one["photo"], _place_from_json(one["place"]),
@@ -176,7 +176,7 @@ def atlas_from_json(value: dict) -> Atlas:
             tuple(value["mirrored"]), dict(value["coverage"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise Unusable(f"This is not a mark passport ({error}): make it anew.") from error
+        raise InputError("not_a_passport", detail=error) from error
 
 
 def _place_to_json(place: Place) -> list:

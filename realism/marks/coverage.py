@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 
+from realism.errors import Message
 from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head, Place
 from realism.head.model import load_model
@@ -18,16 +19,17 @@ REGIONS = {
     "right cheek": (-45.0, -35.0), "left cheek": (45.0, -35.0), "nose": (0.0, -25.0),
     "right jaw": (-58.0, -62.0), "left jaw": (58.0, -62.0), "chin": (0.0, -95.0),
 }  # fmt: skip
-ADVICE = {
-    "forehead": "with the hair off the forehead",
-    "right temple": "with the head turned to the person's left, so that the right side is seen",
-    "left temple": "with the head turned to the person's right, so that the left side is seen",
-    "right cheek": "with the head turned a little to the person's left",
-    "left cheek": "with the head turned a little to the person's right",
-    "nose": "from the front",
-    "right jaw": "with the head turned to the person's left and the chin up",
-    "left jaw": "with the head turned to the person's right and the chin up",
-    "chin": "with the chin up a little and no hand before it",
+# Codes of a region's name, and of how to take a photo that shows it.
+WORDS = {
+    "forehead": ("region_forehead", "advice_forehead"),
+    "right temple": ("region_right_temple", "advice_right_temple"),
+    "left temple": ("region_left_temple", "advice_left_temple"),
+    "right cheek": ("region_right_cheek", "advice_right_cheek"),
+    "left cheek": ("region_left_cheek", "advice_left_cheek"),
+    "nose": ("region_nose", "advice_nose"),
+    "right jaw": ("region_right_jaw", "advice_right_jaw"),
+    "left jaw": ("region_left_jaw", "advice_left_jaw"),
+    "chin": ("region_chin", "advice_chin"),
 }
 
 
@@ -74,12 +76,14 @@ def next_photo(coverage: dict[str, int]) -> list[str]:
     return [name for _, name in poor]
 
 
-def coach(coverage: dict[str, int]) -> str:
-    """Which parts of the face few photos show well, and which photo to take next, in words."""
+def coach(coverage: dict[str, int]) -> Message:
+    """Which parts of the face few photos show well, and which photo to take next."""
     poor = next_photo(coverage)
     if not poor:
-        return f"Every part of the face is seen well in at least {COVERED} photos."
-    return (
-        f"Seen well in fewer than {COVERED} photos: {', '.join(poor)}. "
-        f"Take the next photo {ADVICE[poor[0]]}."
+        return Message("face_covered", photos=COVERED)
+    return Message(
+        "face_not_covered",
+        photos=COVERED,
+        regions=[Message(WORDS[name][0]) for name in poor],
+        advice=Message(WORDS[poor[0]][1]),
     )

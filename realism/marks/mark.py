@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError
 
 KINDS = ("mole", "spot", "acne", "wrinkle")
 # In which each kind is drawn, sRGB; apart for the colour-blind, too (Okabe and Ito, 2008).
@@ -57,7 +57,7 @@ def mark_to_json(mark: Mark) -> dict:
 
 
 def mark_from_json(value: dict) -> Mark:
-    """The Mark of one JSON object; raises Unusable when it is not one."""
+    """The Mark of one JSON object; raises InputError when it is not one."""
     try:
         kind = value["kind"]
         xy = np.asarray(value["xy"], np.float32).reshape(2)
@@ -65,15 +65,12 @@ def mark_from_json(value: dict) -> Mark:
         line = np.asarray(value.get("line") or np.zeros((0, 2)), np.float32).reshape(-1, 2)
         score = float(value.get("score", 1.0))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unusable(
-            'A mark needs "kind" and "xy": [x, y]; radius, score and line are numbers of px. '
-            f"This one is not readable: {value!r}."
-        ) from error
+        raise InputError("mark_not_readable", mark=repr(value)) from error
     if kind not in KINDS:
-        raise Unusable(f"Unknown kind of mark {kind!r}: use one of {', '.join(KINDS)}.")
+        raise InputError("unknown_mark_kind", kind=kind, choices=KINDS)
     numbers = np.concatenate([xy, line.ravel(), [radius, score]])
     if not np.isfinite(numbers).all() or radius <= 0:
-        raise Unusable(f"A mark's numbers must be finite and its radius positive: {value!r}.")
+        raise InputError("mark_numbers_invalid", mark=repr(value))
     return Mark(kind, xy, radius, score, line)
 
 
@@ -83,7 +80,7 @@ def marks_by_image(value: object) -> dict[str, list[Mark]]:
         isinstance(entry, dict) and "image" in entry and isinstance(entry.get("marks"), list)
         for entry in value
     ):
-        raise Unusable('The marks file must be a list of {"image": name, "marks": [...]}.')
+        raise InputError("not_a_marks_file")
     return {entry["image"]: [mark_from_json(mark) for mark in entry["marks"]] for entry in value}
 
 

@@ -19,7 +19,7 @@ from realism.finetune.latents import Preparing
 from realism.finetune.loop import Begun, Event, Note, Preview, Saved, Step
 from realism.finetune.stages import FACES, finetune_person, stages_of, two_stages
 from realism.page import draw as drawn
-from realism.page.i18n import Spoken, text, translated
+from realism.page.i18n import Spoken, text
 from realism.page.session import (
     DEVICE,
     QUIET,
@@ -129,7 +129,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
     if not name:
         return line(text(language, "header.nobody"))
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         if not any(entry.accepted for entry in person.entries()):
             return line(text(language, "finetune.needs_photos", name=person.name))
         if (person.adapter_folder(base_name(base)) / "running").exists():
@@ -163,7 +163,7 @@ def on_finetune(
 ) -> Iterator[tuple]:  # fmt: skip
     """Both stages; the first only where it was not done before."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         photos = [(entry.photo(), entry.verdict.face) for entry in person.accepted()]
         base, engine = load_base(where), load_engine()
         folder = Path(faces).expanduser() if faces.strip() else FACES
@@ -192,7 +192,7 @@ def on_stop(language: str) -> str:
 def on_download(which: str, name: str | None, root: Path | None, language: str, base: str) -> str:
     """The LoRA under a name that tells whose it is."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         file = lora_file(person.adapter(base_name(base), which))
         into = passing_folder() / f"{person.folder.name}-{which}.safetensors"
         return str(shutil.copy(file, into))
@@ -223,9 +223,9 @@ def _shown(events: Iterable[Event], language: str) -> Iterator[tuple]:
                 said = text(language, "finetune.preparing", number=event.number, photo=event.photo)
                 yield line(f"{stage}. {said}"), gr.skip(), gr.skip()
             case Note():
-                notes.append(translated(event.text, language))
+                notes.append(event.message.text(language))
             case Skipped():
-                notes.append(f"{event.name}: {translated(event.reason, language)}")
+                notes.append(f"{event.name}: {event.reason.text(language)}")
             case Step():
                 losses.append(event.loss)
                 if time.monotonic() - drawn_at > EVERY or event.number == event.of:

@@ -11,7 +11,7 @@ from realism.config import ASSETS
 from realism.diffusion.base import recommended
 from realism.faces.engine import load_engine
 from realism.marks.find.finders import HEATMAP_THRESHOLD
-from realism.page.i18n import LANGUAGES, Spoken, language_of, text, translated
+from realism.page.i18n import LANGUAGES, Spoken, language_of, text
 from realism.page.session import (
     DEVICE,
     QUIET,
@@ -137,15 +137,15 @@ def on_example(root: Path | None, language: str) -> Iterator[tuple]:
 def on_ask(name: str | None, root: Path | None, language: str) -> tuple:
     """Ask before a person is deleted."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         return gr.update(visible=True), text(language, "header.ask", name=person.name)
 
 
 def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
     """Delete the person and say what went."""
     with told(language):
-        deleted = chosen(name, root, language).delete()
-        gone = ", ".join(translated(one, language) for one in deleted)
+        deleted = chosen(name, root).delete()
+        gone = ", ".join(one.text(language) for one in deleted)
         if not hosted():  # there other visitors' pictures lie beside; they go by the hour
             forget_passing()
         gr.Info(text(language, "header.deleted", name=name, gone=gone), title="Realism")
@@ -167,14 +167,14 @@ def standing_of(name: str | None, root: Path | None, base: str, language: str) -
         row = known[base]
         about = text(
             language, "header.base_line",
-            name=row.name, resolution=row.resolution, licence=translated(row.licence, language),
+            name=row.name, resolution=row.resolution, licence=row.licence.text(language),
             note=text(language, "header.pocket")
             if base == "pocket"
-            else translated(row.note, language),
+            else row.note.text(language),
         )  # fmt: skip
-    licence = translated(engine.licence, language)
+    licence = engine.licence.text(language)
     faces = text(language, "header.engine_line", name=engine.name, licence=licence)
-    note = translated(engine.note, language)
+    note = engine.note.text(language) if engine.note else ""
     lines = f"<p>{escape(faces)} {escape(note)}</p><p>{escape(about)}</p>"
     steps = _steps(name, root, base, language)
     return f'<div class="steps">{steps}</div><div class="with">{lines}</div>'

@@ -2,12 +2,11 @@
 
 `words/en.json` and `words/zh.json` hold the same keys. A dict is what a component shows, under
 the names that Gradio gives its properties ("label", "info", "value", ...); a string is a
-sentence with places to fill. `words/messages.zh.json` has the program's own sentences, which are
-English: "{}" stands for what varies.
+sentence with places to fill. What the package says of its own, errors and reasons, has its
+words in `realism/assets/messages`.
 """
 
 import json
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -28,31 +27,6 @@ def words(language: str) -> dict:
 def text(language: str, key: str, **values: object) -> str:
     """One sentence, its places filled."""
     return words(language)[key].format(**values)
-
-
-@cache
-def _messages(language: str) -> list[tuple[re.Pattern, str]]:
-    """The program's sentences as patterns, each with what it says in another language."""
-    file = FOLDER / f"messages.{language}.json"
-    told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    # The longest first: a short one may be the beginning of a longer one.
-    return [
-        (re.compile(re.escape(english).replace(re.escape("{}"), "(.+?)"), re.DOTALL), other)
-        for english, other in sorted(told.items(), key=lambda pair: -len(pair[0]))
-    ]
-
-
-def translated(sentence: str, language: str) -> str:
-    """A sentence of the program in the page's language; as it is where no words are known."""
-    for pattern, other in _messages(language):
-        if found := pattern.fullmatch(sentence):
-            # What fills a place may be a sentence, too.
-            parts = [translated(part, language) for part in found.groups()]
-            # Places are numbered where the order differs; JSON's braces are no places.
-            for number, part in enumerate(parts):
-                other = other.replace(f"{{{number}}}", part).replace("{}", part, 1)
-            return other
-    return sentence
 
 
 def language_of(accepted: str | None) -> str:

@@ -8,11 +8,10 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 
-from realism.checks import Reason
 from realism.faces.engine import load_engine
 from realism.images import SUFFIXES
 from realism.page import draw as drawn
-from realism.page.i18n import Spoken, text, translated, words
+from realism.page.i18n import Spoken, text, words
 from realism.page.session import DEVICE, QUIET, Shared, chosen, line, told
 from realism.person.person import Entry, Person
 
@@ -96,7 +95,7 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
     if not name:
         return line(text(language, "photos.nobody"), "note"), [], "", {}
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         entries = person.entries()
         thumbs = {entry.name: thumbs.get(entry.name, _thumb(entry)) for entry in entries}
         gallery = [
@@ -116,7 +115,7 @@ def on_add(
 ) -> Iterator[str]:
     """Take photos in, one by one."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         files = [Path(file) for file in files or []]
         for number, entry in enumerate(person.add_photos(files, load_engine()), 1):
             state = text(language, "photos.accepted" if entry.accepted else "photos.refused")
@@ -139,7 +138,7 @@ def on_stop(language: str) -> str:
 def on_select(name: str, root: Path | None, language: str, event: gr.SelectData) -> tuple:
     """One photo with its reasons."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         entry = person.entries()[event.index]
         return entry.name, *_one(person, entry, language)
 
@@ -147,7 +146,7 @@ def on_select(name: str, root: Path | None, language: str, event: gr.SelectData)
 def on_choose(decision: str, photo: str, name: str, root: Path | None, language: str) -> tuple:
     """Accept or refuse by hand, or leave it to the check."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         entry = person.choose(photo, DECISIONS[decision], load_engine())
         return _one(person, entry, language)
 
@@ -155,21 +154,12 @@ def on_choose(decision: str, photo: str, name: str, root: Path | None, language:
 def on_remove(photo: str, name: str, root: Path | None, language: str) -> tuple:
     """Delete one photo."""
     with told(language):
-        chosen(name, root, language).remove_photo(photo, load_engine())
+        chosen(name, root).remove_photo(photo, load_engine())
         gr.Info(text(language, "photos.removed", name=photo), title="Realism")
         return None, gr.update(visible=False)
 
 
 # What is shown --------------------------------------------------------------------------------
-
-
-def reason_text(reason: Reason, language: str) -> str:
-    """A reason in the page's language, with its numbers."""
-    # The check's own sentences are English.
-    sentence = words(language).get(f"reasons.{reason.code}")
-    if sentence is None:
-        return translated(reason.text, language)
-    return sentence.format(value=reason.value, limit=reason.limit)
 
 
 def _thumb(entry: Entry) -> np.ndarray:
@@ -191,7 +181,7 @@ def _state(entry: Entry, language: str) -> str:
 
 def _said(entry: Entry, near: float | None, language: str) -> str:
     reasons = [
-        f"<li>{escape(reason_text(reason, language))}</li>"
+        f"<li>{escape(reason.message.text(language))}</li>"
         for reason in (*entry.verdict.reasons, *entry.verdict.notes)
     ]
     if near is not None:
@@ -226,7 +216,7 @@ def _table(entries: list[Entry], scale: dict[str, float], language: str) -> str:
     rows = []
     for entry in entries:
         reasons = " ".join(
-            reason_text(reason, language)
+            reason.message.text(language)
             for reason in (*entry.verdict.reasons, *entry.verdict.notes)
         )
         near = f"{scale[entry.name]:.2f}" if entry.name in scale else ""

@@ -10,11 +10,11 @@ from gradio.events import Dependency
 from realism.config import PORTRAITS
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import Adapter
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.page import draw as drawn
 from realism.page.finetune import on_base
-from realism.page.i18n import Spoken, text, translated
+from realism.page.i18n import Spoken, text
 from realism.page.session import (
     DEVICE,
     QUIET,
@@ -172,7 +172,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
     if not name:
         return line(text(language, "header.nobody"))
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         needs = ""
         if not any(entry.accepted for entry in person.entries()):
             needs = text(language, "portraits.needs_photos", name=person.name)
@@ -189,7 +189,7 @@ def on_arrive(said: str, name: str | None, root: Path | None, language: str) -> 
     if not name:
         return gr.update(choices=[], value=None), *rest
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         if said:
             return gr.update(choices=_runs(person)), *rest
         runs = [run for run in person.runs() if any(run.glob("*.png"))]
@@ -222,10 +222,10 @@ def on_make(
 ) -> Iterator[tuple]:  # fmt: skip
     """Make portraits; each is shown when it is there, all of them ranked at the end."""
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         person.accepted()
         if seed.strip() and not seed.strip().isdecimal():
-            raise Unusable(text(language, "portraits.seed_digits"))
+            raise InputError("seed_not_a_number")
         seeds = new_seeds(int(count), int(seed) if seed.strip() else None)
         base = load_base(base_name)
         yield [], "", gr.skip(), [], gr.update(visible=False)
@@ -261,15 +261,15 @@ def on_open(run: str | None, name: str | None, root: Path | None, language: str)
     if not run:
         return (gr.skip(),) * 4
     with told(language):
-        person = chosen(name, root, language)
-        return _shown(person, _run(person, run, language), language)
+        person = chosen(name, root)
+        return _shown(person, _run(person, run), language)
 
 
 def on_zip(run: str | None, name: str | None, root: Path | None, language: str) -> str:
     """All portraits of the run with their ranking, in one file."""
     with told(language):
-        person = chosen(name, root, language)
-        folder = _run(person, run, language)
+        person = chosen(name, root)
+        folder = _run(person, run)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         into = passing_folder() / f"{person.folder.name}-{folder.name}.zip"
         return str(write_zip(into, files, folder))
@@ -283,9 +283,9 @@ def on_select(
     with told(language):
         if not ranked:  # still being made
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         one = ranked[event.index]
-        file = _run(person, run, language) / one.name
+        file = _run(person, run) / one.name
         recipe = recipe_of(file)
         told_of = [_ranked_line(one, person, language)]
         if one.copied:
@@ -306,12 +306,12 @@ def _runs(person: Person) -> list[str]:
     return [run.name for run in person.runs()]
 
 
-def _run(person: Person, name: str | None, language: str) -> Path:
-    """The folder of a run that the page shows; raises Unusable when none is chosen."""
+def _run(person: Person, name: str | None) -> Path:
+    """The folder of a run that the page shows; raises InputError when none is chosen."""
     for run in person.runs():
         if run.name == name:
             return run
-    raise Unusable(text(language, "portraits.no_run"))
+    raise InputError("run_not_chosen")
 
 
 def _shown(person: Person, run: Path, language: str) -> tuple:
@@ -345,7 +345,7 @@ def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
 
 def _ranked_line(one: Ranked, person: Person, language: str) -> str:
     if one.similarity is None:
-        return translated(one.reason, language)
+        return one.reason.text(language)
     scale = person.photo_to_photo().values()
     return text(
         language, "portraits.one", rank=one.rank, similarity=one.similarity,

@@ -13,8 +13,7 @@ from pathlib import Path
 import gradio as gr
 
 from realism.config import home, page_copies
-from realism.errors import Unusable
-from realism.page.i18n import text, translated
+from realism.errors import InputError
 from realism.person.person import Person, open_person
 
 # All events that use the engine or a base wait for one another: there is one device.
@@ -49,15 +48,15 @@ def told(language: str) -> Iterator[None]:
     """Show what the person can mend as a notice in their language; the only place that does."""
     try:
         yield
-    except Unusable as error:
-        said = translated(str(error), language)
+    except InputError as error:
+        said = error.message.text(language)
         raise gr.Error(said, title="Realism", duration=20, print_exception=False) from error
 
 
-def chosen(name: str | None, root: Path | None, language: str) -> Person:
-    """The person chosen; raises Unusable when there is none."""
+def chosen(name: str | None, root: Path | None) -> Person:
+    """The person chosen; raises InputError when there is none."""
     if not name:
-        raise Unusable(text(language, "header.choose_first"))
+        raise InputError("person_not_chosen")
     return open_person(name, root)
 
 
@@ -71,7 +70,7 @@ def lora_of(person: Person, where: str) -> Path | None:
     """The person's LoRA for a base, None where there is none yet."""
     try:
         return person.adapter(base_name(where))
-    except Unusable:
+    except InputError:
         return None
 
 

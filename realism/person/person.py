@@ -26,13 +26,22 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.checks import SET_CODES, Reason, Verdict, check_photo, check_set, photo_to_photo
+from realism.checks import (
+    SET_CODES,
+    Reason,
+    Verdict,
+    check_photo,
+    check_set,
+    photo_to_photo,
+    reason_from_json,
+    reason_to_json,
+)
 from realism.config import home
 from realism.disk import read_json, whole_file, write_json
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face, Pose
-from realism.images import Photo, open_photo, save_png
+from realism.images import TOO_LARGE, Photo, open_photo, save_png
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
 from realism.marks.mark import Mark, flipped, mark_from_json, mark_to_json
 from realism.portraits.rank import Ranked, rank, rank_to_json
@@ -102,7 +111,7 @@ class Person:
         """
         files = [Path(file) for file in files]
         if not files:
-            raise Unusable("No photos were given: choose about a dozen photos of the person.")
+            raise InputError("no_photos_given")
         for file in files:
             yield self._take_in(file, engine)
         self.judge_set(engine)
@@ -111,9 +120,9 @@ class Person:
         name = self._free_name(file.name)
         try:
             photo = Photo(name, open_photo(file).pixels)
-        except Unusable as error:
-            code = "too_large" if "over" in str(error) else "unreadable"
-            verdict = Verdict(name, False, (Reason(code, str(error), None, None),), (), None, {})
+        except InputError as error:
+            code = "too_large" if error.code in TOO_LARGE else "unreadable"
+            verdict = Verdict(name, False, (Reason(code, error.message),), (), None, {})
             return self._write_entry(Entry(name, None, verdict, None), engine)
         verdict = check_photo(photo, engine)
         path = self._photo_path(name, ".png")
@@ -135,7 +144,7 @@ class Person:
 
     def _with_face_of(self, entry: Entry, engine: Engine) -> Entry:
         """The entry, its face found anew where another engine found it: cosines must compare."""
-        stored = read_json(self._photo_path(entry.name, ".json"), "verdict").get("engine")
+        stored = read_json(self._photo_path(entry.name, ".json"), "file_verdict").get("engine")
         if entry.path is None or stored == engine.name:
             return entry
         return self._write_entry(replace(entry, verdict=check_photo(entry.photo(), engine)), engine)
@@ -145,26 +154,27 @@ class Person:
         return [self._read_entry(file) for file in sorted(self._photos.glob("*.json"))]
 
     def accepted(self) -> list[Entry]:
-        """The photos to learn from; raises Unusable with what to do when there are none."""
+        """The photos to learn from; raises InputError with what to do when there are none."""
         entries = self.entries()
         accepted = [entry for entry in entries if entry.accepted]
         if accepted:
             return accepted
         if not entries:
-            raise Unusable(f"{self.name} has no photos yet: add about a dozen in step 1.")
-        texts = list(dict.fromkeys(e.verdict.reasons[0].text for e in entries if e.verdict.reasons))
-        raise Unusable(
-            f"All {len(entries)} photos of {self.name} were refused ({' '.join(texts[:3])}): "
-            "add other photos, or accept one by hand."
+            raise InputError("person_without_photos", person=self.name)
+        reasons = [entry.verdict.reasons[0].message for entry in entries if entry.verdict.reasons]
+        reasons = list(dict.fromkeys(reasons))
+        raise InputError(
+            "every_photo_refused", photos=len(entries), name=self.name, reasons=reasons[:3]
         )
 
     def choose(self, name: str, accepted: bool | None, engine: Engine) -> Entry:
         """Accept or refuse a photo by hand; None lets the check decide again."""
         entry = self.entry(name)
         if accepted and entry.verdict.face is None:
-            raise Unusable(
-                f"{name} cannot be accepted: there is no face in it to learn from. "
-                f"{' '.join(reason.text for reason in entry.verdict.reasons)}"
+            raise InputError(
+                "photo_without_face",
+                name=name,
+                reasons=[reason.message for reason in entry.verdict.reasons],
             )
         entry = self._write_entry(replace(entry, choice=accepted), engine)
         self._write_scale(engine)
@@ -175,7 +185,7 @@ class Person:
         for entry in self.entries():
             if entry.name == name:
                 return entry
-        raise Unusable(f"{self.name} has no photo called {name}.")
+        raise InputError("photo_not_found", person=self.name, name=name)
 
     def remove_photo(self, name: str, engine: Engine) -> None:
         """Delete one photo and all that was derived from it alone."""
@@ -191,11 +201,11 @@ class Person:
         """Flip a photo left to right, with its marks, and judge it again: a mirrored selfie."""
         entry = self.entry(name)
         if entry.path is None:
-            raise Unusable(f"{name} cannot be flipped: it could not be read. Add it again.")
+            raise InputError("unreadable_not_flipped", name=name)
         pixels = np.ascontiguousarray(entry.photo().pixels[:, ::-1])
         verdict = check_photo(Photo(name, pixels), engine)
         if verdict.face is None:
-            raise Unusable(f"{name} cannot be flipped: there is no face in it. Remove it.")
+            raise InputError("faceless_not_flipped", name=name)
         save_png(entry.path, pixels)
         self._write_entry(replace(entry, verdict=verdict), engine)
         marks = self.marks()
@@ -208,7 +218,7 @@ class Person:
     def photo_to_photo(self) -> dict[str, float]:
         """Each accepted photo's cosine with the best of the others, by name."""
         file = self.folder / "similarity.json"
-        return read_json(file, "photo-to-photo scale")["photos"] if file.exists() else {}
+        return read_json(file, "file_similarity")["photos"] if file.exists() else {}
 
     # Adapters, portraits, marks -----------------------------------------------------------
 
@@ -230,10 +240,7 @@ class Person:
         for name in dict.fromkeys((which, "last")):
             if (folder / name).is_dir():
                 return folder / name
-        raise Unusable(
-            f"{self.name} has no LoRA for {base_name} yet: fine-tune first (step 2), "
-            "or bring in a LoRA file."
-        )
+        raise InputError("person_without_lora", person=self.name, base=base_name)
 
     def new_run(self) -> Path:
         """A folder for a run of portraits, named by the time; made when first written to."""
@@ -257,7 +264,7 @@ class Person:
     def rank_run(self, run: Path, engine: Engine) -> list[Ranked]:
         """Rank all portraits of a run against the accepted photos, and keep the order beside them.
 
-        Raises Unusable without accepted photos or without portraits.
+        Raises InputError without accepted photos or without portraits.
         """
         files = sorted(run.glob("*.png"))
         found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
@@ -276,7 +283,7 @@ class Person:
         file = self.folder / "marks" / "found.json"
         if not file.exists():
             return {}
-        found = read_json(file, "marks of the person")["photos"]
+        found = read_json(file, "file_found_marks")["photos"]
         return {name: [mark_from_json(mark) for mark in marks] for name, marks in found.items()}
 
     def settled(self, names: Iterable[str]) -> set[str]:
@@ -300,33 +307,37 @@ class Person:
         file = self.folder / "marks" / "found.json"
         if not file.exists():
             return set()
-        kept = read_json(file, "marks of the person")
+        kept = read_json(file, "file_found_marks")
         return set(kept.get("corrected", kept["photos"]))
 
     def passport(self) -> Atlas | None:
         """The mark passport as last made or edited; None before the first."""
         file = self.folder / "marks" / "passport.json"
-        return atlas_from_json(read_json(file, "a mark passport")) if file.exists() else None
+        return atlas_from_json(read_json(file, "file_passport")) if file.exists() else None
 
     def save_passport(self, atlas: Atlas) -> int:
         """Keep a passport, the last one beside it under its version; returns the new version."""
         file = self.folder / "marks" / "passport.json"
         version = 1
         if file.exists():
-            last = read_json(file, "a mark passport")
+            last = read_json(file, "file_passport")
             write_json(file.with_name(f"passport-{last['version']}.json"), last)
             version = last["version"] + 1
         write_json(file, atlas_to_json(atlas, version))
         return version
 
-    def delete(self) -> list[str]:
+    def delete(self) -> list[Message]:
         """Delete the person with everything derived; says what was deleted."""
         files = [file for file in self.folder.rglob("*") if file.is_file()]
         counts = {
-            "photos": sum(file.parent == self._photos and file.suffix == ".png" for file in files),
-            "portraits": sum("portraits" in file.parts and file.suffix == ".png" for file in files),
-            "LoRA files": sum(file.suffix == ".safetensors" for file in files),
-            "files in all": len(files),
+            "photos_deleted": sum(
+                file.parent == self._photos and file.suffix == ".png" for file in files
+            ),
+            "portraits_deleted": sum(
+                "portraits" in file.parts and file.suffix == ".png" for file in files
+            ),
+            "loras_deleted": sum(file.suffix == ".safetensors" for file in files),
+            "files_deleted": len(files),
         }
         # First out of sight in one step, so that a crash leaves no half person behind.
         gone = self.folder.with_name(f".deleted-{self.folder.name}")
@@ -334,7 +345,7 @@ class Person:
             shutil.rmtree(gone)
         self.folder.replace(gone)
         shutil.rmtree(gone)
-        return [f"{count} {what}" for what, count in counts.items() if count]
+        return [Message(code, count=count) for code, count in counts.items() if count]
 
     # On disk -----------------------------------------------------------------------------
 
@@ -365,21 +376,21 @@ class Person:
                 "engine": engine.name,
                 "usable": verdict.usable,
                 "choice": entry.choice,
-                "reasons": [vars(reason) for reason in verdict.reasons],
-                "notes": [vars(note) for note in verdict.notes],
+                "reasons": [reason_to_json(reason) for reason in verdict.reasons],
+                "notes": [reason_to_json(note) for note in verdict.notes],
                 "measures": verdict.measures,
             },
         )
         return entry
 
     def _read_entry(self, file: Path) -> Entry:
-        stored = read_json(file, "verdict")
+        stored = read_json(file, "file_verdict")
         picture, face = file.with_suffix(".png"), file.with_suffix(".npz")
         verdict = Verdict(
             stored["name"],
             stored["usable"],
-            tuple(Reason(**reason) for reason in stored["reasons"]),
-            tuple(Reason(**note) for note in stored["notes"]),
+            tuple(map(reason_from_json, stored["reasons"])),
+            tuple(map(reason_from_json, stored["notes"])),
             _read_face(face) if face.exists() else None,
             stored["measures"],
         )
@@ -409,17 +420,15 @@ def create_person(
     """Make a person's folder.
 
     consent    that the person shown agrees to this use of the photos
-    Raises Unusable without consent, for a name that is taken or cannot be a folder's.
+    Raises InputError without consent, for a name that is taken or cannot be a folder's.
     """
     folder = (root or home()) / slug_of(name)
     if not consent:
-        raise Unusable(
-            "Confirm first that these are photos of you, or that the person shown has agreed."
-        )
+        raise InputError("consent_missing")
     if noun not in NOUNS:
-        raise Unusable(f"The class word must be one of {', '.join(NOUNS)}.")
+        raise InputError("class_word_not_known", choices=NOUNS)
     if (folder / "person.json").exists():
-        raise Unusable(f"There is a person called {name.strip()} already: choose another name.")
+        raise InputError("person_exists", name=name.strip())
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     write_json(
         folder / "person.json",
@@ -429,18 +438,18 @@ def create_person(
 
 
 def open_person(name: str, root: Path | None = None) -> Person:
-    """The person of that name; raises Unusable, naming who is there, when there is none."""
+    """The person of that name; raises InputError, naming who is there, when there is none."""
     file = (root or home()) / slug_of(name) / "person.json"
     if not file.exists():
-        names = ", ".join(person.name for person in people(root)) or "nobody yet"
-        raise Unusable(f"There is no person called {name.strip()} (there is: {names}).")
+        names = [person.name for person in people(root)] or [Message("nobody_yet")]
+        raise InputError("person_not_found", name=name.strip(), people=names)
     return _read_person(file)
 
 
 def _read_person(file: Path) -> Person:
-    stored = read_json(file, "person")
+    stored = read_json(file, "file_person")
     if stored.get("schema", 0) > SCHEMA:
-        raise Unusable(f"{file.parent.name} was written by a newer Realism: update this one.")
+        raise InputError("person_of_newer_program", person=file.parent.name)
     return Person(file.parent, stored["name"], stored["noun"], stored["consent"])
 
 
@@ -452,11 +461,11 @@ def slug_of(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", name).strip()
     if not any(character.isalnum() for character in name):
-        raise Unusable("Give a name with at least one letter or digit.")
+        raise InputError("name_without_letters")
     if len(name) > MAX_NAME:
-        raise Unusable(f"The name has {len(name)} characters: use {MAX_NAME} at most.")
+        raise InputError("name_too_long", characters=len(name), most=MAX_NAME)
     if re.search(r'[/\\:*?"<>|\x00-\x1f]|\.\.', name) or name.startswith("."):
-        raise Unusable('A name cannot hold / \\ : * ? " < > | or two dots, nor begin with a dot.')
+        raise InputError("name_not_allowed")
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if slug == re.sub(r"[ _-]+", "-", name.lower()).strip("-"):

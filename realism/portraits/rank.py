@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.face import Face, similarity
 
 DIGITS = 6  # of a cosine: float32 holds no more, and equal pictures must come out equal
@@ -25,7 +25,7 @@ class Ranked:
     rank             1 is the closest
     similarity       largest cosine with any photo, -1..1; None where it could not be compared
     closest_photo    name of that photo, or None
-    reason           why it could not be compared, one sentence; None where it was
+    reason           why it could not be compared; None where it was
     mean_of_three    mean of the three largest cosines: high only when several photos agree
     copied           closer to a photo than any two photos are to each other: look whether it
                      repeats that photo instead of showing the person anew
@@ -36,7 +36,7 @@ class Ranked:
     rank: int
     similarity: float | None
     closest_photo: str | None
-    reason: str | None
+    reason: Message | None
     mean_of_three: float | None
     copied: bool
     similarities: dict[str, float]
@@ -54,12 +54,12 @@ def rank(
     photos            (name, (D,) float32 unit embedding) of the accepted photos, same engine
     seeds             portrait name -> seed, to order equal ones; without, by name
     photo_to_photo    cosine of each photo with the best of the others: the person's own scale
-    Raises Unusable where there is nothing to compare.
+    Raises InputError where there is nothing to compare.
     """
     if not photos:
-        raise Unusable("No accepted photo to compare with: add photos of the person first.")
+        raise InputError("no_photo_to_compare")
     if not portraits:
-        raise Unusable("There are no portraits to rank: make some first.")
+        raise InputError("no_portrait_to_rank")
     compared = [_compared(name, faces, photos, photo_to_photo) for name, faces in portraits]
     seeds = seeds or {}
 
@@ -79,8 +79,9 @@ def _compared(
 ) -> dict:
     """A Ranked without its rank."""
     if len(faces) != 1:
-        found = "No face was" if not faces else f"{len(faces)} faces were"
-        reason = f"{found} found on it; a portrait is compared by exactly one."
+        reason = Message("portrait_has_no_face")
+        if faces:
+            reason = Message("portrait_has_several_faces", faces=len(faces))
         return {
             "name": name, "similarity": None, "closest_photo": None, "reason": reason,
             "mean_of_three": None, "copied": False, "similarities": {},
@@ -110,7 +111,7 @@ def rank_to_json(ranked: Sequence[Ranked]) -> list[dict]:
             "similarity": one.similarity,
             "closest_photo": one.closest_photo,
             "rank": one.rank,
-            "reason": one.reason,
+            "reason": str(one.reason) if one.reason else None,
         }
         for one in ranked
     ]

@@ -21,7 +21,7 @@ from realism.config import GUIDANCE, PORTRAITS, Portraits
 from realism.diffusion.base import Base, decode_latents, encode_text, predict
 from realism.diffusion.lora import Adapter, wearing
 from realism.diffusion.weights import fingerprint
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
 from realism.portraits.provenance import RECIPE, notices, with_visible_label
 
@@ -104,11 +104,11 @@ class Sampling:
 def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAITS) -> list[int]:
     """Seeds for a run: first, first + 1, ...; from a random one where None is given."""
     if not 1 <= count <= limits.max_count:
-        raise Unusable(f"{count} portraits at once: ask for 1 to {limits.max_count}.")
+        raise InputError("portraits_out_of_range", count=count, most=limits.max_count)
     if first is None:
         first = random.SystemRandom().randrange(MAX_SEED - limits.max_count)
     if not 0 <= first <= MAX_SEED - count:
-        raise Unusable(f"A seed is a whole number from 0 to {MAX_SEED - limits.max_count}.")
+        raise InputError("seed_out_of_range", largest=MAX_SEED - limits.max_count)
     return [first + number for number in range(count)]
 
 
@@ -150,16 +150,16 @@ def sampling(
 ) -> Iterator[Sampling | Portrait]:
     """As `portraits`, with a Sampling after every step: to show progress and to cancel between.
 
-    Raises Unusable: numbers out of range, or a LoRA that does not fit the base.
+    Raises InputError: numbers out of range, or a LoRA that does not fit the base.
     """
     if not 1 <= steps <= 200:
-        raise Unusable(f"{steps} steps: use 1 to 200; {PORTRAITS.steps} are enough.")
+        raise InputError("steps_out_of_range", steps=steps, enough=PORTRAITS.steps)
     if guidance_scale is None:
         guidance_scale = usual_guidance(base.name)
     if not 1 <= guidance_scale <= 30:
-        raise Unusable(f"A guidance scale of {guidance_scale}: use 1 to 30.")
+        raise InputError("guidance_out_of_range", guidance_scale=guidance_scale)
     if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
-        raise Unusable(f"Give at least one seed, each a whole number from 0 to {MAX_SEED}.")
+        raise InputError("no_seed", largest=MAX_SEED)
     adapters = [adapter] * (adapter is not None) + list(styles)
     worn = tuple(Worn(one.name, fingerprint([one.file])[:16], one.weight) for one in adapters)
     with wearing(base, adapters):

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from realism.config import ASSETS
 from realism.disk import read_json
-from realism.errors import Unusable
+from realism.errors import InputError
 
 STYLES = ASSETS / "styles"
 
@@ -36,15 +36,15 @@ class Style:
 def styles() -> tuple[Style, ...]:
     """The presets of realism/styles/, the default one first."""
     files = sorted(STYLES.glob("*.json"))
-    return tuple(Style(file.stem[3:], **read_json(file, "a style")) for file in files)
+    return tuple(Style(file.stem[3:], **read_json(file, "file_style")) for file in files)
 
 
 def style(slug: str) -> Style:
-    """The preset of that slug; raises Unusable with the list of those there are."""
+    """The preset of that slug; raises InputError with the list of those there are."""
     for one in styles():
         if one.slug == slug:
             return one
-    raise Unusable(f"There is no style {slug}: use {', '.join(one.slug for one in styles())}.")
+    raise InputError("style_not_found", style=slug, choices=[one.slug for one in styles()])
 
 
 def prompt_for(prompt: str, person: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realism.cli import demo
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.images import open_photo
 from realism.portraits.sample import recipe_of
 
@@ -70,6 +70,6 @@ def test_restored_portraits_differ_from_the_portraits_at_their_marks_only(done):
 
 def test_a_folder_with_other_things_is_not_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("three years of work")
-    with pytest.raises(Unusable, match="holds other things"):
+    with pytest.raises(InputError, match="holds other things"):
         list(demo.run_demo(tmp_path))
     assert (tmp_path / "thesis.txt").exists()

@@ -24,7 +24,7 @@ from realism.diffusion.device import Device, choose_device, cpu_gain_of_bf16
 from realism.diffusion.identify import read_base
 from realism.diffusion.lora import Adapter, about_lora, add_lora, load_lora, save_lora, wearing
 from realism.diffusion.weights import fingerprint, tensors_of
-from realism.errors import Unusable
+from realism.errors import InputError
 
 CPU = replace(choose_device(), name="cpu", dtype=torch.float32)
 
@@ -147,7 +147,7 @@ def test_a_base_that_takes_more_memory_than_is_free_is_refused_with_both_figures
 ):
     monkeypatch.setattr("realism.diffusion.base.memory_free", lambda device: 1000)
     fresh = replace(CPU, dtype=torch.float64)  # not the one that may be loaded already
-    with pytest.raises(Unusable, match=r"takes .* GB of memory and 0.0 GB are free"):
+    with pytest.raises(InputError, match=r"takes .* GB of memory and 0.0 GB are free"):
         load_base(str(tiny_sd), fresh)
 
 
@@ -194,7 +194,7 @@ def test_a_single_file_is_the_base_it_was_made_from(single_file):
 
 
 def refusal(where) -> str:
-    with pytest.raises(Unusable) as caught:
+    with pytest.raises(InputError) as caught:
         load_base(str(where), CPU)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -304,7 +304,7 @@ def test_a_lora_of_another_base_is_refused_by_its_fingerprint(base, tmp_path):
     other = load_base(str(make_sd(tmp_path / "other", seed=5)), CPU)
     trained(other, tmp_path / "lora")
     here = load_base(str(base.path), CPU)
-    with pytest.raises(Unusable, match="was made on the base"):
+    with pytest.raises(InputError, match="was made on the base"):
         load_lora(here, tmp_path / "lora")
     assert torch.equal(said(here), said(base))
 
@@ -318,7 +318,7 @@ def test_a_lora_without_description_is_held_against_the_layers(tiny_sd, tiny_sdx
     plain = said(base)
     for name in ("wide-lora", "xl-lora"):
         (tmp_path / name / "adapter.json").unlink()
-        with pytest.raises(Unusable, match="was made for another base"):
+        with pytest.raises(InputError, match="was made for another base"):
             load_lora(base, tmp_path / name)
         assert torch.equal(said(base), plain)
 
@@ -396,7 +396,7 @@ def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):
         ("b.safetensors", "cut off"),
         ("c.safetensors", "LoRA"),
     ):
-        with pytest.raises(Unusable, match=words):
+        with pytest.raises(InputError, match=words):
             load_lora(base, tmp_path / name)
-    with pytest.raises(Unusable, match="There is no LoRA"):
+    with pytest.raises(InputError, match="There is no LoRA"):
         load_lora(base, tmp_path / "nowhere")

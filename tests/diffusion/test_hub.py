@@ -11,18 +11,18 @@ import pytest
 from hub_server import Hub
 
 from realism.diffusion.hub import choose, is_hub_id, parse
-from realism.errors import Unusable
+from realism.errors import InputError
 
 FETCH = """
 import sys, json
 from realism.diffusion.identify import read_base
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.diffusion.hub import fetch
 told = []
 try:
     found = fetch(sys.argv[1], read_base, lambda share, text: told.append((share, text)))
     print(json.dumps({"found": str(found), "told": told, "family": read_base(found).family}))
-except Unusable as error:
+except InputError as error:
     print(json.dumps({"refused": str(error)}))
 """
 LARGE = "words.txt"
@@ -119,7 +119,7 @@ def test_half_precision_is_taken_where_offered_and_pickles_never():
     names = ["model_index.json", *plain, *half, "unet/model.bin", "model.safetensors"]
     assert set(choose(names, "")) == {"model_index.json", *half}
     assert set(choose(["model_index.json", *plain], "")) == {"model_index.json", *plain}
-    with pytest.raises(Unusable, match="as a pickle only"):
+    with pytest.raises(InputError, match="as a pickle only"):
         choose(["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]], "")
     assert choose(["a.safetensors", "x.md"], "") == ["a.safetensors"]
     assert choose(["a.safetensors", "b.safetensors"], "b.safetensors") == ["b.safetensors"]

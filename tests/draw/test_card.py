@@ -7,8 +7,8 @@ from realism.draw.card import ACCENT, BAND, SIDE, WIDTH, fidelity_card
 from realism.draw.overview import MARGIN
 
 PLACED = [
-    {"kind": "mole", "visible": True, "reason": ""},
-    {"kind": "acne", "visible": False, "reason": "hidden by the turn of the head"},
+    {"kind": "mole", "visible": True, "reason": "", "code": ""},
+    {"kind": "acne", "visible": False, "reason": "hidden by the turn", "code": "hidden_by_turn"},
 ]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from realism.config import ASSETS
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.faces.face import Pose
 from realism.finetune.crops import Shot, Skipped, digest_of, face_of, shots_in, shots_of
@@ -162,7 +162,7 @@ def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_
     skipped = {one.name: one.reason for one in found if isinstance(one, Skipped)}
     captions = {one.photo: one.caption for one in found if isinstance(one, Shot)}
     assert set(skipped) == {"broken.jpg", "empty.png"}
-    assert "No face" in skipped["empty.png"]
+    assert skipped["empty.png"] == Message("face_not_found")
     assert captions["a.jpg"].startswith("photo portrait of a young woman, front, close-up")
     assert captions["b.jpg"].startswith("photo portrait of a person, ")
 
@@ -178,7 +178,7 @@ def test_the_digest_of_a_folder_changes_with_a_picture_or_a_caption(tmp_path):
 
 
 def test_a_folder_without_pictures_is_refused_with_what_to_do(tmp_path, engine):
-    with pytest.raises(Unusable, match="put JPEG"):
+    with pytest.raises(InputError, match="put JPEG"):
         list(shots_in(tmp_path, engine, 256))
-    with pytest.raises(Unusable, match="There is no folder"):
+    with pytest.raises(InputError, match="There is no folder"):
         list(shots_in(tmp_path / "nowhere", engine, 256))

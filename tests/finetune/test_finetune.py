@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from realism.config import ASSETS, STAGES, Stage
 from realism.diffusion.base import load_base, predict
 from realism.diffusion.lora import about_lora, load_lora
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.finetune.checkpoint import read_state
 from realism.finetune.latents import batch_of, read_latents
@@ -187,7 +187,7 @@ def test_an_unfinished_run_of_something_else_is_not_mixed_in(base, tmp_path, oth
     source = "other photos" if other == "photos" else "painted"
     events = list(walk(base, tmp_path, stage, source=source))
     assert [event.number for event in events if isinstance(event, Step)] == [1, 2]
-    assert any("a new one is started" in event.text for event in events if isinstance(event, Note))
+    assert any(event == Note(Message("run_begun_anew")) for event in events)
 
 
 def test_a_full_disk_says_so_and_leaves_the_last_checkpoint(base, tiny_sd, tmp_path):
@@ -238,13 +238,13 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(base, tiny_sd,
 
 
 def test_nothing_to_learn_from_is_refused_with_what_to_do(base, tmp_path):
-    with pytest.raises(Unusable, match="not one picture"):
+    with pytest.raises(InputError, match="not one picture"):
         list(walk(base, tmp_path, tiny_stage(2, 2), shots=()))
-    with pytest.raises(Unusable, match="no accepted photo"):
+    with pytest.raises(InputError, match="no accepted photo"):
         list(finetune_person(base, None, [], SUBJECT, tmp_path, None))
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "a.jpg").write_text("not a picture")
-    with pytest.raises(Unusable, match=r"not one picture to learn from \(a\.jpg"):
+    with pytest.raises(InputError, match=r"not one picture to learn from \(a\.jpg"):
         list(finetune_faces(base, load_engine("dlib"), tmp_path / "faces", tiny_stage(2, 2)))
 
 
@@ -253,9 +253,9 @@ def test_what_does_not_fit_is_refused_with_the_figure_and_what_to_lower(base):
     whole = needed_bytes(base, stage)
     assert whole > 3 * needed_bytes(base, replace(stage, batch=1))
     refuse_what_does_not_fit(base, stage, whole)
-    with pytest.raises(Unusable, match=r"GB are free\. Lower the batch to [34]\."):
+    with pytest.raises(InputError, match=r"GB are free\. Lower the batch to [34]\."):
         refuse_what_does_not_fit(base, stage, whole // 2)
-    with pytest.raises(Unusable, match="gradient checkpointing"):
+    with pytest.raises(InputError, match="gradient checkpointing"):
         refuse_what_does_not_fit(base, stage, 0)
 
 
@@ -267,7 +267,7 @@ def test_stage_2_starts_from_the_weights_of_stage_1(base, tmp_path):
     still = replace(tiny_stage(1, 2), learning_rate=0.0, weight_decay=0.0)
     list(walk(base, tmp_path / "second", still, start_from=tmp_path / "first" / "last"))
     assert same(tmp_path / "first" / "last", tmp_path / "second" / "last")
-    with pytest.raises(Unusable, match="rank 4"):
+    with pytest.raises(InputError, match="rank 4"):
         list(walk(
             base, tmp_path / "third", replace(still, rank=8),
             start_from=tmp_path / "first" / "last",
@@ -328,7 +328,9 @@ class _Known:
 def test_with_few_photos_none_is_held_out_and_a_note_says_so(base, photos, tmp_path):
     stage = tiny_stage(1, 1)
     events = list(finetune_person(base, None, photos[:3], SUBJECT, tmp_path, None, stage))
-    assert any("none is held out" in event.text for event in events if isinstance(event, Note))
+    assert any(
+        isinstance(event, Note) and event.message.code == "none_held_out" for event in events
+    )
     assert [event.similarity for event in events if isinstance(event, Preview)] == [None]
     assert not (tmp_path / "best").exists()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realism.config import ASSETS
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.marks.mark import Mark, marks_by_image, marks_to_json
 from realism.person.person import create_person, open_person, people, slug_of
@@ -57,6 +57,31 @@ def test_good_photos_are_accepted_and_the_others_say_why(mei):
     assert said["notes.jpg"] == {"unreadable"}
 
 
+def test_a_file_is_filed_by_what_is_wrong_with_it_not_by_its_name(mei, engine, tmp_path):
+    lovers, large = tmp_path / "lovers.jpg", tmp_path / "large.jpg"
+    lovers.write_text("not a picture, but its name has the word over in it")
+    large.write_bytes(bytes(41 * 2**20))
+    told = {
+        entry.name: entry.verdict.reasons[0] for entry in mei.add_photos([lovers, large], engine)
+    }
+    assert (told["lovers.jpg"].code, told["large.jpg"].code) == ("unreadable", "too_large")
+    assert told["lovers.jpg"].message == Message("not_a_picture", name="lovers.jpg")
+    assert told["large.jpg"].message.code == "photo_too_large"
+
+
+def test_reasons_come_back_from_disk_in_any_language_and_old_ones_as_they_were(mei):
+    entry = mei.entry("notes.jpg")
+    assert entry.verdict.reasons[0].message == Message("not_a_picture", name="notes.jpg")
+    (file,) = (mei.folder / "photos").glob("notes-*.json")
+    stored = json.loads(file.read_text())
+    assert "not a picture" in stored["reasons"][0]["text"]
+    del stored["reasons"][0]["message"]
+    stored["reasons"][0]["text"] = "An old sentence."
+    file.write_text(json.dumps(stored))
+    (reason,) = mei.entry("notes.jpg").verdict.reasons
+    assert (reason.code, reason.text) == ("unreadable", "An old sentence.")
+
+
 def test_the_scale_of_the_person_covers_the_accepted_photos_only(mei):
     scale = mei.photo_to_photo()
     assert set(scale) == {entry.name for entry in mei.accepted()}
@@ -67,8 +92,9 @@ def test_a_refused_photo_with_a_face_can_be_accepted_by_hand_and_given_back(mei,
     assert mei.choose("mei-blurred.jpg", True, engine).accepted
     assert "mei-blurred.jpg" in mei.photo_to_photo()
     assert not mei.choose("mei-blurred.jpg", None, engine).accepted
-    with pytest.raises(Unusable, match="no face in it to learn from"):
+    with pytest.raises(InputError, match="no face in it to learn from") as refused:
         mei.choose("notes.jpg", True, engine)
+    assert refused.value.code == "photo_without_face"
 
 
 def test_the_same_photo_again_is_listed_under_a_free_name_as_a_duplicate(mei, engine):
@@ -83,12 +109,12 @@ def test_the_same_photo_again_is_listed_under_a_free_name_as_a_duplicate(mei, en
 
 def test_no_accepted_photo_is_never_met_without_a_sentence(tmp_path, engine):
     empty = create_person("Nobody", consent=True, root=tmp_path)
-    with pytest.raises(Unusable, match="no photos yet: add about a dozen"):
+    with pytest.raises(InputError, match="no photos yet: add about a dozen"):
         empty.accepted()
-    with pytest.raises(Unusable, match="No photos were given"):
+    with pytest.raises(InputError, match="No photos were given"):
         list(empty.add_photos([], engine))
     list(empty.add_photos([MEI / "faulty/mei-too-dark.jpg"], engine))
-    with pytest.raises(Unusable, match="All 1 photos of Nobody were refused"):
+    with pytest.raises(InputError, match="All 1 photos of Nobody were refused"):
         empty.accepted()
 
 
@@ -99,7 +125,7 @@ def test_nothing_on_disk_carries_the_cameras_metadata(mei):
 
 
 def test_without_consent_there_is_no_person(tmp_path):
-    with pytest.raises(Unusable, match="agreed"):
+    with pytest.raises(InputError, match="agreed"):
         create_person("Mei", consent=False, root=tmp_path)
     assert people(tmp_path) == []
 
@@ -118,7 +144,7 @@ def test_without_consent_there_is_no_person(tmp_path):
     ],
 )
 def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path, name, says):
-    with pytest.raises(Unusable, match=says):
+    with pytest.raises(InputError, match=says):
         create_person(name, consent=True, root=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -130,18 +156,18 @@ def test_names_of_any_script_have_folders_of_their_own(tmp_path):
     assert sorted(one.name for one in people(tmp_path)) == sorted(names)
     assert open_person("小明", tmp_path).name == "小明"
     assert slug_of("Mei Lin") == "mei-lin"
-    with pytest.raises(Unusable, match="already"):
+    with pytest.raises(InputError, match="already"):
         create_person("zoe", consent=True, root=tmp_path)
 
 
 def test_an_unknown_person_is_answered_with_who_is_there(mei):
-    with pytest.raises(Unusable, match=r"no person called Ravi \(there is: Mei\)"):
+    with pytest.raises(InputError, match=r"no person called Ravi \(there is: Mei\)"):
         open_person("Ravi", mei.folder.parent)
 
 
 def test_deleting_says_what_went_and_leaves_nothing(mei):
     said = mei.delete()
-    assert "7 photos" in said
+    assert Message("photos_deleted", count=7) in said
     assert list(mei.folder.parent.glob("*mei*")) == []
     assert people(mei.folder.parent) == []
 
@@ -149,7 +175,7 @@ def test_deleting_says_what_went_and_leaves_nothing(mei):
 def test_a_folder_of_a_newer_program_is_not_touched(mei):
     file = mei.folder / "person.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 99}))
-    with pytest.raises(Unusable, match="newer Realism"):
+    with pytest.raises(InputError, match="newer Realism"):
         open_person("mei", mei.folder.parent)
 
 
@@ -186,7 +212,7 @@ def test_with_a_new_photo_only_marks_that_were_corrected_stay(mei):
     ],
 )
 def test_marks_that_cannot_be_read_are_refused_with_what_is_wrong(value, says):
-    with pytest.raises(Unusable, match=says):
+    with pytest.raises(InputError, match=says):
         marks_by_image(value)
 
 

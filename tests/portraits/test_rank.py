@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.face import Face, Pose
 from realism.portraits.rank import rank, rank_to_json
 
@@ -76,7 +76,7 @@ def test_a_portrait_nearer_to_a_photo_than_photos_are_to_each_other_is_flagged()
 
 
 def test_nothing_to_compare_is_a_sentence():
-    with pytest.raises(Unusable, match="add photos"):
+    with pytest.raises(InputError, match="add photos"):
         rank([("a.png", [])], [])
-    with pytest.raises(Unusable, match="make some"):
+    with pytest.raises(InputError, match="make some"):
         rank([], PHOTOS)

@@ -13,7 +13,7 @@ from skimage.data import astronaut
 from realism.diffusion.base import load_base
 from realism.diffusion.device import choose_device
 from realism.diffusion.lora import Adapter, add_lora, save_lora
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
 from realism.portraits.provenance import XMP, restored_notices, with_visible_label
 from realism.portraits.sample import (
@@ -123,10 +123,10 @@ def test_a_portrait_is_made_again_from_its_own_file(base, lora, tmp_path):
 def test_numbers_out_of_range_are_refused(base):
     for more in ({"steps": 0}, {"guidance_scale": 0.5}, {"seeds": []}, {"seeds": [-1]}):
         given = {"seeds": [1], **more}
-        with pytest.raises(Unusable):
+        with pytest.raises(InputError):
             next(sampling(base, "photo", "", **given))
     for count in (0, 65):
-        with pytest.raises(Unusable):
+        with pytest.raises(InputError):
             new_seeds(count)
     assert new_seeds(3, 40) == [40, 41, 42]
     assert len(set(new_seeds(64))) == 64
@@ -230,7 +230,7 @@ def test_there_are_a_dozen_styles_in_both_languages():
     for one in styles():
         assert one.name and one.note and re.search("[\u4e00-\u9fff]", one.name_zh)
         assert "{person}" in one.prompt
-    with pytest.raises(Unusable, match="studio, smile"):
+    with pytest.raises(InputError, match="studio, smile"):
         style("passport photo")
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.marks import as_mark, views
 from realism.disk import whole_file, write_json
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import load_engine, the_face
 from realism.faces.skin import canvas, skin_mask
 from realism.images import open_photo
@@ -96,7 +96,7 @@ def keep(out: Path, person: str, name: str, crop_of) -> bool | None:
         return None
     try:
         crop = crop_of()
-    except Unusable:  # a head turned far
+    except InputError:  # a head turned far
         return False
     with whole_file(file) as temporary:
         np.savez(temporary, **crop)

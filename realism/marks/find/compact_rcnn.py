@@ -99,12 +99,12 @@ def save_compact(path: Path, finder: CompactFinder) -> None:
 def read_compact(path: Path) -> CompactFinder:
     """Read a network that `save_compact` wrote.
 
-    Raises Unusable for a pickle, or for safetensors of something else.
+    Raises InputError for a pickle, or for safetensors of something else.
     """
     from safetensors.torch import load_file
 
     path = Path(path)
-    about = about_network(path, FORMAT, "compact R-CNN")
+    about = about_network(path, FORMAT, "finder_compact")
     with whole(path):
         settings = CompactSettings(**about["settings"])
         network = build_compact(settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.face import Face
 from realism.faces.skin import canvas
 from realism.marks.find.blobs import find_round
@@ -40,16 +40,13 @@ def find_marks(
     method      one of METHODS; "keypoint-rcnn" and "compact" need weights from `train.py`
     weights     safetensors; None for those that come with the program
     threshold   least score, 0..1; None takes the method's own
-    Raises Unusable for another method or weights that do not fit.
+    Raises InputError for another method or weights that do not fit.
     """
     if method not in METHODS:
-        raise Unusable(f"Unknown finder {method!r}: use one of {', '.join(METHODS)}.")
+        raise InputError("finder_not_known", finder=method, choices=METHODS)
     if method in ("keypoint-rcnn", "compact"):
         if weights is None:
-            raise Unusable(
-                f"The {method} finder has no weights yet: train it on your annotations first, or "
-                f"use the {METHODS[0]} finder."
-            )
+            raise InputError("finder_without_weights", finder=method, other=METHODS[0])
         if method == "compact":
             from realism.marks.find.compact_rcnn import find_with_compact, load_compact
 

@@ -94,12 +94,12 @@ def save_keypoints(path: Path, finder: KeypointFinder) -> None:
 def read_keypoints(path: Path) -> KeypointFinder:
     """Read a network that `save_keypoints` wrote.
 
-    Raises Unusable for a pickle, or for safetensors of something else.
+    Raises InputError for a pickle, or for safetensors of something else.
     """
     from safetensors.torch import load_file
 
     path = Path(path)
-    values = about_network(path, FORMAT, "keypoint R-CNN")
+    values = about_network(path, FORMAT, "finder_keypoint")
     with whole(path):
         values = values["settings"]
         settings = KeypointSettings(

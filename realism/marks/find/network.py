@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from realism.marks.find.weights_io import about_network, save_network, whole
 from realism.marks.mark import KINDS
 
-FORMAT, NAME = "realism heat map 1", "heat-map finder"
+FORMAT, NAME = "realism heat map 1", "finder_heatmap"
 
 
 STRIDE = 2
@@ -134,7 +134,7 @@ def save_heatmap(path: Path, net: HeatmapNet, about: dict | None = None) -> None
 def read_heatmap(path: Path) -> HeatmapNet:
     """The network that `save_heatmap` wrote, float32, to be used and not trained.
 
-    Raises Unusable for a pickle, or for safetensors of something else.
+    Raises InputError for a pickle, or for safetensors of something else.
     """
     from safetensors.torch import load_file
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from realism.disk import whole_file
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 
 
 def save_network(path: Path, weights: dict, form: str, **about: object) -> None:
@@ -22,22 +22,20 @@ def save_network(path: Path, weights: dict, form: str, **about: object) -> None:
 def about_network(path: Path, form: str, what: str) -> dict:
     """What `save_network` was told.
 
-    form, what    the format, and the network in words
-    Raises Unusable for a pickle, or for safetensors of something else.
+    form, what    the format, and the code of the network's name in messages
+    Raises InputError for a pickle, or for safetensors of something else.
     """
     from safetensors import safe_open
 
     if path.suffix != ".safetensors":
-        raise Unusable(
-            f"{path.name}: only .safetensors weights are loaded, since other formats can run code."
-        )
+        raise InputError("finder_not_safetensors", name=path.name)
     if not path.is_file():
-        raise Unusable(f"There are no weights at {path}.")
+        raise InputError("finder_weights_not_found", path=path)
     with whole(path):
         with safe_open(str(path), "pt") as file:
             known = file.metadata() or {}
         if known.get("format") != form:
-            raise Unusable(f"{path.name} holds no {what} of this program.")
+            raise InputError("finder_of_another_program", name=path.name, what=Message(what))
         return {name: json.loads(value) for name, value in known.items() if name != "format"}
 
 
@@ -49,4 +47,4 @@ def whole(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        raise Unusable(f"{path.name} is damaged or of another program ({error}).") from error
+        raise InputError("finder_damaged", name=path.name, detail=error) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.face import Face, mm_per_px
 from realism.faces.skin import LEAST_SKIN, region_of
 from realism.head.geometry import Head
@@ -80,7 +80,7 @@ class Placement:
     facing        cosine between the skin and the line of sight in the portrait; 1 looks at us
     photo_facing  the same in the photo
     visible       whether it is put there
-    reason        why not, "" when it is
+    reason        why not, None when it is
     sightings     photos that showed it, when several were merged
     size          px of the portrait over px of the photo, of what is seen face on
     others        further views of it that are good enough to be averaged with this one
@@ -98,7 +98,7 @@ class Placement:
     facing: float
     photo_facing: float
     visible: bool
-    reason: str = ""
+    reason: Message | None = None
     sightings: int = 1
     size: float = 1.0
     others: tuple[View, ...] = ()
@@ -136,7 +136,7 @@ def place(
     shift            what to add to carried points (n, 2) px, from `marks.register`
     """
     if method not in PLACEMENTS:
-        raise Unusable(f"Unknown placement {method!r}: use one of {', '.join(PLACEMENTS)}.")
+        raise InputError("placement_not_known", placement=method, choices=PLACEMENTS)
     if not marks:
         return []
     points = [np.concatenate([mark.xy[None], mark.line]) for mark in marks]
@@ -181,20 +181,20 @@ def _placement(
 ) -> Placement:
     """The placement of one mark from its carried points: its centre, then its line's."""
     reasons = [
-        "seen too much from the side in the photo"
+        Message("seen_from_side")
         if photo_facing < LEAST_PHOTO_FACING
         else why_not(to, facing, hidden, portrait_face, skin)
         for to, facing, hidden, photo_facing in zip(
             carried.to, carried.facing, carried.hidden, carried.photo_facing, strict=True
         )
     ]
-    seen = np.array([reason == "" for reason in reasons[1:]], bool)
+    seen = np.array([reason is None for reason in reasons[1:]], bool)
     if len(mark.line):
         # A wrinkle is drawn where its course can be seen; half of it is worth drawing.
         visible = bool(seen.mean() >= 0.5)
-        reason = "" if visible else next(r for r in reasons[1:] if r)
+        reason = None if visible else next(r for r in reasons[1:] if r)
     else:
-        visible, reason = reasons[0] == "", reasons[0]
+        visible, reason = reasons[0] is None, reasons[0]
     return Placement(
         mark,
         photo,
@@ -210,17 +210,19 @@ def _placement(
     )
 
 
-def why_not(to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.ndarray) -> str:
-    """Why nothing can be put at `to`, or "" when it can."""
+def why_not(
+    to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.ndarray
+) -> Message | None:
+    """Why nothing can be put at `to`, None when it can."""
     height, width = skin.shape
     x, y = round(to[0]), round(to[1])
     if not (0 <= x < width and 0 <= y < height):
-        return "outside the picture"
+        return Message("outside_picture")
     if facing < LEAST_FACING or hidden:
-        return "hidden by the turn of the head"
+        return Message("hidden_by_turn")
     if skin[y, x] < LEAST_SKIN:
-        return region_of(to, face) or "on hair or off the face"
-    return ""
+        return Message(region_of(to, face) or "off_skin")
+    return None
 
 
 def carry_by_nearest3(
@@ -305,6 +307,11 @@ def _merged(group: list[Placement]) -> Placement:
     return replace(best, to=mean.astype(np.float32), sightings=len(photos), others=others)
 
 
+def why_to_json(reason: Message | None) -> dict[str, str]:
+    """A report's "reason", in English, and "code"; "" both for a mark that is put there."""
+    return {"reason": str(reason or ""), "code": reason.code if reason else ""}
+
+
 def placements_to_json(placements: list[Placement]) -> list[dict]:
     """The report's "placements"."""
     return [
@@ -314,7 +321,7 @@ def placements_to_json(placements: list[Placement]) -> list[dict]:
             "from": [round(float(v), 2) for v in p.mark.xy],
             "to": [round(float(v), 2) for v in p.to],
             "visible": p.visible,
-            "reason": p.reason,
+            **why_to_json(p.reason),
             "facing": round(p.facing, 3),
             "sightings": p.sightings,
         }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
@@ -55,10 +55,10 @@ def prepare(
 
     portrait     (H, W, 3) uint8 sRGB;  face, skin    its Face and (H, W) 0..1 skin mask
     method       one of METHODS;  placement    one of `place.PLACEMENTS`
-    Raises Unusable for another method or placement.
+    Raises InputError for another method or placement.
     """
     if method not in METHODS:
-        raise Unusable(f"Unknown method {method!r}: use one of {', '.join(METHODS)}.")
+        raise InputError("method_not_known", method=method, choices=METHODS)
     own = Ground(portrait, face, skin)
     return lay(own, sources, locate(own, sources, placement), method)
 
@@ -120,7 +120,7 @@ def lay(
         if patch is not None:
             patches.append(patch)
         else:
-            told[index] = replace(spot, visible=False, reason="too little skin around it")
+            told[index] = replace(spot, visible=False, reason=Message("little_skin_around"))
     return Prepared(own.pixels, tuple(told), tuple(patches), method)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realism.checks import photo_to_photo
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine, the_face
 from realism.faces.face import Face, similarity
 from realism.faces.skin import skin_mask
@@ -18,7 +18,7 @@ from realism.images import Photo
 from realism.marks.observation import BELIEVED
 from realism.marks.photo import Source
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.placement import placements_to_json
+from realism.marks.restore.placement import placements_to_json, why_to_json
 from realism.marks.restore.prepare import Prepared, prepare, rare
 
 # Where marks go.
@@ -53,10 +53,10 @@ def restore_portrait(
 
     least_sightings    photos that must show a mark, see `restore.rare`; those with fewer are
                        reported, not put back
-    Raises Unusable: no photos, no face on the portrait, another method or placement.
+    Raises InputError: no photos, no face on the portrait, another method or placement.
     """
     if not sources:
-        raise Unusable("Give at least one photo of the person to take the marks from.")
+        raise InputError("no_photo_of_marks")
     photos = [source.face.embedding for source in sources]
     face = person_in(portrait, photos, engine)
     skin = skin_mask(portrait.pixels, face)
@@ -71,8 +71,10 @@ def restore_portrait(
     }
     placements = placements_to_json(list(prepared.placements))
     for index in seldom:
-        seen = f"seen on {placements[index]['sightings']} of {len(sources)} photos only"
-        placements[index] |= {"visible": False, "reason": placements[index]["reason"] or seen}
+        if placements[index]["visible"]:
+            seen = placements[index]["sightings"]
+            why = Message("seen_on_few", seen=seen, photos=len(sources))
+            placements[index] |= {"visible": False, **why_to_json(why)}
     return Restored(pixels, prepared, {"placements": placements, "similarity": near})
 
 
@@ -80,22 +82,18 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
     """The person's face on a portrait: of several, the one most like the photos.
 
     photos    (D,) unit embeddings
-    Raises Unusable without a face, and for a profile: half of its places would be guessed.
+    Raises InputError without a face, and for a profile: half of its places would be guessed.
     """
     faces = engine.find(portrait.pixels)
     if not faces:
-        raise Unusable(
-            f"{portrait.name}: no face was found on the portrait. Use one that shows the face "
-            "from the front or half turned."
-        )
+        raise InputError("portrait_without_face", name=portrait.name)
     if len(faces) == 1 or not photos:
         face = the_face(faces)
     else:
         face = max(faces, key=lambda face: _nearest(face, photos))
     if abs(face.pose.yaw) > MOST_TURNED:
-        raise Unusable(
-            f"{portrait.name}: the head is turned by {abs(face.pose.yaw):.0f}°, more than "
-            f"{MOST_TURNED:.0f}°. Use a portrait from the front or half turned."
+        raise InputError(
+            "portrait_turned", name=portrait.name, turn=abs(face.pose.yaw), most=MOST_TURNED
         )
     return face
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine, the_face
 from realism.faces.face import Face
 from realism.faces.skin import skin_mask
@@ -64,7 +64,7 @@ class LeftOut:
     """An annotated picture that cannot be used, and why."""
 
     name: str
-    reason: str
+    reason: Message
 
 
 def annotated_faces(
@@ -73,7 +73,7 @@ def annotated_faces(
     """The faces of a whale-anno export, one at a time.
 
     largest    px from ear to ear; larger faces are reduced to it; None keeps them
-    Raises Unusable at once when the folder is missing or holds none of the pictures.
+    Raises InputError at once when the folder is missing or holds none of the pictures.
     """
     pictures = pictures_of(export, images)
     return (_read(annotation, path, engine, largest) for annotation, path in pictures)
@@ -87,7 +87,7 @@ def pictures_of(export: Export, images: Path) -> list[tuple[Annotation, Path | N
     """
     images = Path(images)
     if not images.is_dir():
-        raise Unusable(f"There is no folder {images}: give the one with the annotated pictures.")
+        raise InputError("annotated_folder_not_found", folder=images)
     files = sorted(f for f in images.iterdir() if f.suffix.lower() in SUFFIXES)
     exact = {file.name: file for file in files}
     folded = {file.name.lower(): file for file in files}
@@ -102,9 +102,11 @@ def pictures_of(export: Export, images: Path) -> list[tuple[Annotation, Path | N
 
     pictures = [(one, file_of(one.file_name)) for one in export.annotations]
     if not any(path for _, path in pictures):
-        raise Unusable(
-            f"None of the {len(pictures)} annotated pictures is in {images} "
-            f"(the first is {export.annotations[0].file_name}): give the folder that holds them."
+        raise InputError(
+            "annotated_pictures_not_found",
+            pictures=len(pictures),
+            folder=images,
+            first=export.annotations[0].file_name,
         )
     return pictures
 
@@ -113,12 +115,12 @@ def _read(
     annotation: Annotation, path: Path | None, engine: Engine, largest: float | None
 ) -> Annotated | LeftOut:
     if path is None:
-        return LeftOut(annotation.file_name, "it is not in the folder of pictures.")
+        return LeftOut(annotation.file_name, Message("picture_not_in_folder"))
     try:
         photo = open_photo(path)
         face = the_face(engine.find(photo.pixels))
-    except Unusable as reason:
-        return LeftOut(annotation.file_name, str(reason))
+    except InputError as reason:
+        return LeftOut(annotation.file_name, reason.message)
     height, width = photo.pixels.shape[:2]
     marks = annotation.marks(width, height)
     clicks = [snap(photo.pixels, mark.kind, mark.xy, face_span(face)) for mark in marks]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.marks.find.crop import FACE
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.dataset import Annotated
@@ -242,7 +242,7 @@ def _click_figures(face: Annotated, click: Click, hit: bool) -> dict:
 def table(told: dict) -> str:
     """The figures as lines for a terminal."""
     if not told["images"]:
-        raise Unusable("There is no annotated face to judge on.")
+        raise InputError("nothing_to_judge_on")
     lines = ["kind      marks     AP   best F1 (at)      precision recall F1 at the threshold"]
     for name, one in told["kinds"].items():
         if not one["marks"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from realism.disk import write_json
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.marks.find.crop import FACE
 from realism.marks.find.finders import find_marks
@@ -79,11 +79,13 @@ def train_on(
     import torch
 
     if model not in MODELS:
-        raise Unusable(f"There is no model {model!r}: use one of {', '.join(MODELS)}.")
+        raise InputError("finder_model_not_known", model=model, choices=MODELS)
     recipe = replace(RECIPES[model], **{k: v for k, v in asked.items() if v is not None})
     for name in ("steps", "batch", "judge_every"):
         if getattr(recipe, name) < 1:
-            raise Unusable(f"{name.replace('_', ' ')} is {getattr(recipe, name)}: use 1 or more.")
+            raise InputError(
+                "setting_too_small", setting=name.replace("_", " "), value=getattr(recipe, name)
+            )
     export = read_whale(annotations)
     yield from _unknown(export)
     faces = []
@@ -151,7 +153,7 @@ def evaluate_on(
     begun = time.monotonic()
     for one in annotated_faces(export, _images(annotations, images), engine):
         if isinstance(one, LeftOut):
-            left_out[one.name] = one.reason
+            left_out[one.name] = str(one.reason)
             yield f"{one.name} is left out: {one.reason}"
             continue
         found = find_marks(one.pixels, one.face, one.skin, method, weights, 0.0)
@@ -169,7 +171,7 @@ def report(
 ) -> Generator[str, None, str]:
     """Write report.json, precision-recall.png and sheet.png; -> the figures as a table."""
     if not judged:
-        raise Unusable("None of the annotated pictures shows a face that can be judged.")
+        raise InputError("no_annotated_face")
     told = figures(judged, threshold)
     write_json(out / "report.json", {**about, "threshold": threshold, **told})
     save_plot(out / "precision-recall.png", judged)
@@ -183,7 +185,7 @@ def _images(annotations: Path, images: Path | None) -> Path:
     if images is not None:
         return Path(images)
     if not Path(annotations).is_dir():
-        raise Unusable(f"{Path(annotations).name} is an export: give its pictures by --images.")
+        raise InputError("export_without_pictures", name=Path(annotations).name)
     own = Path(annotations) / "data"
     return own if own.is_dir() else Path(annotations)
 

@@ -19,7 +19,7 @@ from threading import Lock
 import numpy as np
 
 from realism.config import INTAKE
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.images import open_photo
 from realism.marks.mark import Mark
 
@@ -39,7 +39,7 @@ def answer_to(body: bytes, find: Find) -> dict:
 
     body    JSON with "image": PNG, JPEG or WebP in base64
     find    pixels (H, W, 3) uint8 sRGB to marks, surest first
-    Raises Unusable for a body that is not that, or a picture without one clear face.
+    Raises InputError for a body that is not that, or a picture without one clear face.
     """
     try:
         value = json.loads(body)
@@ -49,9 +49,7 @@ def answer_to(body: bytes, find: Find) -> dict:
         # The button strips the prefix of a data URL; other callers may not.
         data = base64.b64decode(image.rpartition(",")[2], validate=True)
     except (ValueError, RecursionError) as error:
-        raise Unusable(
-            f'The request must be JSON with the picture in base64 as "image" ({error}).'
-        ) from error
+        raise InputError("request_not_a_picture", detail=error) from error
     pixels = open_photo(data, "the picture").pixels
     height, width = pixels.shape[:2]
     points = [
@@ -74,7 +72,7 @@ def server(
     """A server that is ready to `serve_forever()`; port 0 takes a free one.
 
     origins    where whale-anno's page comes from, when not from this machine: http://host:9060
-    Raises Unusable when the port is taken or the address is not this machine's.
+    Raises InputError when the port is taken or the address is not this machine's.
     """
     lock = Lock()
 
@@ -114,7 +112,7 @@ def server(
                 return None
             try:
                 self._reply(200, answer_to(body, one_at_a_time))
-            except Unusable as reason:
+            except InputError as reason:
                 self._refuse(200, str(reason))
 
         def _refuse(self, status: int, why: str) -> None:
@@ -144,7 +142,4 @@ def server(
     try:
         return ThreadingHTTPServer((host, port), Handler)
     except (OSError, OverflowError) as error:
-        raise Unusable(
-            f"Nothing can be served at {host}:{port} ({error}): is another program there? "
-            "whale-anno's button knows port 5000 only."
-        ) from error
+        raise InputError("cannot_serve", host=host, port=port, detail=error) from error

@@ -17,7 +17,7 @@ import numpy as np
 
 from realism.diffusion.device import choose_device
 from realism.disk import whole_file
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.marks.mark import Mark
 from realism.marks.teach.dataset import Annotated, counts
 from realism.marks.teach.evaluate import Judged, judge, mean_ap
@@ -117,10 +117,7 @@ def split(faces: list[Annotated], validation: int) -> tuple[list[Annotated], lis
     By the name's hash, so that adding images later moves none from one side to the other.
     """
     if len(faces) < 2:
-        raise Unusable(
-            f"There {'is 1 annotated face' if faces else 'are 0 annotated faces'} to train on: "
-            "annotate at least two, one to learn from and one to judge on; 20 are a start."
-        )
+        raise InputError("one_face_to_train_on" if faces else "no_face_to_train_on")
     ordered = sorted(faces, key=lambda face: sha256(face.name.encode()).hexdigest())
     judging = ordered[: max(1, len(ordered) // validation)]
     return ordered[len(judging) :], judging
@@ -133,7 +130,7 @@ def train(
 
     faces    at least 2
     key      of what else makes this run differ from another, such as the model's name
-    Raises Unusable for too few faces, or a checkpoint of another run.
+    Raises InputError for too few faces, or a checkpoint of another run.
     """
     import torch
 
@@ -286,12 +283,9 @@ def _resume(path: Path, network, optimizer, key: str) -> tuple[int, tuple[int, f
             about = file.metadata() or {}
         tensors = load_file(str(path))
     except SafetensorError as error:
-        raise Unusable(f"{path} is damaged ({error}): delete it, or use --restart.") from error
+        raise InputError("run_damaged", path=path, detail=error) from error
     if about.get("run") != key:
-        raise Unusable(
-            f"{path} is of a run with other settings or annotations: use --restart to start anew, "
-            "another --out, or --from its weights to build on them."
-        )
+        raise InputError("run_of_other_settings", path=path)
     state = {k[8:]: v for k, v in tensors.items() if k.startswith("network.")}
     # A run begun before a buffer was added goes on with what the buffer begins with.
     network.load_state_dict(dict(network.named_buffers()) | state)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from realism.disk import whole_file, write_bytes
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.images import SUFFIXES
 from realism.marks.mark import KINDS, Mark
 
@@ -69,7 +69,7 @@ class Export:
 def read_whale(path: Path) -> Export:
     """Read an export file or a project folder.
 
-    Raises Unusable when nothing there can be read as whale-anno's.
+    Raises InputError when nothing there can be read as whale-anno's.
     """
     path = Path(path)
     if path.is_dir():
@@ -77,11 +77,11 @@ def read_whale(path: Path) -> Export:
     elif path.is_file():
         values = _file_values(path)
     else:
-        raise Unusable(f"There is no whale-anno export or project at {path}.")
+        raise InputError("whale_export_not_found", path=path)
     unknown: Counter[str] = Counter()
     annotations = [_annotation(value, path, unknown) for value in values]
     if not annotations:
-        raise Unusable(f"{path} holds no annotated image.")
+        raise InputError("whale_export_empty", path=path)
     return Export(tuple(annotations), dict(unknown))
 
 
@@ -93,10 +93,7 @@ def _project_values(folder: Path) -> list[dict]:
     for name in ("anno.json", "result.json"):
         if (folder / name).is_file():
             return _file_values(folder / name)
-    raise Unusable(
-        f"{folder} is not a whale-anno project: it has neither anno/ nor anno.json. "
-        "Give the project's folder or the exported file."
-    )
+    raise InputError("not_a_whale_project", folder=folder)
 
 
 def _file_values(file: Path) -> list[dict]:
@@ -106,9 +103,9 @@ def _file_values(file: Path) -> list[dict]:
         try:
             values = json.loads(text)
         except json.JSONDecodeError as error:
-            raise Unusable(f"{file.name} cannot be read as JSON ({error}).") from error
+            raise InputError("whale_export_not_json", name=file.name, detail=error) from error
         if not all(isinstance(value, dict) for value in values):
-            raise Unusable(f"{file.name} is not a whale-anno export: it must list objects.")
+            raise InputError("not_a_whale_export", name=file.name)
         return values
     return [_object(line, file, n) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
 
@@ -117,25 +114,23 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unusable(
-            f"{file.name} is not UTF-8 text, so it is not a whale-anno export."
-        ) from error
+        raise InputError("whale_export_not_text", name=file.name) from error
 
 
 def _object(text: str, file: Path, line: int = 1) -> dict:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise Unusable(f"{file.name}, line {line}: cannot be read as JSON ({error}).") from error
+        raise InputError("whale_line_not_json", name=file.name, line=line, detail=error) from error
     if not isinstance(value, dict):
-        raise Unusable(f"{file.name}, line {line}: an annotation must be an object.")
+        raise InputError("whale_annotation_not_object", name=file.name, line=line)
     return value
 
 
 def _annotation(value: dict, path: Path, unknown: Counter) -> Annotation:
     name, details = value.get("fileName"), value.get("annoDetails", [])
     if not isinstance(name, str) or not name:
-        raise Unusable(f'{path.name}: an annotation has no "fileName".')
+        raise InputError("whale_annotation_unnamed", name=path.name)
     try:
         # Until June 2021 the list was stored as text within the JSON.
         details = json.loads(details or "[]") if isinstance(details, str) else details or []
@@ -150,20 +145,19 @@ def _annotation(value: dict, path: Path, unknown: Counter) -> Annotation:
             kinds.append(kind)
             points.append(np.asarray(given[0], np.float32).reshape(2))
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise Unusable(f"{path.name}: the points of {name} cannot be read ({error}).") from error
+        raise InputError(
+            "whale_points_not_readable", name=path.name, picture=name, detail=error
+        ) from error
     array = np.array(points, np.float32).reshape(-1, 2)
     if not np.isfinite(array).all() or (array < 0).any() or (array > 1).any():
-        raise Unusable(f"{path.name}: a point of {name} lies outside 0..1, the share of the image.")
+        raise InputError("whale_point_outside", name=path.name, picture=name)
     return Annotation(name, tuple(kinds), array)
 
 
 def refuse_annotated(folder: Path) -> None:
-    """Raises Unusable where a project would write over a person's annotations."""
+    """Raises InputError where a project would write over a person's annotations."""
     if any((Path(folder) / name).exists() for name in ("anno", "anno.json", "config.json")):
-        raise Unusable(
-            f"{folder} is a whale-anno project already, whose annotations would be lost: "
-            "give a new folder."
-        )
+        raise InputError("whale_project_exists", folder=folder)
 
 
 def write_whale(
@@ -176,13 +170,13 @@ def write_whale(
     images     (picture file, (width, height) px upright, its marks); JPEGs and PNGs are copied
                as they are, others are converted, since whale-anno opens .jpg and .png only
     ->         the names of the images in the project
-    Raises Unusable when two pictures would get one name.
+    Raises InputError when two pictures would get one name.
     """
     folder, names = Path(folder), []
     for file, (width, height), marks in images:
         name = _copy(Path(file), folder / "data")
         if name in names:
-            raise Unusable(f"Two pictures would both be {name} in the project: rename one.")
+            raise InputError("whale_same_picture_name", name=name)
         names.append(name)
         details = [_detail(mark, width, height) for mark in marks]
         value = {"projectName": project, "fileName": name, "annoDetails": details}
@@ -215,7 +209,7 @@ def _copy(file: Path, folder: Path) -> str:
     from realism.images import open_photo
 
     if file.suffix.lower() not in SUFFIXES:
-        raise Unusable(f"{file.name}: whale-anno takes pictures only.")
+        raise InputError("whale_pictures_only", name=file.name)
     if file.suffix.lower() in (".jpg", ".jpeg", ".png"):
         name = file.stem + (".png" if file.suffix.lower() == ".png" else ".jpg")
         write_bytes(folder / name, file.read_bytes())

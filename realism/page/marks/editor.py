@@ -12,7 +12,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.marks.atlas import Atlas
-from realism.marks.coverage import next_photo
+from realism.marks.coverage import coach
 from realism.marks.mark import COLOURS, Mark
 from realism.marks.photo import Source
 from realism.marks.restore.placement import Placement, place, why_not
@@ -95,7 +95,7 @@ def moved(
     step = np.float32(to) - one.to
     reason = why_not(np.float32(to), 1.0, False, face, skin)
     return replace(
-        one, to=one.to + step, line=one.line + step, visible=not reason, reason=reason,
+        one, to=one.to + step, line=one.line + step, visible=reason is None, reason=reason,
         line_seen=np.ones_like(one.line_seen),
     )  # fmt: skip
 
@@ -147,12 +147,12 @@ def table(placements: tuple[Placement, ...], off: frozenset[int], language: str)
     """All marks with where they came from and why some are not shown, folded away."""
     if not placements:
         return f'<p class="note">{escape(text(language, "marks.no_marks"))}</p>'
-    kinds, whys = words(language)["marks.kinds"], words(language)["marks.whys"]
+    kinds = words(language)["marks.kinds"]
     rows = []
     for index, one in enumerate(placements):
         state = text(language, "marks.off" if index in off else "marks.on")
         if not one.visible:
-            state = whys.get(one.reason, one.reason)
+            state = one.reason.text(language)
         rows.append(
             f'<tr><td><i style="background:rgb{COLOURS[one.mark.kind]}"></i>'
             f"{escape(kinds[one.mark.kind])}</td><td>{escape(state)}</td>"
@@ -179,12 +179,6 @@ def passport(atlas: Atlas, language: str) -> str:
             f"<td>{escape(seen)}</td><td>{escape(state)}</td></tr>"
         )
     said = [text(language, "marks.mirrored", photo=name) for name in atlas.mirrored]
-    poor = next_photo(atlas.coverage)
-    if poor:
-        regions, advice = words(language)["marks.regions"], words(language)["marks.advice"]
-        parts = ", ".join(regions[name] for name in poor)
-        said.append(text(language, "marks.poor", parts=parts, advice=advice[poor[0]]))
-    else:
-        said.append(text(language, "marks.covered"))
+    said.append(coach(atlas.coverage).text(language))
     lines = "".join(f"<p>{escape(one)}</p>" for one in said)
     return f"{lines}<div><table>{''.join(rows)}</table></div>"

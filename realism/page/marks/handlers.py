@@ -14,7 +14,7 @@ from realism.checks import photo_to_photo
 from realism.disk import write_json
 from realism.draw.card import fidelity_card
 from realism.draw.passport import draw
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.engine import load_engine, the_face
 from realism.faces.face import Face, similarity
 from realism.faces.skin import skin_mask
@@ -24,12 +24,12 @@ from realism.marks.find.multiview import find_together
 from realism.marks.mark import Mark, flipped
 from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.placement import placements_to_json
+from realism.marks.restore.placement import placements_to_json, why_to_json
 from realism.marks.restore.prepare import Prepared, lay, locate, rare
 from realism.marks.restore.report import person_in
 from realism.marks.teach.whale_anno import write_whale
 from realism.page import draw as drawn
-from realism.page.i18n import text, translated
+from realism.page.i18n import text
 from realism.page.marks import editor as marked
 from realism.page.session import chosen, line, passing, passing_folder, told
 from realism.person.person import Entry, Person, write_zip
@@ -73,7 +73,7 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
     if not name:
         return line(text(language, "marks.alone")), gr.update(choices=[], value=None)
     with told(language):
-        person = chosen(name, root, language)
+        person = chosen(name, root)
         needs = ""
         if not any(entry.accepted for entry in person.entries()):
             needs = line(text(language, "marks.needs_photos", name=person.name))
@@ -90,7 +90,7 @@ def on_leave() -> tuple:
 def on_mine(file: str | None, name: str, root: Path | None, language: str) -> str | None:
     """Take a portrait of the person's newest run."""
     with told(language):
-        ours = file and Path(file).parent in chosen(name, root, language).runs()
+        ours = file and Path(file).parent in chosen(name, root).runs()
         return file if ours else None
 
 
@@ -101,10 +101,10 @@ def on_find(
     """Find the marks on the photos dropped here, else on the person's accepted ones."""
     with told(language):
         if not portrait:
-            raise Unusable(text(language, "marks.no_portrait"))
+            raise InputError("portrait_not_given")
         if not files and not name:
-            raise Unusable(text(language, "marks.no_photos"))
-        person = None if files else chosen(name, root, language)
+            raise InputError("photos_not_given")
+        person = None if files else chosen(name, root)
         # Of two copies of a file each would confirm the other.
         given = list({Path(file).name: Path(file) for file in files or ()}.values())
         given = (given or person.accepted())[:MOST_PHOTOS]
@@ -229,7 +229,7 @@ def on_photo(
     sources = sources | {view: replace(source, marks=marks)}
     if not files:  # photos dropped here belong to nobody
         with told(language):
-            person = chosen(name, root, language)
+            person = chosen(name, root)
             person.save_marks(person.marks() | {view: marks}, [view])
     return sources, gr.skip(), None
 
@@ -265,7 +265,7 @@ def on_save(laid: Laid | None, off: list[tuple], language: str, *sliders: float)
     """The portrait with its marks as PNG, with what the file said of itself before."""
     with told(language):
         if laid is None:
-            raise Unusable(text(language, "marks.nothing"))
+            raise InputError("marks_not_restored")
         into = passing_folder() / f"{laid.file.stem}-marks.png"
         return str(_save(laid, off, sliders, into))
 
@@ -277,12 +277,12 @@ def on_card(
     """The fidelity card of the portrait as it is now, as PNG."""
     with told(language):
         if laid is None:
-            raise Unusable(text(language, "marks.nothing"))
+            raise InputError("marks_not_restored")
         after = blended(laid, off, sliders)
         before, now, scale = likeness(laid, after, sources)
         placed = placements_to_json(list(laid.prepared.placements))
         for index in laid.off(off):
-            placed[index] |= {"visible": False, "reason": "switched off"}
+            placed[index] |= {"visible": False, **why_to_json(Message("switched_off"))}
         file = passing_folder() / f"{laid.file.stem}-card.png"
         shown = laid.prepared.portrait
         save_png(file, fidelity_card(laid.file.stem, shown, after, placed, (before, now), scale))
@@ -297,11 +297,11 @@ def on_every(
     """Restore the marks on every portrait of the run that this one is from; a zip of them."""
     with told(language):
         if laid is None:
-            raise Unusable(text(language, "marks.nothing"))
-        person = chosen(name, root, language)
+            raise InputError("marks_not_restored")
+        person = chosen(name, root)
         run = run_of(person, laid.file)
         if run is None:
-            raise Unusable(text(language, "marks.no_run"))
+            raise InputError("portrait_of_no_run")
         # A mark's best view, by which it is named, may be another on another portrait.
         wanted = set(on_rare(laid, sources, seen)) - set(map(tuple, off))
         made, skipped = [], []
@@ -311,8 +311,8 @@ def on_every(
             yield drawn.bar(number / len(files)) + line(said), gr.skip()
             try:
                 one = lay_on(file, surest(sources, least), method, placement, moves)
-            except Unusable as reason:
-                skipped.append(f"{file.name}: {translated(str(reason), language)}")
+            except InputError as reason:
+                skipped.append(f"{file.name}: {reason.message.text(language)}")
                 continue
             without = {*map(tuple, off), *on_rare(one, sources, seen)} - wanted
             made.append(_save(one, [*without], sliders, run / "restored" / file.name))
@@ -325,7 +325,7 @@ def on_export(sources: dict[str, Source], least: float, language: str) -> str:
     """The photos with their marks as a whale-anno project, zipped: to correct, and to train on."""
     with told(language):
         if not sources:
-            raise Unusable(text(language, "marks.nothing"))
+            raise InputError("marks_not_restored")
         into = passing_folder()
         images = []
         for source in surest(sources, least):
@@ -345,10 +345,10 @@ def on_passport(
     """All marks on one head, in how many photos each is seen, and which photo to take next."""
     with told(language):
         if not sources:
-            raise Unusable(text(language, "marks.nothing"))
+            raise InputError("marks_not_restored")
         atlas = build_atlas(surest(sources, least))
         if not files:  # photos dropped here belong to nobody
-            chosen(name, root, language).save_passport(atlas)
+            chosen(name, root).save_passport(atlas)
         flip = gr.update(visible=bool(atlas.mirrored))
         return draw(atlas), marked.passport(atlas, language), atlas, flip
 
@@ -367,7 +367,7 @@ def on_flip(
             face = the_face(engine.find(pixels))
             turned[photo] = source_of(Photo(photo, pixels), face, marks)
         if not files:  # photos dropped here belong to nobody
-            person = chosen(name, root, language)
+            person = chosen(name, root)
             for photo in turned:
                 person.flip_photo(photo, engine)
         sources = sources | turned
@@ -378,7 +378,7 @@ def on_passport_file(atlas: Atlas | None, language: str) -> str:
     """The passport as JSON, to keep."""
     with told(language):
         if atlas is None:
-            raise Unusable(text(language, "marks.no_passport"))
+            raise InputError("passport_not_made")
         file = passing_folder() / "mark-passport.json"
         write_json(file, atlas_to_json(atlas))
         return str(file)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.face import mm_per_px
 from realism.faces.skin import region_of, skin_mask
 from realism.marks.find.finders import find_marks
@@ -118,11 +118,11 @@ def _scaled(face, factor):
 
 
 def test_an_unknown_finder_and_missing_weights_are_refused_in_words(frontal):
-    with pytest.raises(Unusable, match="keypoint-rcnn"):
+    with pytest.raises(InputError, match="keypoint-rcnn"):
         find_marks(*frontal, method="magic")
-    with pytest.raises(Unusable, match="no weights"):
+    with pytest.raises(InputError, match="no weights"):
         find_marks(*frontal, method="keypoint-rcnn")
-    with pytest.raises(Unusable, match="safetensors"):
+    with pytest.raises(InputError, match="safetensors"):
         find_marks(*frontal, method="keypoint-rcnn", weights=Path("finder.pth"))
 
 
@@ -138,5 +138,5 @@ def test_an_unknown_finder_and_missing_weights_are_refused_in_words(frontal):
     ],
 )
 def test_a_marks_file_that_is_not_one_is_refused(value):
-    with pytest.raises(Unusable):
+    with pytest.raises(InputError):
         marks_by_image(value)

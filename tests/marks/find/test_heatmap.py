@@ -9,7 +9,7 @@ import pytest
 import torch
 from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.face import mm_per_px
 from realism.faces.skin import canvas, filled, region_of, skin_mask
 from realism.marks.find.crop import FINDER, view_of
@@ -191,13 +191,13 @@ def test_weights_of_something_else_are_refused(tmp_path):
 
     other = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(2)}, str(other))
-    with pytest.raises(Unusable, match="no heat-map finder"):
+    with pytest.raises(InputError, match="no heat-map finder"):
         load_heatmap(other)
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(WEIGHTS.read_bytes()[:1000])
-    with pytest.raises(Unusable, match="damaged"):
+    with pytest.raises(InputError, match="damaged"):
         load_heatmap(cut)
-    with pytest.raises(Unusable, match=r"only \.safetensors"):
+    with pytest.raises(InputError, match=r"only \.safetensors"):
         load_heatmap(tmp_path / "net.pth")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from marked import round_marks, truth_of
 
-from realism.errors import Unusable
+from realism.errors import InputError, Message
 from realism.faces.skin import skin_mask
 from realism.marks.mark import Mark
 from realism.marks.photo import Ground, Source
@@ -72,22 +72,22 @@ def test_a_mark_on_the_far_side_of_a_turned_head_is_reported_hidden(views):
         for spot in place([here[n] for n in names], photo.name, face, there, skin):
             hidden += not spot.visible
             shown += spot.visible
-            assert spot.visible or spot.reason in (
-                "hidden by the turn of the head", "on hair or off the face", "outside the picture"
+            assert spot.visible or spot.reason.code in (
+                "hidden_by_turn", "off_skin", "outside_picture"
             )  # fmt: skip
     assert hidden + shown > 0
     assert shown <= 0.05 * (hidden + shown)
 
 
 @pytest.mark.parametrize(
-    ("mesh_point", "reason"), [(105, "on the brow"), (468 - 323, "on the eye"), (0, "on the lips")]
+    ("mesh_point", "code"), [(105, "on_brow"), (468 - 323, "on_eye"), (0, "on_lips")]
 )
-def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_point, reason):
+def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_point, code):
     photo, face, skin, _ = views[0]
     mark = Mark("mole", face.mesh[mesh_point, :2], 2.0)
     (spot,) = place([mark], photo.name, face, face, skin)
     assert not spot.visible
-    assert spot.reason == reason
+    assert spot.reason == Message(code)
 
 
 def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
@@ -137,5 +137,5 @@ def test_the_report_has_the_fixed_keys(views):
 
 def test_an_unknown_placement_is_refused_in_words(views):
     photo, face, skin, _ = views[0]
-    with pytest.raises(Unusable, match="nearest3"):
+    with pytest.raises(InputError, match="nearest3"):
         place([Mark("mole", np.zeros(2, np.float32), 2.0)], photo.name, face, face, skin, "guess")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from marked import MELANIN, painted
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.skin import skin_mask
 from realism.images import to_linear
 from realism.marks.mark import Mark
@@ -209,7 +209,7 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
 
 
 def test_an_unknown_method_is_refused_in_words(bare, source):
-    with pytest.raises(Unusable, match="ratio"):
+    with pytest.raises(InputError, match="ratio"):
         prepare(*bare[1], [source], method="glue")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from marked import MELANIN, painted
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.engine import the_face
 from realism.faces.face import Pose
 from realism.faces.skin import skin_mask
@@ -80,5 +80,5 @@ def test_a_profile_is_refused_with_what_to_use(mei, engine):
         def find(pixels):
             return [replace(face, pose=Pose(71, 0, 0)) for face in engine.find(pixels)]
 
-    with pytest.raises(Unusable, match=r"turned by 71°.*from the front or half turned"):
+    with pytest.raises(InputError, match=r"turned by 71°.*from the front or half turned"):
         person_in(mei[0], [], Turned)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.face import Face, Pose
 from realism.marks.mark import Mark
 from realism.marks.teach.dataset import Annotated
@@ -126,5 +126,5 @@ def test_the_report_has_figures_a_plot_and_a_sheet_that_shows_hits_and_misses(tm
 
 
 def test_nothing_to_judge_is_said(tmp_path):
-    with pytest.raises(Unusable, match="None of the annotated"):
+    with pytest.raises(InputError, match="None of the annotated"):
         list(report([], tmp_path, {}))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.marks.mark import Mark
 from realism.marks.teach.server import server
 
@@ -21,7 +21,7 @@ PAGE = "http://127.0.0.1:9060"  # where whale-anno's page comes from
 def darkest(pixels: np.ndarray) -> list[Mark]:
     """A finder for pictures with one dark place: no face is needed to ask the server."""
     if pixels.max() < 10:
-        raise Unusable("No face was found.")
+        raise InputError("face_not_found")
     y, x = np.unravel_index(pixels.sum(2).argmin(), pixels.shape[:2])
     return [Mark("mole", np.float32([x, y]), 2.0, 0.9)]
 
@@ -121,7 +121,7 @@ def test_a_bad_request_is_told_so_that_the_page_shows_it(port, body, says):
 
 def test_a_picture_without_a_face_and_one_that_is_too_small_are_told(port):
     _, envelope, _ = ask(port, posted(np.zeros((120, 200, 3), np.uint8)))
-    assert envelope["errMsg"] == "No face was found."
+    assert envelope["errMsg"].startswith("No face was found.")
     _, envelope, _ = ask(port, posted(np.zeros((8, 8, 3), np.uint8)))
     assert "too small" in envelope["errMsg"]
 
@@ -139,7 +139,7 @@ def test_other_paths_hold_nothing(port, spotted, path):
 
 
 def test_a_port_that_is_taken_is_said(port):
-    with pytest.raises(Unusable, match="Nothing can be served"):
+    with pytest.raises(InputError, match="Nothing can be served"):
         server(darkest, port=port)
-    with pytest.raises(Unusable, match="Nothing can be served"):
+    with pytest.raises(InputError, match="Nothing can be served"):
         server(darkest, port=99999)

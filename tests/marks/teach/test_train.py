@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.faces.skin import skin_mask
 from realism.marks.find.compact_rcnn import (
     CompactFinder,
@@ -107,7 +107,7 @@ def test_every_image_is_on_one_side_and_stays_there_when_others_come(faces):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_faces_are_refused(faces, tmp_path, count):
-    with pytest.raises(Unusable, match="at least two"):
+    with pytest.raises(InputError, match="at least two"):
         next(train(faces[:count], compact_learner(), tmp_path / "f.safetensors", TRAINING))
 
 
@@ -165,16 +165,16 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(faces, tmp_path):
 def test_a_run_of_other_settings_or_annotations_is_not_mixed_in(faces, tmp_path):
     out = tmp_path / "f.safetensors"
     list(train(faces, compact_learner(), out, replace(TRAINING, steps=1)))
-    with pytest.raises(Unusable, match="other settings"):
+    with pytest.raises(InputError, match="other settings"):
         next(train(faces, compact_learner(), out, replace(TRAINING, learning_rate=1e-2)))
     moved = [replace(faces[0], clicks=(click("acne", 9, 9),)), *faces[1:]]
-    with pytest.raises(Unusable, match="annotations"):
+    with pytest.raises(InputError, match="annotations"):
         next(train(moved, compact_learner(), out, TRAINING))
     # More steps of the same run are no other run.
     longer = train(faces, compact_learner(), out, replace(TRAINING, steps=3))
     assert next(longer).number == 2
     checkpoint_of(out).write_bytes(b"cut off")
-    with pytest.raises(Unusable, match="damaged"):
+    with pytest.raises(InputError, match="damaged"):
         next(train(faces, compact_learner(), out, TRAINING))
 
 
@@ -367,14 +367,14 @@ def test_weights_move_with_many_annotations_and_stay_with_few():
 
 @pytest.mark.parametrize("load", [load_keypoints, load_compact, load_heatmap])
 def test_pickles_and_foreign_weights_are_refused(tmp_path, load):
-    with pytest.raises(Unusable, match="run code"):
+    with pytest.raises(InputError, match="run code"):
         load(Path("finder.pt"))
-    with pytest.raises(Unusable, match="no weights at"):
+    with pytest.raises(InputError, match="no weights at"):
         load(tmp_path / "none.safetensors")
     path = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(1)}, str(path))
-    with pytest.raises(Unusable, match="of this program"):
+    with pytest.raises(InputError, match="of this program"):
         load(path)
     (tmp_path / "text.safetensors").write_text("not weights")
-    with pytest.raises(Unusable, match="damaged"):
+    with pytest.raises(InputError, match="damaged"):
         load(tmp_path / "text.safetensors")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from realism.config import ASSETS
-from realism.errors import Unusable
+from realism.errors import InputError
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.whale_anno import read_whale, write_whale
 
@@ -76,14 +76,14 @@ def test_english_labels_are_known_and_unknown_ones_are_named(tmp_path):
      json.dumps(entry([{"type": "痣", "points": [["a", 0.5]]}]))],
 )  # fmt: skip
 def test_what_is_no_export_is_refused_in_words(text, tmp_path):
-    with pytest.raises(Unusable):
+    with pytest.raises(InputError):
         read_whale(written(tmp_path / "e.json", text))
 
 
 def test_a_missing_export_and_an_empty_folder_are_refused(tmp_path):
-    with pytest.raises(Unusable, match="no whale-anno"):
+    with pytest.raises(InputError, match="no whale-anno"):
         read_whale(tmp_path / "nothing.json")
-    with pytest.raises(Unusable, match="not a whale-anno project"):
+    with pytest.raises(InputError, match="not a whale-anno project"):
         read_whale(tmp_path)
 
 
