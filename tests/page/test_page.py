@@ -14,10 +14,10 @@ import gradio as gr
 import numpy as np
 import pytest
 
-import app
 from realism.config import ASSETS
 from realism.images import open_photo, read_info, save_png
 from realism.marks.teach.whale_anno import read_whale
+from realism.page import blocks as app
 from realism.page import finetune, header, photos, portraits
 from realism.page import session as told
 from realism.page.i18n import language_of, words
