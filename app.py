@@ -8,7 +8,7 @@ from realism.page.session import hosted
 
 
 def _options() -> argparse.Namespace:
-    """Where to listen: the shell's options, else Gradio's own variables, else this machine alone."""
+    """Where to listen: the shell's options, else Gradio's variables, else this machine alone."""
     parser = argparse.ArgumentParser(description="The page of Realism.")
     everywhere = "0.0.0.0" if hosted() else "127.0.0.1"
     parser.add_argument(
