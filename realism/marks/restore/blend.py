@@ -105,7 +105,7 @@ def _multiplied(below: np.ndarray, patch: Patch, strength: float, sliders: Slide
     factor = np.exp(ratio)
     own = light * factor
     # Without matching, the mark takes away as much light as it took in the photo.
-    as_in_photo = light + patch.bare * (factor - 1)
+    as_in_photo = light + (patch.bare + DARKEST) * (factor - 1)
     mixed = sliders.brightness_match * own + (1 - sliders.brightness_match) * as_in_photo
     return np.rint(to_srgb(mixed - DARKEST)).astype(np.uint8)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from realism.images import DARKEST
 from realism.marks.mark import Mark
 from realism.marks.photo import Ground
 from realism.marks.restore import wrinkle as folds
@@ -148,7 +149,7 @@ def _shown(
     x, y = round(to[0]), round(to[1])
     skin = (portrait.wide > 0.5).astype(np.float32)
     around = measure(portrait.light, skin, to, max(radius, 1.0))
-    shown = window(portrait.light, x, y, half) - np.log(around.bare + 0.004)
+    shown = window(portrait.light, x, y, half) - np.log(around.bare + DARKEST)
     centre = (np.array([x, y]) - box[0]).astype(int)
     small = max(2, int(np.ceil(1.6 * radius)))
     if min(centre[0], centre[1], box[1][1] - 1 - centre[0], box[1][0] - 1 - centre[1]) < small:
@@ -184,7 +185,8 @@ def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> 
     own = folds.relief_along(portrait.light @ folds.GREY, portrait.wide, course, widths, half)
     laid, rim = folds.lay_fold(folds.less_shown(measured, own), course, widths, seen, *box)
     ratio = (laid[..., None] * measured.tint).astype(np.float32)
-    bare = np.exp(np.median(photo.light.reshape(-1, 3)[:: max(1, photo.light.size // 30000)], 0))
+    few = photo.light.reshape(-1, 3)[:: max(1, photo.light.size // 30000)]
+    bare = np.exp(np.median(few, 0)) - DARKEST
     return Patch(
         index, "wrinkle", box[0], ratio, None, None, rim.astype(np.float32),
         _part(portrait.wide, *box), bare,
