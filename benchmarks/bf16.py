@@ -48,7 +48,7 @@ def main() -> None:
     import torch
 
     from realism.diffusion.base import load_base
-    from realism.diffusion.device import BF16_GAIN, Device, cpu_gain_of_bf16
+    from realism.diffusion.device import BF16_GAIN, Device, measure_bf16_gain
 
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--base", default="pocket")
@@ -66,7 +66,7 @@ def main() -> None:
         print(f"  {name:8} {median[name]:.3f} s a step ({min(taken):.3f}-{max(taken):.3f})")
     print(f"bf16 takes {median['bf16'] / median['float32']:.2f} of the time of float32;")
     print(
-        f"plain products: {cpu_gain_of_bf16():.2f} times as fast in bf16;"
+        f"plain products: {measure_bf16_gain():.2f} times as fast in bf16;"
         f" device.py takes it from {BF16_GAIN} on"
     )
 

@@ -25,15 +25,21 @@ from realism.diffusion.base import decode_latents, encode_images, load_base
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError
 from realism.faces.engine import load_engine, the_face
-from realism.finetune.crops import pictures_in, shots_of
-from realism.finetune.loop import Preview, Saved, Step
-from realism.finetune.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
+from realism.finetune.crops import crop_photo, list_pictures
+from realism.finetune.loop import LoraSaved, Preview, TrainingStep
+from realism.finetune.stages import (
+    FACES,
+    default_stages,
+    find_stage1,
+    finetune_faces,
+    finetune_person,
+)
 from realism.images import open_photo, save_png
-from realism.portraits.sample import portraits
-from realism.portraits.styles import prompt_for, style
+from realism.portraits.sample import make_portraits
+from realism.portraits.styles import find_style, prompt_for
 
 OTHER = {"mei": "ravi", "ravi": "mei"}
-NOUNS = {"mei": "woman", "ravi": "man"}
+CLASS_WORDS = {"mei": "woman", "ravi": "man"}
 TOP = 6  # portraits looked at: what a person would choose from
 
 
@@ -52,7 +58,7 @@ def faces_of(engine, files: list[Path]) -> list[tuple]:
 def strangers(engine, data: Path, count: int) -> dict[str, np.ndarray]:
     """Embeddings (n, D) of people, by name, two pictures each; the shipped faces without data."""
     files = sorted((data / "synthetic-faces" / "images").glob("*.jpg"))
-    files = files or [file for file, _ in pictures_in(FACES)]
+    files = files or [file for file, _ in list_pictures(FACES)]
     by_person: dict[str, list[Path]] = {}
     for file in files:
         by_person.setdefault(file.stem.split("-")[0], []).append(file)
@@ -133,13 +139,13 @@ def judged_by(engine, person: str, data: Path) -> Judged:
 
 def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) -> None:
     """Learn the person anew for every seed, with stage 1 and without, and print the figures."""
-    subject = f"ohwx {NOUNS[options.person]}"
+    subject = f"ohwx {CLASS_WORDS[options.person]}"
     crops = [
-        shots_of(photo, face, subject, base.resolution)[0].pixels for photo, face in judged.photos
+        crop_photo(photo, face, subject, base.resolution)[0].pixels for photo, face in judged.photos
     ]
     rebuilt = decode_latents(base, encode_images(base, np.stack(crops))[0])
     show("VAE of the photos", judged.figures(engine, list(rebuilt)))
-    first, second = stages_of(base)
+    first, second = default_stages(base)
     for name, value in (entry.split("=") for entry in options.set):
         kind = type(getattr(second, name))
         value = tuple(value.split(",")) if kind is tuple else kind(value)
@@ -149,7 +155,7 @@ def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) ->
         for _ in finetune_faces(base, engine, FACES, first):
             pass
         start = find_stage1(base, first)
-    asked = style(options.style)
+    asked = find_style(options.style)
     rows = []
     for seed in range(options.seeds):
         for name, lora in (("two stages", start), ("one stage", None))[: 1 + options.one_stage]:
@@ -159,7 +165,7 @@ def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) ->
                 for kept in ("best", "last"):
                     if not (Path(folder) / kept).exists():
                         continue
-                    walk = portraits(
+                    walk = make_portraits(
                         base, prompt_for(asked.prompt, subject), asked.negative_prompt,
                         range(1000, 1000 + options.portraits), adapter=Adapter(Path(folder) / kept),
                     )  # fmt: skip
@@ -174,11 +180,11 @@ def learned(base, engine, photos, subject, out: Path, lora, stage) -> str:
     """Fine-tune on the person; says how it went."""
     began, losses, previews, best = time.monotonic(), [], [], None
     for event in finetune_person(base, engine, photos, subject, out, lora, stage):
-        if isinstance(event, Step):
+        if isinstance(event, TrainingStep):
             losses.append(event.loss)
         if isinstance(event, Preview):
             previews.append(round(event.similarity, 2) if event.similarity is not None else None)
-        if isinstance(event, Saved) and event.best:
+        if isinstance(event, LoraSaved) and event.best:
             best = event.step
     return (
         f"    {time.monotonic() - began:.0f} s, loss {np.mean(losses[:20]):.3f} to "
@@ -209,7 +215,7 @@ def main() -> None:
     scale = photo_to_photo(list(judged.own))
     print(f"photo to photo                   lowest {min(scale):.2f}  mean {np.mean(scale):.2f}")
     if options.of:
-        images = [open_photo(file).pixels for file, _ in pictures_in(options.of)]
+        images = [open_photo(file).pixels for file, _ in list_pictures(options.of)]
         show(f"{len(images)} portraits", judged.figures(engine, images))
         return
     compare_stages(load_base(options.base), engine, judged, options)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-from realism.finetune.crops import Skipped
-from realism.finetune.latents import Preparing
-from realism.finetune.loop import Begun, Event, Note, Preview, Saved, Step
+from realism.finetune.crops import PictureSkipped
+from realism.finetune.latents import CropEncoded
+from realism.finetune.loop import Event, LoraSaved, Note, Preview, StageBegun, TrainingStep
 
 EVERY = 10  # steps between two lines
 Said, Told, Result = TypeVar("Said"), TypeVar("Told"), TypeVar("Result")
@@ -37,9 +37,9 @@ def finished(work: Generator[Said, None, Result]) -> Result:
 def line_of(event: Event) -> str:
     """The line for an event, "" for one not worth a line."""
     match event:
-        case Begun(stage, pictures):
+        case StageBegun(stage, pictures):
             return f"stage {stage}, on {pictures} pictures"
-        case Step(number, of, loss, rate, left):
+        case TrainingStep(number, of, loss, rate, left):
             if number % EVERY and number not in (1, of):
                 return ""
             return f"step {number} of {of}, loss {loss:.3f}, {rate:.1f} images/s, {left:.0f} s left"
@@ -47,11 +47,11 @@ def line_of(event: Event) -> str:
             return f"preview after step {step}"
         case Preview(step=step, similarity=near):
             return f"preview after step {step}: similarity {near:.2f} to the held-out photo"
-        case Saved(path, step, best, _):
+        case LoraSaved(path, step, best, _):
             return f"saved {path} ({'the best so far' if best else 'the last'}, step {step})"
-        case Preparing(number, photo):
+        case CropEncoded(number, photo):
             return f"{number} crops encoded, of {photo}" if number % EVERY == 0 else ""
-        case Skipped(name, reason):
+        case PictureSkipped(name, reason):
             return f"{name} is left out: {reason}"
         case Note(message):
             return str(message)

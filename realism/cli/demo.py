@@ -25,7 +25,13 @@ from realism.draw.overview import BeforeAfter, Tile, overview
 from realism.draw.passport import draw
 from realism.errors import InputError
 from realism.faces.engine import Engine, load_engine
-from realism.finetune.stages import FACES, find_stage1, finetune_faces, finetune_person, stages_of
+from realism.finetune.stages import (
+    FACES,
+    default_stages,
+    find_stage1,
+    finetune_faces,
+    finetune_person,
+)
 from realism.images import open_photo, read_info, save_png
 from realism.marks.atlas import build_atlas
 from realism.marks.coverage import coach
@@ -33,13 +39,13 @@ from realism.marks.find.multiview import find_together
 from realism.marks.photo import source_of
 from realism.marks.restore.report import Restored, restore_portrait
 from realism.person.person import Person, create_person
-from realism.portraits.provenance import restored_notices
+from realism.portraits.provenance import restored_entries
 from realism.portraits.rank import Ranked, rank_to_json
-from realism.portraits.sample import portraits, save_portrait
-from realism.portraits.styles import prompt_for, style
+from realism.portraits.sample import make_portraits, save_portrait
+from realism.portraits.styles import find_style, prompt_for
 from realism.progress import line_of, reworded
 
-NOUNS = {"mei": "woman", "ravi": "man"}  # the example people
+CLASS_WORDS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
 SEED = 1  # of the first portrait: a demo is repeatable
 RESTORED = 4  # of the best portraits
@@ -51,8 +57,8 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
     out        an older demo there is replaced; anything else there is refused
     Raises InputError: no such example, or a folder that is not a demo's.
     """
-    if example not in NOUNS:
-        raise InputError("example_not_found", example=example, choices=NOUNS)
+    if example not in CLASS_WORDS:
+        raise InputError("example_not_found", example=example, choices=CLASS_WORDS)
     out = Path(out)
     if out.exists() and any(out.iterdir()) and not (out / "report.json").exists():
         raise InputError("folder_not_of_demo", folder=out)
@@ -88,7 +94,7 @@ def run_demo(out: Path, example: str = "mei") -> Iterator[str]:
     ]
     meter.report["photo_to_photo"] = person.photo_to_photo()
 
-    first, second = stages_of(base)
+    first, second = default_stages(base)
     with meter.step("finetune, stage 1"):
         stage1 = find_stage1(base, first)
         if stage1:
@@ -133,7 +139,7 @@ def _photos(example: str, engine: Engine) -> Iterator[str]:
     folder = ASSETS / "people" / example
     files = [*sorted(folder.glob("*.jpg")), *sorted(folder.glob("faulty/*.jpg"))]
     files.append(folder.parent / "mei-and-ravi.jpg")
-    person = create_person(example.capitalize(), consent=True, noun=NOUNS[example])
+    person = create_person(example.capitalize(), consent=True, class_word=CLASS_WORDS[example])
     yield f"Step 1: {len(files)} photos of {person.name}"
     for entry in person.add_photos(files, engine):
         yield f"  {entry.name}"
@@ -151,12 +157,12 @@ def _lines(event) -> Iterator[str]:
 
 
 def _portraits(base: Base, person: Person, run: Path) -> Iterator[str]:
-    preset = style(STYLE)
+    preset = find_style(STYLE)
     prompt = prompt_for(preset.prompt, person.subject)
     yield f"Step 3: {PORTRAITS.count} portraits, {prompt!r}"
     lora = Adapter(person.adapter(base.name))
     seeds = range(SEED, SEED + PORTRAITS.count)
-    made = portraits(base, prompt, preset.negative_prompt, seeds, adapter=lora)
+    made = make_portraits(base, prompt, preset.negative_prompt, seeds, adapter=lora)
     for number, portrait in enumerate(made, 1):
         save_portrait(portrait, person.portrait_file(run, number, portrait.seed))
         yield f"  {number} of {PORTRAITS.count}, seed {portrait.seed}"
@@ -183,7 +189,7 @@ def _marks(
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
         portrait = open_photo(run / one.name)
         done = restore_portrait(portrait, sources, engine)
-        info = restored_notices(read_info(run / one.name), done.pixels)
+        info = restored_entries(read_info(run / one.name), done.pixels)
         save_png(folder / one.name, done.pixels, info)
         placed = done.report["placements"]
         near = done.report["similarity"]

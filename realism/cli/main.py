@@ -70,13 +70,19 @@ def photos_add(
     consent: Annotated[
         bool, typer.Option("--consent", help="The person shown is me or has agreed.")
     ] = False,
-    noun: Annotated[str, typer.Option(help="person, woman or man, for captions.")] = "person",
+    class_word: Annotated[
+        str, typer.Option("--noun", help="person, woman or man, for captions.")
+    ] = "person",
 ) -> None:
     """Add photos; the person is made when new (that needs --consent)."""
     from realism.person.person import create_person, open_person, people, slug_of
 
     known = {one.folder.name for one in people()}
-    one = open_person(person) if slug_of(person) in known else create_person(person, consent, noun)
+    one = (
+        open_person(person)
+        if slug_of(person) in known
+        else create_person(person, consent, class_word)
+    )
     for entry in one.add_photos(files, engine()):
         say(f"  {entry.name}")
     _print_photos(one)
@@ -204,7 +210,7 @@ def finetune(
     say(f"Base: {loaded.name}. {loaded.provenance}")
     asked = {"rank": rank, "learning_rate": learning_rate, "batch": batch}
     asked = {key: value for key, value in asked.items() if value is not None}
-    first, second = (replace(settings, **asked) for settings in training.stages_of(loaded))
+    first, second = (replace(settings, **asked) for settings in training.default_stages(loaded))
     if steps is not None:
         first, second = replace(first, steps=steps), replace(second, steps=steps)
     folder = faces or training.FACES
@@ -263,25 +269,28 @@ def portraits(
     from realism.diffusion.base import load_base
     from realism.diffusion.lora import Adapter
     from realism.person.person import open_person
-    from realism.portraits.sample import new_seeds, save_portrait, unread
-    from realism.portraits.sample import portraits as make_portraits
-    from realism.portraits.styles import prompt_for, styles
-    from realism.portraits.styles import style as style_of
+    from realism.portraits.sample import (
+        make_portraits,
+        new_seeds,
+        save_portrait,
+        unread_prompt_end,
+    )
+    from realism.portraits.styles import find_style, load_styles, prompt_for
 
     if style == "list":
-        for one in styles():
+        for one in load_styles():
             print(f"{one.slug:14} {one.name} / {one.name_zh}: {one.note}")
         return
     if label not in ("", "en", "zh"):
         raise InputError("unknown_label_language", label=label)
     one = open_person(person)
     one.accepted()
-    preset = style_of(style)
+    preset = find_style(style)
     loaded = load_base(base, progress=say_download)
     say(f"Base: {loaded.name}. {loaded.provenance}")
     lora = one.adapter(loaded.name, adapter)
-    words = prompt_for(prompt or preset.prompt, one.subject if lora else one.noun)
-    if rest := unread(loaded, words):
+    words = prompt_for(prompt or preset.prompt, one.subject if lora else one.class_word)
+    if rest := unread_prompt_end(loaded, words):
         say(f"  The prompt is too long for this base; it does not read: {rest}")
     seeds, run = new_seeds(count, seed), one.new_run()
     made = make_portraits(
@@ -330,14 +339,14 @@ def bases(
     where: Annotated[str | None, typer.Argument(help="A base to fetch and read.")] = None,
 ) -> None:
     """List recommended bases; or fetch one and say what it is."""
-    from realism.diffusion.base import load_base, recommended
+    from realism.diffusion.base import load_base, recommended_bases
 
     if where:
         loaded = load_base(where, progress=say_download)
         print(f"{loaded.name}: {loaded.family}, {loaded.resolution} px, licence: {loaded.licence}")
         print(f"{loaded.provenance or 'provenance not known'} ({loaded.path})")
         return
-    for one in recommended():
+    for one in recommended_bases():
         size = f"{one.size_gb} GB" if one.size_gb else "ships with the program"
         print(f"{one.name} ({one.family}, {one.resolution} px, {size}, GPU {one.gpu_memory_gb} GB)")
         print(f"    {' or '.join(one.where)}; licence: {one.licence}. {one.note}")
@@ -518,7 +527,7 @@ def marks_restore(
     from realism.marks.photo import source_of
     from realism.marks.restore.blend import Sliders
     from realism.marks.restore.report import restore_portrait
-    from realism.portraits.provenance import restored_notices
+    from realism.portraits.provenance import restored_entries
 
     strengths = {"overall": strength, "mole": mole, "spot": spot, "acne": acne, "wrinkle": wrinkle}
     for name, value in strengths.items():
@@ -545,7 +554,7 @@ def marks_restore(
         target, sources, chosen, method, placement, Sliders(**strengths), least
     )
     info = read_info(portrait) if portrait.suffix.lower() == ".png" else {}
-    save_png(out, restored.pixels, restored_notices(info, restored.pixels))
+    save_png(out, restored.pixels, restored_entries(info, restored.pixels))
     if report:
         write_json(report, restored.report)
     placed, near = restored.report["placements"], restored.report["similarity"]

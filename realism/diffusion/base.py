@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from realism.config import ASSETS
-from realism.diffusion.device import Device, choose_device, memory_free
+from realism.diffusion.device import Device, choose_device, free_memory
 from realism.diffusion.hub import fetch, is_hub_id
-from realism.diffusion.identify import CONFIGS, BaseFiles, merged, read_base
+from realism.diffusion.identify import CONFIGS, BaseFiles, merge_headers, read_base
 from realism.diffusion.weights import refuse_pickle
 from realism.disk import read_json
 from realism.errors import InputError, Message
@@ -82,7 +82,7 @@ class RecommendedBase:
 
 
 @lru_cache
-def recommended() -> tuple[RecommendedBase, ...]:
+def recommended_bases() -> tuple[RecommendedBase, ...]:
     """The table of recommended bases, the embedded one first."""
     rows = json.loads(RECOMMENDED.read_text(encoding="utf-8"))
     return tuple(
@@ -112,7 +112,7 @@ def load_base(
     """
     device = device or choose_device()
     files = read_base(find_base(where, progress))
-    free = memory_free(device)
+    free = free_memory(device)
     # A base of this process may be in memory already: then nothing more is taken.
     key = (where, files, files.fingerprint, device)
     if _LOADED.get("key") != key:
@@ -247,7 +247,7 @@ def _same_tensors(files: BaseFiles) -> None:
 
     with torch.device("meta"):
         wanted = UNet2DConditionModel.from_config(files.unet).state_dict()
-    held = merged(files.unet_files)
+    held = merge_headers(files.unet_files)
     wrong = [name for name, t in wanted.items() if name not in held or held[name].shape != t.shape]
     if wrong:
         raise InputError(
@@ -262,7 +262,7 @@ def _same_tensors(files: BaseFiles) -> None:
 def _about(where: str, path: Path) -> dict[str, str]:
     """Licence and provenance: from our table, and from realism.json in the base's own folder."""
     known = {"licence": "not known here: ask its maker", "provenance": ""}
-    for row in recommended():
+    for row in recommended_bases():
         if where in row.where:
             known = {"licence": str(row.licence), "provenance": f"{row.name}, from {where}."}
     beside = path / "realism.json"

@@ -39,7 +39,7 @@ class Device:
 
 
 @lru_cache(maxsize=1)
-def cpu_gain_of_bf16() -> float:
+def measure_bf16_gain() -> float:
     """How many times as fast bf16 matrices are multiplied here as float32 ones; tried once."""
     import torch
 
@@ -66,10 +66,10 @@ def choose_device() -> Device:
         return Device("cuda", dtype, dtype)
     if torch.backends.mps.is_available():
         return Device("mps", torch.float32, None)
-    return Device("cpu", torch.float32, torch.bfloat16 if cpu_gain_of_bf16() > BF16_GAIN else None)
+    return Device("cpu", torch.float32, torch.bfloat16 if measure_bf16_gain() > BF16_GAIN else None)
 
 
-def memory_free(device: Device) -> int:
+def free_memory(device: Device) -> int:
     """Bytes that a model may still take on `device`."""
     import torch
 

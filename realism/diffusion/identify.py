@@ -12,7 +12,7 @@ from pathlib import Path
 
 from realism.config import ASSETS
 from realism.diffusion.device import Device
-from realism.diffusion.weights import Tensor, fingerprint, refuse_pickle, tensors_of
+from realism.diffusion.weights import TensorHeader, fingerprint, read_tensor_headers, refuse_pickle
 from realism.disk import read_json
 from realism.errors import InputError
 
@@ -79,7 +79,7 @@ def _read_folder(path: Path) -> BaseFiles:
     family = _family(path.name, unet, vae, index)
     parts = ["unet", "vae", "text_encoder"] + ["text_encoder_2"] * (family == "sdxl")
     variant, files = _weight_files(path, parts)
-    headers = {part: merged(files[part]) for part in parts}
+    headers = {part: merge_headers(files[part]) for part in parts}
     counts = {part: sum(t.elements for t in headers[part].values()) for part in parts}
     scale = 2 ** (len(vae["block_out_channels"]) - 1)
     size = unet.get("sample_size")
@@ -143,14 +143,14 @@ def _weight_files(path: Path, parts: list[str]) -> tuple[str | None, dict[str, l
     return variant, {part: files.get(variant) or files[None] for part, files in found.items()}
 
 
-def merged(files: Iterable[Path]) -> dict[str, Tensor]:
-    """Name -> Tensor of a network that lies in one file or several."""
-    return {name: tensor for file in files for name, tensor in tensors_of(file).items()}
+def merge_headers(files: Iterable[Path]) -> dict[str, TensorHeader]:
+    """Name -> TensorHeader of a network that lies in one file or several."""
+    return {name: tensor for file in files for name, tensor in read_tensor_headers(file).items()}
 
 
 def _read_single_file(path: Path) -> BaseFiles:
     """A checkpoint of SD 1.5 or SDXL in the layout of their first release."""
-    tensors = tensors_of(path)
+    tensors = read_tensor_headers(path)
     unet = {key: t for key, t in tensors.items() if key.startswith(UNET)}
     vae = {key: t for key, t in tensors.items() if key.startswith("first_stage_model.")}
     if any("lora" in key for key in tensors):

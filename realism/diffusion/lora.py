@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realism.diffusion.base import Base
-from realism.diffusion.weights import tensors_of
+from realism.diffusion.weights import read_tensor_headers
 from realism.disk import read_json, write_bytes, write_json
 from realism.errors import InputError, Message
 
@@ -50,7 +50,7 @@ class Adapter:
     def name(self) -> str:
         """What it is called: "person/best" for one of ours, else its file's or folder's name."""
         name = self.file.parent.name if self.file.name == WEIGHTS else self.file.stem
-        kind = about_lora(self.path).get("kind")
+        kind = describe_lora(self.path).get("kind")
         return f"{kind}/{name}" if kind else name
 
 
@@ -66,7 +66,7 @@ def lora_file(path: Path) -> Path:
     return path
 
 
-def about_lora(path: Path) -> dict:
+def describe_lora(path: Path) -> dict:
     """What `adapter.json` beside a LoRA says; {} where it comes from elsewhere."""
     sidecar = lora_file(path).parent / SIDECAR
     if not sidecar.exists():
@@ -98,7 +98,7 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
     Raises InputError: a pickle, damaged, not a LoRA, or one of another base.
     """
     file = lora_file(path)
-    about = about_lora(file)
+    about = describe_lora(file)
     if about.get("fingerprint") not in (None, base.fingerprint):
         raise InputError(
             "lora_other_base",
@@ -107,7 +107,7 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
             base=base.name,
         )
     layers = _layers(base, file)
-    before = _worn(base)
+    before = _attached_weights(base)
     try:
         with warnings.catch_warnings():
             # peft 0.21 asks whether a second adapter is meant: a style beside a person is.
@@ -166,11 +166,11 @@ def save_lora(base: Base, folder: Path, about: dict, name: str = "default") -> P
 
 
 @contextmanager
-def wearing(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict]]:
+def applied_loras(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict]]:
     """The base with these LoRAs on, each at its weight; without any when the block ends."""
     try:
         yield [
-            load_lora(base, adapter.path, f"worn{number}", adapter.weight)
+            load_lora(base, adapter.path, f"lora{number}", adapter.weight)
             for number, adapter in enumerate(adapters)
         ]
     finally:
@@ -182,7 +182,7 @@ def _parts(base: Base) -> dict:
     return {name: part for name in names if (part := getattr(base.pipeline, name, None))}
 
 
-def _worn(base: Base) -> dict[str, float]:
+def _attached_weights(base: Base) -> dict[str, float]:
     """Name -> weight of the LoRAs on the base now."""
     found: dict[str, float] = {}
     for part in _parts(base).values():
@@ -201,7 +201,7 @@ def _layers(base: Base, file: Path) -> set[str]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not any("lora" in name.lower() for name in tensors_of(file)):
+    if not any("lora" in name.lower() for name in read_tensor_headers(file)):
         raise InputError("not_a_lora", name=file.name)
     try:
         state, *_ = base.pipeline.lora_state_dict(

@@ -31,7 +31,7 @@ PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorHeader:
     """One tensor of a file, not loaded.
 
     shape         its sides
@@ -50,8 +50,8 @@ class Tensor:
         return prod(self.shape)
 
 
-def tensors_of(path: Path) -> dict[str, Tensor]:
-    """Name -> Tensor of a safetensors file.
+def read_tensor_headers(path: Path) -> dict[str, TensorHeader]:
+    """Name -> TensorHeader of a safetensors file.
 
     Raises InputError where the file is a pickle, cut off, or something else.
     """
@@ -65,7 +65,7 @@ def tensors_of(path: Path) -> dict[str, Tensor]:
             header = json.loads(file.read(length))
         header.pop("__metadata__", None)
         tensors = {
-            name: Tensor(
+            name: TensorHeader(
                 tuple(entry["shape"]),
                 entry["dtype"],
                 *(8 + length + at for at in entry["data_offsets"]),
@@ -102,7 +102,7 @@ def fingerprint(files: Iterable[Path], prefix: str = "") -> str:
     digests = []
     for path in files:
         with path.open("rb") as file:
-            for name, tensor in tensors_of(path).items():
+            for name, tensor in read_tensor_headers(path).items():
                 if not name.startswith(prefix) or tensor.dtype not in FLOATS:
                     continue
                 numbers = FLOATS[tensor.dtype]

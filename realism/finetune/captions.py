@@ -13,7 +13,7 @@ from realism.images import to_linear
 
 
 @dataclass(frozen=True)
-class Crops:
+class Cropping:
     """How photos are cut and described for the fine-tune.
 
     The limits on light and expression were set on examples/people against the renderer's truth.
@@ -27,7 +27,7 @@ class Crops:
     )
     skin: float = 0.6  # of the face's height: less than that is skin, not a face
     skin_from: int = 512  # px of the base; smaller ones made portraits of skin alone
-    often: int = 3  # framings for each time that skin from near comes by
+    repeats: int = 3  # framings for each time that skin from near comes by
     distinct: float = 0.9  # a crop whose side is nearer to the last one's is left out
     backdrop: float = 0.15  # loss weight off the head; 0 leaves seams round the hair
     face: float = 1.3  # loss weight on the face; hair and neck have 1
@@ -46,7 +46,16 @@ class Crops:
     shapes: float = 0.7  # 8-bit L per px, 90th percentile of the slope
 
 
-CROPS = Crops()
+CROPPING = Cropping()
+
+
+def cropping_key(cropping: Cropping = CROPPING) -> str:
+    """A name for these settings, part of what tells an unfinished run from another.
+
+    In the names of the first release: a run that it began goes on.
+    """
+    return repr(cropping).replace("Cropping(", "Crops(", 1).replace("repeats=", "often=", 1)
+
 
 # Mesh points of MediaPipe's canonical head.
 CHEEKS = (50, 280)  # middle of the person's right and left cheek
@@ -67,32 +76,37 @@ MIDLINE = (10, 152)  # top of the forehead, chin
 # --- captions ------------------------------------------------------------------------------------
 
 
-def _seen(
-    photo: np.ndarray, crop: np.ndarray, head: np.ndarray, face: Face, framing: str, crops: Crops
+def describe_crop(
+    photo: np.ndarray,
+    crop: np.ndarray,
+    head: np.ndarray,
+    face: Face,
+    framing: str,
+    cropping: Cropping,
 ) -> str:
     """What a crop shows, in the words and the order of the pocket base's captions.
 
     Those are plain enough for any base. See `training/pocket/captions.py`.
     """
     clauses = (
-        expression_of(face, crops),
-        turn_of(face, crops),
-        light_of(photo, face, crops),
-        level_of(crop, crops),
+        describe_expression(face, cropping),
+        describe_turn(face, cropping),
+        describe_light(photo, face, cropping),
+        describe_exposure(crop, cropping),
         framing,
-        backdrop_of(photo, head, crops),
+        describe_backdrop(photo, head, cropping),
     )
     return ", ".join(clause for clause in clauses if clause)
 
 
-def turn_of(face: Face, crops: Crops = CROPS) -> str:
+def describe_turn(face: Face, cropping: Cropping = CROPPING) -> str:
     """Where the head turns, as seen in the picture."""
-    if abs(face.pose.yaw) < crops.front:
+    if abs(face.pose.yaw) < cropping.front:
         return "front"
     return f"turned to image {'right' if face.pose.yaw > 0 else 'left'}"
 
 
-def expression_of(face: Face, crops: Crops = CROPS) -> str:
+def describe_expression(face: Face, cropping: Cropping = CROPPING) -> str:
     """Mouth open, a smile, neither, or "" between: the mesh does not tell finer ones safely."""
     mesh = face.mesh
     mouth = float(np.linalg.norm(mesh[CORNERS[0]] - mesh[CORNERS[1]]))
@@ -101,53 +115,56 @@ def expression_of(face: Face, crops: Crops = CROPS) -> str:
     up = mesh[MIDLINE[0]] - mesh[MIDLINE[1]]
     raised = (mesh[list(CORNERS)] - mesh[list(LIPS)]).mean(0) @ up / np.linalg.norm(up)
     shape = (mouth + 2 * raised) / eyes
-    smiling = shape > crops.smile
-    if opening > crops.open_mouth:
+    smiling = shape > cropping.smile
+    if opening > cropping.open_mouth:
         return "open smile" if smiling else "surprise"
     if smiling:
         return "smile"
-    return "neutral expression" if shape < crops.neutral else ""
+    return "neutral expression" if shape < cropping.neutral else ""
 
 
-def light_of(pixels: np.ndarray, face: Face, crops: Crops = CROPS) -> str:
+def describe_light(pixels: np.ndarray, face: Face, cropping: Cropping = CROPPING) -> str:
     """How unevenly the two cheeks are lit, in the whole photo."""
     linear = []
     for cheek in CHEEKS:
         x, y = face.mesh[cheek, :2].astype(int)
-        reach = max(1, round(face.width * crops.cheek))
+        reach = max(1, round(face.width * cropping.cheek))
         patch = pixels[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
         linear.append(float(to_linear(patch).mean()) + 1e-3 if patch.size else np.nan)
     stops = abs(np.log2(linear[0] / linear[1]))
     if np.isnan(stops):
         return ""
-    if stops > crops.hard_light:
+    if stops > cropping.hard_light:
         return "hard side light"
-    return "soft window light" if stops > crops.soft_light else "overcast light"
+    return "soft window light" if stops > cropping.soft_light else "overcast light"
 
 
-def level_of(pixels: np.ndarray, crops: Crops = CROPS) -> str:
+def describe_exposure(pixels: np.ndarray, cropping: Cropping = CROPPING) -> str:
     """Whether the crop as a whole is dim or bright."""
     grey = float(pixels.mean())
-    return "dim" if grey < crops.dim else "bright" if grey > crops.bright else ""
+    return "dim" if grey < cropping.dim else "bright" if grey > cropping.bright else ""
 
 
-def backdrop_of(pixels: np.ndarray, head: np.ndarray, crops: Crops = CROPS) -> str:
+def describe_backdrop(pixels: np.ndarray, head: np.ndarray, cropping: Cropping = CROPPING) -> str:
     """Plain, a gradient, or something with shapes in it; "" where too little is seen of it.
 
     pixels, head    the whole photo and its head mask
     """
     # At one size, so that the slopes of a large photo and a small one compare.
-    width, height = crops.backdrop_side, round(crops.backdrop_side * len(pixels) / len(pixels[0]))
+    width, height = (
+        cropping.backdrop_side,
+        round(cropping.backdrop_side * len(pixels) / len(pixels[0])),
+    )
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     behind = cv2.resize(head, (width, height), interpolation=cv2.INTER_AREA) < 0.05
     behind = cv2.erode(behind.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     behind[height // 2 :] = False  # clothes
-    if behind.mean() < crops.least_backdrop:
+    if behind.mean() < cropping.least_backdrop:
         return ""
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
     smooth = cv2.GaussianBlur(lab, (0, 0), 1.5)
-    if float(smooth[behind].std(0).sum()) < crops.plain:
+    if float(smooth[behind].std(0).sum()) < cropping.plain:
         return "plain background"
     across, down = (cv2.Sobel(smooth[..., 0], -1, *way) / 8 for way in ((1, 0), (0, 1)))
-    busy = float(np.percentile(np.hypot(across, down)[behind], 90)) > crops.shapes
+    busy = float(np.percentile(np.hypot(across, down)[behind], 90)) > cropping.shapes
     return "shapes background" if busy else "gradient background"

@@ -25,7 +25,14 @@ from realism.errors import InputError, Message
 from realism.faces.engine import Engine, the_face
 from realism.faces.face import Face
 from realism.faces.head_mask import head_mask
-from realism.finetune.captions import CHEEKS, CROPS, Crops, _seen, level_of, light_of
+from realism.finetune.captions import (
+    CHEEKS,
+    CROPPING,
+    Cropping,
+    describe_crop,
+    describe_exposure,
+    describe_light,
+)
 from realism.images import SUFFIXES, Photo, open_photo
 
 # Caption of skin at the photo's own resolution. No word of it names a framing: pocket then mixes
@@ -34,34 +41,39 @@ SKIN = "skin"
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class TrainingCrop:
     """One square crop of a photo, ready for a base.
 
     photo     the photo's name
     pixels    (R, R, 3) uint8 sRGB, R the base's resolution
     weight    (R, R) float32, how much the loss counts a pixel: 0 beyond the photo's border
     caption   what it shows
-    often     how many times a round through all shots comes by it
+    repeats     how many times a round through all crops comes by it
     """
 
     photo: str
     pixels: np.ndarray
     weight: np.ndarray
     caption: str
-    often: int = 1
+    repeats: int = 1
 
 
 @dataclass(frozen=True)
-class Skipped:
+class PictureSkipped:
     """A picture of a folder of faces that cannot be learned from, with the reason."""
 
     name: str
     reason: Message
 
 
-def shots_of(
-    photo: Photo, face: Face, subject: str, resolution: int, told: str = "", crops: Crops = CROPS
-) -> list[Shot]:
+def crop_photo(
+    photo: Photo,
+    face: Face,
+    subject: str,
+    resolution: int,
+    told: str = "",
+    cropping: Cropping = CROPPING,
+) -> list[TrainingCrop]:
     """The crops of one photo.
 
     subject       who it shows, in the caption: "ohwx woman", "a person"
@@ -69,8 +81,11 @@ def shots_of(
     told          a caption that came with the picture, used instead of what is measured
     """
     head = head_mask(photo.pixels, face)
-    frames = _frames(photo.pixels.shape, face, resolution, crops)
-    return [_shot(photo, face, head, frame, subject, resolution, told, crops) for frame in frames]
+    frames = _frames(photo.pixels.shape, face, resolution, cropping)
+    return [
+        _make_crop(photo, face, head, frame, subject, resolution, told, cropping)
+        for frame in frames
+    ]
 
 
 @dataclass(frozen=True)
@@ -83,25 +98,27 @@ class _Frame:
     name: str
 
 
-def _frames(shape: tuple, face: Face, resolution: int, crops: Crops) -> list[_Frame]:
+def _frames(shape: tuple, face: Face, resolution: int, cropping: Cropping) -> list[_Frame]:
     """Squares round a face, from wide to narrow, none upscaled where the photo can do without.
 
     They lie inside the photo, so that no smeared border is learned.
     """
     short = min(shape[:2])
-    centre, face_height = face_of(face)
+    centre, face_height = face_extent(face)
     frames = []
-    for _, share, lower in crops.framings:
+    for _, share, lower in cropping.framings:
         # Never less of the photo than the base has pixels: that would be upscaling.
         side = round(min(max(face_height / share, resolution), short))
-        if not frames or side < frames[-1].side * crops.distinct:
+        if not frames or side < frames[-1].side * cropping.distinct:
             # The photo may not allow the share that was wanted: named after what it became.
-            name = min(crops.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[0]
+            name = min(cropping.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[
+                0
+            ]
             frames.append(_frame(shape, centre + np.array([0, lower * side]), side, name))
     # While eyes, nose and mouth are in it, the crop at the photo's own scale is one more close-up.
-    name = SKIN if resolution < crops.skin * face_height else crops.framings[-1][0]
-    told_apart = name != SKIN or resolution >= crops.skin_from
-    if told_apart and resolution < frames[-1].side * crops.distinct:
+    name = SKIN if resolution < cropping.skin * face_height else cropping.framings[-1][0]
+    told_apart = name != SKIN or resolution >= cropping.skin_from
+    if told_apart and resolution < frames[-1].side * cropping.distinct:
         frames.append(_frame(shape, _skin_centre(face, resolution), resolution, name))
     return frames
 
@@ -113,7 +130,7 @@ def _frame(shape: tuple, centre: np.ndarray, side: int, name: str) -> _Frame:
     return _Frame(int(x0), int(y0), side, name)
 
 
-def face_of(face: Face) -> tuple[np.ndarray, float]:
+def face_extent(face: Face) -> tuple[np.ndarray, float]:
     """Middle (2,) px and height, px, of the face from hairline to chin.
 
     Agrees with what the pocket base was framed by (`training/pocket/crops.py`). The mesh ends
@@ -134,23 +151,25 @@ def _skin_centre(face: Face, side: int) -> np.ndarray:
     return np.where(low < high, np.clip(cheek, low, high), (face.box[:2] + face.box[2:]) / 2)
 
 
-def _shot(photo, face, head, frame: _Frame, subject, resolution, told, crops: Crops) -> Shot:
+def _make_crop(
+    photo, face, head, frame: _Frame, subject, resolution, told, cropping: Cropping
+) -> TrainingCrop:
     pixels = _cut(photo.pixels, frame, resolution)
     outline = cv2.convexHull(face.mesh[:, :2].round().astype(np.int32))
     oval = _cut(cv2.fillConvexPoly(np.zeros_like(head), outline, 1.0), frame, resolution)
     on_head = _cut(head, frame, resolution)
-    weight = crops.backdrop + (1 - crops.backdrop) * on_head + (crops.face - 1) * oval
+    weight = cropping.backdrop + (1 - cropping.backdrop) * on_head + (cropping.face - 1) * oval
     skin = frame.name == SKIN
     if told:
         caption = f"{SKIN}, {told}" if skin else f"{told}, {frame.name}"
     elif skin:
-        seen = (light_of(photo.pixels, face, crops), level_of(pixels, crops))
+        seen = (describe_light(photo.pixels, face, cropping), describe_exposure(pixels, cropping))
         caption = ", ".join(filter(None, (f"{SKIN} of {subject}", *seen)))
     else:
-        seen = _seen(photo.pixels, pixels, head, face, frame.name, crops)
+        seen = describe_crop(photo.pixels, pixels, head, face, frame.name, cropping)
         caption = f"photo portrait of {subject}, {seen}"
-    often = 1 if skin else crops.often
-    return Shot(photo.name, pixels, weight.astype(np.float32), caption, often)
+    repeats = 1 if skin else cropping.repeats
+    return TrainingCrop(photo.name, pixels, weight.astype(np.float32), caption, repeats)
 
 
 def _cut(pixels: np.ndarray, frame: _Frame, resolution: int) -> np.ndarray:
@@ -163,7 +182,7 @@ def _cut(pixels: np.ndarray, frame: _Frame, resolution: int) -> np.ndarray:
 # --- a folder of faces ---------------------------------------------------------------------------
 
 
-def pictures_in(folder: Path) -> list[tuple[Path, str]]:
+def list_pictures(folder: Path) -> list[tuple[Path, str]]:
     """The pictures of a folder and their captions, by name.
 
     Captions come from metadata.jsonl ("file_name", "text") where the folder has one; "" where a
@@ -190,24 +209,24 @@ def _captions(metadata: Path) -> dict[str, str]:
         raise InputError("captions_not_readable", file=metadata) from error
 
 
-def digest_of(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """A name for a set of pictures and their captions: the same pictures give the same name."""
     digest = sha256()
-    for file, told in pictures_in(folder):
+    for file, told in list_pictures(folder):
         digest.update(f"{file.relative_to(folder).as_posix()}\n{told}\n".encode())
         digest.update(sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def shots_in(
+def crop_folder(
     folder: Path, engine: Engine, resolution: int, subject: str = "a person"
-) -> Iterator[Shot | Skipped]:
+) -> Iterator[TrainingCrop | PictureSkipped]:
     """The crops of a folder of faces, picture by picture; pictures that do not serve are told."""
-    for file, told in pictures_in(folder):
+    for file, told in list_pictures(folder):
         try:
             photo = open_photo(file)
             face = the_face(engine.find(photo.pixels))
         except InputError as reason:
-            yield Skipped(file.name, reason.message)
+            yield PictureSkipped(file.name, reason.message)
             continue
-        yield from shots_of(photo, face, subject, resolution, told)
+        yield from crop_photo(photo, face, subject, resolution, told)

@@ -1,7 +1,7 @@
-"""What a fine-tune learns from, encoded once: latents, words and loss weights of every shot.
+"""What a fine-tune learns from, encoded once: latents, words and loss weights of every crop.
 
 The VAE's answer is a Gaussian: its mean and deviation are kept and each step draws anew from it.
-The order of the shots, the noise and the timesteps of a step follow from the seed and the step's
+The order of the crops, the noise and the timesteps of a step follow from the seed and the step's
 number alone. So a run that was killed goes on with what it would have drawn anyway, and several
 processes share one large batch without a word between them.
 """
@@ -17,19 +17,19 @@ from realism.config import Stage
 from realism.diffusion.base import Base, encode_images, encode_text
 from realism.disk import whole_file
 from realism.errors import InputError, Message
-from realism.finetune.crops import Shot, Skipped
+from realism.finetune.crops import PictureSkipped, TrainingCrop
 
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """Encoded shots; tensors on the CPU.
+    """Encoded crops; tensors on the CPU.
 
     mean, std    (n, c, h, w) float32, times the VAE's scaling factor
     weight       (n, 1, h, w) float32, how much the loss counts a place
     words        conditioning of the different captions: tensors with the captions first
     captions     the different captions
-    caption      (n,) int64: which of them is each shot's
-    often        (n,) int64, how many times a round comes by a shot
+    caption      (n,) int64: which of them is each crop's
+    repeats        (n,) int64, how many times a round comes by a crop
     photos       (n,) names of the photos
     """
 
@@ -39,44 +39,44 @@ class Latents:
     words: dict
     captions: list[str]
     caption: object
-    often: object
+    repeats: object
     photos: list[str]
 
 
 @dataclass(frozen=True)
-class Preparing:
-    """A shot is encoded: how many so far, and of which photo."""
+class CropEncoded:
+    """A crop is encoded: how many so far, and of which photo."""
 
     number: int
     photo: str
 
 
-def encode_shots(
-    base: Base, shots: Iterable[Shot | Skipped], file: Path, source: str
-) -> Iterator[Preparing | Skipped]:
-    """Encode the shots one by one and keep them in `file`.
+def encode_crops(
+    base: Base, crops: Iterable[TrainingCrop | PictureSkipped], file: Path, source: str
+) -> Iterator[CropEncoded | PictureSkipped]:
+    """Encode the crops one by one and keep them in `file`.
 
     source    names what they were made from; see `read_latents`
-    Raises InputError where there is not one shot.
+    Raises InputError where there is not one crop.
     """
     import torch
     from safetensors.torch import save_file
 
-    means, stds, weights, captions, often, photos, skipped = [], [], [], [], [], [], []
-    for shot in shots:
-        if isinstance(shot, Skipped):
-            skipped.append(shot)
-            yield shot
+    means, stds, weights, captions, repeats, photos, skipped = [], [], [], [], [], [], []
+    for crop in crops:
+        if isinstance(crop, PictureSkipped):
+            skipped.append(crop)
+            yield crop
             continue
-        mean, std = encode_images(base, shot.pixels[None])
+        mean, std = encode_images(base, crop.pixels[None])
         means.append(mean)
         stds.append(std)
-        weight = torch.from_numpy(shot.weight)[None, None]
+        weight = torch.from_numpy(crop.weight)[None, None]
         weights.append(torch.nn.functional.adaptive_avg_pool2d(weight, mean.shape[-2:]))
-        captions.append(shot.caption)
-        often.append(shot.often)
-        photos.append(shot.photo)
-        yield Preparing(len(means), shot.photo)
+        captions.append(crop.caption)
+        repeats.append(crop.repeats)
+        photos.append(crop.photo)
+        yield CropEncoded(len(means), crop.photo)
     if not means:
         if not skipped:
             raise InputError("nothing_to_learn_from")
@@ -89,7 +89,7 @@ def encode_shots(
         "std": torch.cat(stds),
         "weight": torch.cat(weights),
         "caption": torch.tensor([different.index(caption) for caption in captions]),
-        "often": torch.tensor(often),
+        "often": torch.tensor(repeats),
     }
     for name in words[0]:
         tensors[f"words.{name}"] = torch.cat([one[name] for one in words]).float().cpu()
@@ -99,7 +99,7 @@ def encode_shots(
 
 
 def read_latents(file: Path, source: str) -> Latents | None:
-    """What `encode_shots` kept; None where there is nothing, or it was made from something else."""
+    """What `encode_crops` kept; None where there is nothing, or it was made from something else."""
     from safetensors import safe_open
 
     if not file.exists():
@@ -143,7 +143,7 @@ class Batch:
     words: dict
 
 
-def batch_of(
+def draw_batch(
     latents: Latents, stage: Stage, number: int, base: Base, process: int = 0, processes: int = 1
 ) -> Batch:
     """The batch of step `number` (from 1) for one of several processes."""
@@ -151,7 +151,7 @@ def batch_of(
 
     size = stage.batch * processes
     mine = slice(process * stage.batch, (process + 1) * stage.batch)
-    row = np.repeat(np.arange(len(latents.mean)), latents.often.numpy())
+    row = np.repeat(np.arange(len(latents.mean)), latents.repeats.numpy())
     which = torch.tensor(row[_order(len(row), stage.seed, (number - 1) * size, size)])
     generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + number)
     shape = (size, *latents.mean.shape[1:])

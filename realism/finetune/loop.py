@@ -24,16 +24,16 @@ from realism.disk import write_json
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import similarity
-from realism.finetune.captions import CROPS
+from realism.finetune.captions import cropping_key
 from realism.finetune.checkpoint import State, read_state, run_key, save_state
-from realism.finetune.crops import Shot, Skipped
-from realism.finetune.latents import Preparing, batch_of, encode_shots, read_latents
-from realism.finetune.memory import refuse_what_does_not_fit
+from realism.finetune.crops import PictureSkipped, TrainingCrop
+from realism.finetune.latents import CropEncoded, draw_batch, encode_crops, read_latents
+from realism.finetune.memory import require_memory
 from realism.images import save_png
 
 
 @dataclass(frozen=True)
-class Begun:
+class StageBegun:
     """A stage has begun: 1 (faces) or 2 (the person), of so many photos or pictures."""
 
     stage: int
@@ -41,7 +41,7 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """A step is done.
 
     number, of           which, from 1
@@ -73,7 +73,7 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Saved:
+class LoraSaved:
     """The LoRA was written to folder `path`; `best`: the one nearest to the held-out photo."""
 
     path: Path
@@ -97,12 +97,12 @@ class HeldOut:
     embedding: np.ndarray
 
 
-Event = Begun | Preparing | Skipped | Note | Step | Preview | Saved
+Event = StageBegun | CropEncoded | PictureSkipped | Note | TrainingStep | Preview | LoraSaved
 
 
 def finetune(
     base: Base,
-    shots: Iterable[Shot | Skipped],
+    crops: Iterable[TrainingCrop | PictureSkipped],
     source: str,
     stage: Stage,
     out: Path,
@@ -115,29 +115,29 @@ def finetune(
 ) -> Iterator[Event]:
     """Train one stage; `out` then holds last/, best/, previews/ and log.json.
 
-    shots         walked only where running/ does not hold them encoded already
-    source        names what the shots were made from; another source is another run
+    crops         walked only where running/ does not hold them encoded already
+    source        names what the crops were made from; another source is another run
     about         what the LoRA is for; kept beside it, see lora.save_lora
     prompt        of the previews
     start_from    the LoRA whose weights this one continues; None: a new one
     held_out      with `engine`, what previews are compared with
-    resume        go on with an unfinished run of the same settings, base and shots
+    resume        go on with an unfinished run of the same settings, base and crops
 
     Under `accelerate launch` every process walks its own; the first one writes.
     Raises InputError before the first step: nothing to learn from, or too little memory.
     """
     import torch
 
-    refuse_what_does_not_fit(base, stage)
+    require_memory(base, stage)
     accelerator = _accelerator(base)
-    source = f"{base.fingerprint} {CROPS} {source}"
+    source = f"{base.fingerprint} {cropping_key()} {source}"
     about = {**about, "rank": stage.rank, "targets": sorted(stage.targets)}
     first, processes = accelerator.is_main_process, accelerator.num_processes
     running = Path(out) / "running"
     if first and not resume:
         shutil.rmtree(running, ignore_errors=True)
     if first and read_latents(running / "latents.safetensors", source) is None:
-        yield from encode_shots(base, shots, running / "latents.safetensors", source)
+        yield from encode_crops(base, crops, running / "latents.safetensors", source)
     accelerator.wait_for_everyone()
     latents = read_latents(running / "latents.safetensors", source)
     key = run_key(base, stage, source, start_from, processes)
@@ -146,7 +146,7 @@ def finetune(
         yield Note(Message("run_begun_anew"))
 
     try:
-        parameters = _wear(base, stage, start_from)
+        parameters = _attach_lora(base, stage, start_from)
         optimizer = torch.optim.AdamW(
             parameters, stage.learning_rate, betas=(0.9, 0.99), weight_decay=stage.weight_decay
         )
@@ -158,7 +158,7 @@ def finetune(
 
         for number in range(done.number + 1, stage.steps + 1):
             started = time.monotonic()
-            batch = batch_of(latents, stage, number, base, accelerator.process_index, processes)
+            batch = draw_batch(latents, stage, number, base, accelerator.process_index, processes)
             noisy = base.noise_scheduler.add_noise(batch.latents, batch.noise, batch.timesteps)
             with base.device.training_context():
                 said = predict(base, noisy, batch.timesteps, batch.words, unet)
@@ -175,7 +175,7 @@ def finetune(
             done.losses.append(accelerator.reduce(loss.detach(), "mean").item())
             spent += time.monotonic() - started
             rate = (number - began_at) / spent
-            yield Step(
+            yield TrainingStep(
                 number, stage.steps, done.losses[-1],
                 rate * stage.batch * processes, (stage.steps - number) / rate,
             )  # fmt: skip
@@ -263,7 +263,7 @@ def _accelerator(base: Base):
     )
 
 
-def _wear(base: Base, stage: Stage, start_from: Path | None) -> list:
+def _attach_lora(base: Base, stage: Stage, start_from: Path | None) -> list:
     """Put the LoRA on the base, new or stage 1's; its matrices, float32, ready to be trained."""
     import torch
     from diffusers.training_utils import cast_training_params
@@ -276,13 +276,13 @@ def _wear(base: Base, stage: Stage, start_from: Path | None) -> list:
     else:
         unet.requires_grad_(False)
         load_lora(base, start_from)
-        worn = unet.peft_config["default"]
-        if (worn.r, set(worn.target_modules)) != (stage.rank, set(stage.targets)):
+        config = unet.peft_config["default"]
+        if (config.r, set(config.target_modules)) != (stage.rank, set(stage.targets)):
             raise InputError(
                 "lora_other_settings",
                 lora=start_from,
-                rank=worn.r,
-                targets=sorted(worn.target_modules),
+                rank=config.r,
+                targets=sorted(config.target_modules),
             )
     cast_training_params(unet, torch.float32)
     if stage.gradient_checkpointing:
@@ -305,7 +305,7 @@ def _show(base, stage, out: Path, about, prompt, held_out, engine, done: _Done) 
     yield Preview(done.number, images, near)
     if best:
         save_lora(base, out / "best", {**about, "steps": done.number, "similarity": near})
-        yield Saved(out / "best", done.number, True, near)
+        yield LoraSaved(out / "best", done.number, True, near)
 
 
 def preview_images(base: Base, stage: Stage, prompt: str) -> list[np.ndarray]:
@@ -328,7 +328,7 @@ def _nearness(engine: Engine, image: np.ndarray, held_out: HeldOut) -> float:
     return max(cosines, default=0.0)
 
 
-def _save(base: Base, out: Path, about: dict, done: _Done) -> Saved:
+def _save(base: Base, out: Path, about: dict, done: _Done) -> LoraSaved:
     """The LoRA to last/, the log, and the state to go on from."""
     _make_room(out, done)
     near = next((near for step, near in done.previews if step == done.number), None)
@@ -336,7 +336,7 @@ def _save(base: Base, out: Path, about: dict, done: _Done) -> Saved:
     previews = [{"step": step, "similarity": near} for step, near in done.previews]
     write_json(out / "log.json", {"schema": 1, "losses": done.losses, "previews": previews})
     save_state(out / "running" / "state.pt", done.key, done.state())
-    return Saved(out / "last", done.number, False, near)
+    return LoraSaved(out / "last", done.number, False, near)
 
 
 def _make_room(out: Path, done: _Done) -> None:

@@ -10,23 +10,23 @@ from functools import lru_cache
 
 from realism.config import Stage
 from realism.diffusion.base import Base
-from realism.diffusion.device import memory_free
+from realism.diffusion.device import free_memory
 from realism.errors import InputError, Message
 
 MARGIN = 1.3  # over the count: what operators need while they run, and fragments
 OPTIMISER = 16  # bytes a trained number: itself, its gradient, two moments
 
 
-def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) -> None:
+def require_memory(base: Base, stage: Stage, free: int | None = None) -> None:
     """Raise InputError with the figure and what to lower, where a step would not fit.
 
     free    bytes, None: as the device tells
     """
-    free = memory_free(base.device) if free is None else free
-    needed = needed_bytes(base, stage)
+    free = free_memory(base.device) if free is None else free
+    needed = training_memory(base, stage)
     if needed <= free:
         return
-    one = needed_bytes(base, replace(stage, batch=1))
+    one = training_memory(base, replace(stage, batch=1))
     each = (needed - one) / max(stage.batch - 1, 1)
     fits = int((free - one) // each) + 1 if stage.batch > 1 and free >= one else 0
     if fits >= 1:
@@ -45,7 +45,7 @@ def refuse_what_does_not_fit(base: Base, stage: Stage, free: int | None = None) 
     )
 
 
-def needed_bytes(base: Base, stage: Stage) -> int:
+def training_memory(base: Base, stage: Stage) -> int:
     """Bytes beyond the loaded weights that a step takes at its peak."""
     size = (base.device.autocast or base.device.dtype).itemsize
     side = base.resolution // base.pipeline.vae_scale_factor

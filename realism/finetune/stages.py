@@ -16,12 +16,12 @@ import numpy as np
 
 from realism.config import ASSETS, STAGES, Stage, home
 from realism.diffusion.base import Base
-from realism.diffusion.lora import SIDECAR, about_lora
+from realism.diffusion.lora import SIDECAR, describe_lora
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face
-from realism.finetune.crops import digest_of, pictures_in, shots_in, shots_of
-from realism.finetune.loop import Begun, Event, HeldOut, Note, finetune
+from realism.finetune.crops import crop_folder, crop_photo, folder_digest, list_pictures
+from realism.finetune.loop import Event, HeldOut, Note, StageBegun, finetune
 from realism.images import Photo
 
 FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is given
@@ -38,27 +38,27 @@ def two_stages(
     resume: bool = True,
 ) -> Iterator[Event]:
     """Stage 1 where it is not done yet, then stage 2 on the person. See `finetune_person`."""
-    first, second = stages or stages_of(base)
+    first, second = stages or default_stages(base)
     if find_stage1(base, first, faces) is None:
         yield from finetune_faces(base, engine, faces, first, resume=resume)
     start_from = find_stage1(base, first, faces)
     yield from finetune_person(base, engine, photos, subject, out, start_from, second, resume)
 
 
-def stages_of(base: Base) -> tuple[Stage, Stage]:
+def default_stages(base: Base) -> tuple[Stage, Stage]:
     """Settings of stage 1 and stage 2 for a base."""
     return STAGES.get(base.name) or STAGES[base.family]
 
 
 def stage1_folder(base: Base, stage: Stage, faces: Path) -> Path:
     """Where stage 1 of these settings on these faces is kept; it may not exist yet."""
-    parts = repr((base.fingerprint, asdict(stage), digest_of(faces)))
+    parts = repr((base.fingerprint, asdict(stage), folder_digest(faces)))
     return home() / ".stage1" / sha256(parts.encode()).hexdigest()[:16]
 
 
 def find_stage1(base: Base, stage: Stage | None = None, faces: Path = FACES) -> Path | None:
     """Folder of the LoRA of stage 1, where it is done already or ships with the base."""
-    stage = stage or stages_of(base)[0]
+    stage = stage or default_stages(base)[0]
     shipped = base.path / "stage1"
     if faces == FACES and _fits(shipped, base, stage):
         return shipped
@@ -71,7 +71,7 @@ def _fits(shipped: Path, base: Base, stage: Stage) -> bool:
     """Whether the LoRA beside a base is of these very weights and can be continued."""
     if not (shipped / SIDECAR).exists():
         return False
-    about = about_lora(shipped)
+    about = describe_lora(shipped)
     wanted = (base.fingerprint, stage.rank, sorted(stage.targets))
     return (about.get("fingerprint"), about.get("rank"), about.get("targets")) == wanted
 
@@ -84,12 +84,12 @@ def finetune_faces(
 
     out    None: where `find_stage1` looks
     """
-    stage = stage or stages_of(base)[0]
-    yield Begun(1, len(pictures_in(faces)))
+    stage = stage or default_stages(base)[0]
+    yield StageBegun(1, len(list_pictures(faces)))
     yield from finetune(
         base,
-        shots_in(faces, engine, base.resolution),
-        digest_of(faces),
+        crop_folder(faces, engine, base.resolution),
+        folder_digest(faces),
         stage,
         out or stage1_folder(base, stage, faces),
         {"kind": "stage1", "faces": Path(faces).name},
@@ -115,7 +115,7 @@ def finetune_person(
     start_from    of `find_stage1`; None: the base as it is, in one stage
     Raises InputError where there is no photo.
     """
-    stage = stage or stages_of(base)[1]
+    stage = stage or default_stages(base)[1]
     if not photos:
         raise InputError("no_photo_to_learn_from")
     held_out = choose_held_out(photos, stage)
@@ -123,16 +123,18 @@ def finetune_person(
     learned = [(photo, face) for photo, face in photos if photo.name != name]
     if held_out is None:
         yield Note(Message("none_held_out", photos=len(photos), least=stage.held_out_from))
-    yield Begun(2, len(learned))
+    yield StageBegun(2, len(learned))
     source = sha256(subject.encode())
     for photo, _ in learned:
         source.update(photo.name.encode() + sha256(photo.pixels.tobytes()).digest())
-    shots = (
-        shot for photo, face in learned for shot in shots_of(photo, face, subject, base.resolution)
+    crops = (
+        crop
+        for photo, face in learned
+        for crop in crop_photo(photo, face, subject, base.resolution)
     )
     about = {"kind": "person", "trigger": subject, "photos": len(learned)}
     yield from finetune(
-        base, shots, source.hexdigest(), stage, out,
+        base, crops, source.hexdigest(), stage, out,
         {**about, "held_out": name},
         f"photo portrait of {subject}, neutral expression, front, soft window light, close-up",
         start_from, held_out, engine, resume,

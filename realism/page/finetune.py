@@ -11,13 +11,13 @@ import gradio as gr
 import numpy as np
 
 from realism.config import STAGES
-from realism.diffusion.base import load_base, recommended
+from realism.diffusion.base import load_base, recommended_bases
 from realism.diffusion.lora import lora_file
 from realism.faces.engine import load_engine
-from realism.finetune.crops import Skipped
-from realism.finetune.latents import Preparing
-from realism.finetune.loop import Begun, Event, Note, Preview, Saved, Step
-from realism.finetune.stages import FACES, finetune_person, stages_of, two_stages
+from realism.finetune.crops import PictureSkipped
+from realism.finetune.latents import CropEncoded
+from realism.finetune.loop import Event, LoraSaved, Note, Preview, StageBegun, TrainingStep
+from realism.finetune.stages import FACES, default_stages, finetune_person, two_stages
 from realism.page import draw as drawn
 from realism.page.i18n import Spoken, text
 from realism.page.session import (
@@ -141,7 +141,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
 
 def on_settings(base: str) -> tuple:
     """The settings that suit the base chosen."""
-    families = {where: row.family for row in recommended() for where in row.where}
+    families = {where: row.family for row in recommended_bases() for where in row.where}
     first, second = STAGES.get(base) or STAGES[families.get(base, "sd15")]
     return (
         first.steps, first.learning_rate, second.steps, second.learning_rate, second.rank,
@@ -168,7 +168,7 @@ def on_finetune(
         base, engine = load_base(where), load_engine()
         folder = Path(faces).expanduser() if faces.strip() else FACES
         own = {"rank": int(rank), "batch": int(batch), "gradient_checkpointing": frugal}
-        first, second = stages_of(base)
+        first, second = default_stages(base)
         first = replace(first, steps=int(steps1), learning_rate=rate1, **own)
         second = replace(second, steps=int(steps2), learning_rate=rate2, **own)
         out = person.adapter_folder(base.name)
@@ -204,7 +204,7 @@ def on_download(which: str, name: str | None, root: Path | None, language: str, 
 def _bases() -> list[tuple[str, str]]:
     return [
         (f"{row.name} ({row.resolution} px, {row.gpu_memory_gb:g} GB)", row.where[0])
-        for row in recommended()
+        for row in recommended_bases()
     ]
 
 
@@ -216,17 +216,17 @@ def _shown(events: Iterable[Event], language: str) -> Iterator[tuple]:
     stage, saved, drawn_at = "", "", 0.0
     for event in events:
         match event:
-            case Begun():
+            case StageBegun():
                 losses, likeness, saved = [], [], ""
                 stage = text(language, f"finetune.stage{event.stage}")
-            case Preparing():
+            case CropEncoded():
                 said = text(language, "finetune.preparing", number=event.number, photo=event.photo)
                 yield line(f"{stage}. {said}"), gr.skip(), gr.skip()
             case Note():
                 notes.append(event.message.text(language))
-            case Skipped():
+            case PictureSkipped():
                 notes.append(f"{event.name}: {event.reason.text(language)}")
-            case Step():
+            case TrainingStep():
                 losses.append(event.loss)
                 if time.monotonic() - drawn_at > EVERY or event.number == event.of:
                     drawn_at = time.monotonic()
@@ -238,13 +238,13 @@ def _shown(events: Iterable[Event], language: str) -> Iterator[tuple]:
                 caption = text(language, "finetune.step", number=event.step)
                 pictures = [(image, caption) for image in event.images]
                 yield gr.skip(), _curves(losses, likeness, language), pictures
-            case Saved():
+            case LoraSaved():
                 saved = _saved(event, language)
     done = text(language, "finetune.done", stage=stage)
     yield line(f"{done} {saved}") + _notes(notes), _curves(losses, likeness, language), gr.skip()
 
 
-def _progress(event: Step, stage: str, saved: str, language: str) -> str:
+def _progress(event: TrainingStep, stage: str, saved: str, language: str) -> str:
     said = text(
         language, "finetune.progress", stage=stage, number=event.number, of=event.of,
         loss=event.loss, rate=event.images_per_second, left=_clock(event.seconds_left),
@@ -254,7 +254,7 @@ def _progress(event: Step, stage: str, saved: str, language: str) -> str:
     return drawn.bar(event.number / event.of) + line(said) + line(saved, "note")
 
 
-def _saved(event: Saved, language: str) -> str:
+def _saved(event: LoraSaved, language: str) -> str:
     if event.similarity is None:
         return text(language, "finetune.saved", number=event.step)
     key = "finetune.saved_best" if event.best else "finetune.saved_like"

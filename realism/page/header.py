@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from realism.config import ASSETS
-from realism.diffusion.base import recommended
+from realism.diffusion.base import recommended_bases
 from realism.faces.engine import load_engine
 from realism.marks.find.finders import HEATMAP_THRESHOLD
 from realism.page.i18n import LANGUAGES, Spoken, language_of, text
@@ -24,7 +24,7 @@ from realism.page.session import (
     new_root,
     told,
 )
-from realism.person.person import NOUNS, create_person, open_person, people
+from realism.person.person import CLASS_WORDS, create_person, open_person, people
 
 EXAMPLE = ASSETS / "people" / "mei"
 
@@ -45,7 +45,7 @@ def layout(say: Spoken) -> SimpleNamespace:
     with gr.Group(visible=False, elem_id="new-person") as creation:
         with gr.Row():
             name = say(gr.Textbox, "header.name", max_lines=1, min_width=200)
-            noun = say(gr.Radio, "header.noun", value=NOUNS[0], min_width=220)
+            class_word = say(gr.Radio, "header.noun", value=CLASS_WORDS[0], min_width=220)
         consent = say(gr.Checkbox, "header.consent", value=False)
         with gr.Row():
             create = say(gr.Button, "header.create", variant="primary")
@@ -60,7 +60,8 @@ def layout(say: Spoken) -> SimpleNamespace:
     standing = gr.HTML(elem_id="standing")
     return SimpleNamespace(
         title=title, language=language, person=person, new=new, example=example, delete=delete,
-        creation=creation, name=name, noun=noun, consent=consent, create=create, leave=leave,
+        creation=creation, name=name, class_word=class_word, consent=consent, create=create,
+        leave=leave,
         deletion=deletion, question=question, confirm=confirm, keep=keep, standing=standing,
     )  # fmt: skip
 
@@ -78,7 +79,7 @@ def wire(w: SimpleNamespace, say: Spoken, shared: Shared, page: gr.Blocks, refre
     w.leave.click(lambda: gr.update(visible=False), None, w.creation, **QUIET)
     w.create.click(
         on_create,
-        [w.name, w.noun, w.consent, shared.root, shared.language],
+        [w.name, w.class_word, w.consent, shared.root, shared.language],
         [shared.person, w.creation, w.name, w.consent],
         api_name="create_person",
         show_progress="hidden",
@@ -115,10 +116,10 @@ def on_show(name: str | None, root: Path | None, base: str, language: str) -> st
         return standing_of(name, root, base, language)
 
 
-def on_create(name: str, noun: str, consent: bool, root: Path | None, language: str) -> tuple:
+def on_create(name: str, class_word: str, consent: bool, root: Path | None, language: str) -> tuple:
     """Make a person and choose them."""
     with told(language):
-        person = create_person(name, consent, noun, root)
+        person = create_person(name, consent, class_word, root)
         return _choice(root, person.name), gr.update(visible=False), "", False
 
 
@@ -161,7 +162,7 @@ def _choice(root: Path | None, name: str | None = None):
 def standing_of(name: str | None, root: Path | None, base: str, language: str) -> str:
     """The line of the four steps, then the engine and the base, as HTML."""
     engine = load_engine()
-    known = {where: row for row in recommended() for where in row.where}
+    known = {where: row for row in recommended_bases() for where in row.where}
     about = text(language, "header.own_base", base=base)
     if base in known:
         row = known[base]

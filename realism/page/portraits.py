@@ -31,21 +31,21 @@ from realism.person.person import Person, write_zip
 from realism.portraits.rank import Ranked
 from realism.portraits.sample import (
     Portrait,
-    described,
+    default_guidance,
+    describe_parameters,
     new_seeds,
-    recipe_of,
-    sampling,
+    read_parameters,
+    sample_portraits,
     save_portrait,
-    usual_guidance,
 )
-from realism.portraits.styles import prompt_for, style, styles
+from realism.portraits.styles import find_style, load_styles, prompt_for
 
 STYLE_WEIGHT = 0.25  # FaceChain's default: more and the person gives way to the style
 
 
 def layout(say: Spoken) -> SimpleNamespace:
     """Left what to make, right what was made, the closest first."""
-    first = styles()[0]
+    first = load_styles()[0]
     needs = gr.HTML(elem_classes="needs")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -65,7 +65,7 @@ def layout(say: Spoken) -> SimpleNamespace:
                 seed = say(gr.Textbox, "portraits.seed", value="", max_lines=1)
                 guidance = say(
                     gr.Slider, "portraits.guidance", minimum=1, maximum=12, step=0.5,
-                    value=usual_guidance("pocket"),
+                    value=default_guidance("pocket"),
                 )  # fmt: skip
                 steps = say(
                     gr.Slider, "portraits.steps", minimum=5, maximum=60, step=1,
@@ -139,7 +139,7 @@ def wire(w: SimpleNamespace, shared: Shared, refresh: dict, marks: SimpleNamespa
         **show
     ).then(**arrive)
     shared.language.change(on_language, shared.language, w.preset, **QUIET)
-    shared.base.change(usual_guidance, shared.base, w.guidance, **QUIET)
+    shared.base.change(default_guidance, shared.base, w.guidance, **QUIET)
     w.preset.input(on_style, w.preset, [w.prompt, w.negative], **QUIET)
     w.brought.upload(lambda: "file", None, w.which, **QUIET)
     loading = w.make.click(
@@ -211,7 +211,7 @@ def on_language(language: str):
 
 def on_style(slug: str) -> tuple[str, str]:
     """The preset's words."""
-    preset = style(slug)
+    preset = find_style(slug)
     return preset.prompt, preset.negative_prompt
 
 
@@ -230,9 +230,9 @@ def on_make(
         base = load_base(base_name)
         yield [], "", gr.skip(), [], gr.update(visible=False)
         lora = person.adapter(base.name, brought or "" if which == "file" else which)
-        words = prompt_for(prompt, person.subject if lora else person.noun)
+        words = prompt_for(prompt, person.subject if lora else person.class_word)
         run, made = person.new_run(), []
-        walk = sampling(
+        walk = sample_portraits(
             base, words, negative, seeds, int(steps), guidance,
             Adapter(lora, weight) if lora else None,
             [Adapter(Path(look), look_weight)] if look else [],
@@ -286,11 +286,11 @@ def on_select(
         person = chosen(name, root)
         one = ranked[event.index]
         file = _run(person, run) / one.name
-        recipe = recipe_of(file)
+        parameters = read_parameters(file)
         told_of = [_ranked_line(one, person, language)]
         if one.copied:
             told_of.append(text(language, "portraits.copied"))
-        told_of.append(described(recipe) if recipe else one.name)
+        told_of.append(describe_parameters(parameters) if parameters else one.name)
         said = "".join(map(line, told_of))
         return gr.update(visible=True), str(file), said, str(file)
 
@@ -299,7 +299,7 @@ def on_select(
 
 
 def _presets(language: str) -> list[tuple[str, str]]:
-    return [(one.name_zh if language == "zh" else one.name, one.slug) for one in styles()]
+    return [(one.name_zh if language == "zh" else one.name, one.slug) for one in load_styles()]
 
 
 def _runs(person: Person) -> list[str]:

@@ -1,6 +1,6 @@
 """A person's folder on disk: the only file that knows the names in it.
 
-    people/<slug>/person.json                  name, class noun, consent, schema version
+    people/<slug>/person.json                  name, class word, consent, schema version
                   photos/<photo>.png           the photo as normalised on intake, no metadata
                          <photo>.json          verdict, reasons with numbers, the owner's choice
                          <photo>.npz           the face: landmarks, mesh, embedding
@@ -45,14 +45,14 @@ from realism.images import TOO_LARGE, Photo, open_photo, save_png
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
 from realism.marks.mark import Mark, flipped, mark_from_json, mark_to_json
 from realism.portraits.rank import Ranked, rank, rank_to_json
-from realism.portraits.sample import recipe_of
+from realism.portraits.sample import read_parameters
 
 # A person's folder.
 MAX_NAME = 60  # characters of a person's name; a slug stays a file name
 TRIGGER = "ohwx"  # rare word that comes to mean the person; one SD token pair
 
 SCHEMA = 1
-NOUNS = ("person", "woman", "man")
+CLASS_WORDS = ("person", "woman", "man")
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,19 @@ class Person:
 
     folder     people/<slug>
     name       as the owner wrote it
-    noun       "person" | "woman" | "man": the class word beside the trigger in captions
+    class_word "person" | "woman" | "man": the class word beside the trigger in captions
     consent    when the consent of the person shown was confirmed, ISO 8601
     """
 
     folder: Path
     name: str
-    noun: str
+    class_word: str
     consent: str
 
     @property
     def subject(self) -> str:
         """The person in captions and prompts: the trigger word and the class word."""
-        return f"{TRIGGER} {self.noun}"
+        return f"{TRIGGER} {self.class_word}"
 
     # Photos ------------------------------------------------------------------------------
 
@@ -268,11 +268,11 @@ class Person:
         """
         files = sorted(run.glob("*.png"))
         found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
-        recipes = {file.name: recipe_of(file) for file in files}
+        made_with = {file.name: read_parameters(file) for file in files}
         ranked = rank(
             found,
             [(entry.name, entry.verdict.face.embedding) for entry in self.accepted()],
-            {name: recipe.seed for name, recipe in recipes.items() if recipe},
+            {name: parameters.seed for name, parameters in made_with.items() if parameters},
             list(self.photo_to_photo().values()),
         )
         write_json(run / "ranking.json", rank_to_json(ranked))
@@ -415,7 +415,7 @@ def people(root: Path | None = None) -> list[Person]:
 
 
 def create_person(
-    name: str, consent: bool, noun: str = "person", root: Path | None = None
+    name: str, consent: bool, class_word: str = "person", root: Path | None = None
 ) -> Person:
     """Make a person's folder.
 
@@ -425,16 +425,16 @@ def create_person(
     folder = (root or home()) / slug_of(name)
     if not consent:
         raise InputError("consent_missing")
-    if noun not in NOUNS:
-        raise InputError("class_word_not_known", choices=NOUNS)
+    if class_word not in CLASS_WORDS:
+        raise InputError("class_word_not_known", choices=CLASS_WORDS)
     if (folder / "person.json").exists():
         raise InputError("person_exists", name=name.strip())
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     write_json(
         folder / "person.json",
-        {"schema": SCHEMA, "name": name.strip(), "noun": noun, "consent": at},
+        {"schema": SCHEMA, "name": name.strip(), "noun": class_word, "consent": at},
     )
-    return Person(folder, name.strip(), noun, at)
+    return Person(folder, name.strip(), class_word, at)
 
 
 def open_person(name: str, root: Path | None = None) -> Person:

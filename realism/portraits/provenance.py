@@ -23,7 +23,7 @@ LABEL_HEIGHT = 0.055  # of the shorter side; GB 45438-2025 asks for 0.05 at leas
 PLATE_DARKNESS = 0.55  # darkness behind the letters: readable on white and black
 
 XMP = "XML:com.adobe.xmp"
-RECIPE = "Realism"
+PARAMETERS_KEY = "Realism"
 SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = SOURCES + "trainedAlgorithmicMedia"
 COMPOSITE = SOURCES + "compositeWithTrainedAlgorithmicMedia"
@@ -49,11 +49,13 @@ STROKES = {
 }
 
 
-def notices(recipe: Mapping, pixels: np.ndarray, source: str = GENERATED) -> dict[str, str]:
+def provenance_entries(
+    parameters: Mapping, pixels: np.ndarray, source: str = GENERATED
+) -> dict[str, str]:
     """The text entries of a PNG that shows what a machine made.
 
-    recipe    how it was made, plain JSON values; its "seed", "prompt", "base" and so on are also
-              written one by one, so that any program shows them
+    parameters    how it was made, plain JSON values; its "seed", "prompt", "base" and so on are
+                  also written one by one, so that any program shows them
     pixels    (H, W, 3) uint8, what the number of this production is taken from
     source    GENERATED, or COMPOSITE where pixels of photographs were put in
     """
@@ -70,7 +72,7 @@ def notices(recipe: Mapping, pixels: np.ndarray, source: str = GENERATED) -> dic
     )
     plain = {
         key.replace("_", " ").capitalize(): value if isinstance(value, str) else json.dumps(value)
-        for key, value in recipe.items()
+        for key, value in parameters.items()
         if value not in (None, "", (), [])
     }
     return {
@@ -78,23 +80,23 @@ def notices(recipe: Mapping, pixels: np.ndarray, source: str = GENERATED) -> dic
         "Software": f"Realism {__version__}",
         **plain,
         "AIGC": aigc,
-        RECIPE: json.dumps(recipe, ensure_ascii=False),
+        PARAMETERS_KEY: json.dumps(parameters, ensure_ascii=False),
         XMP: _packet(aigc, source),
     }
 
 
-def restored_notices(info: Mapping[str, str], pixels: np.ndarray) -> dict[str, str]:
+def restored_entries(info: Mapping[str, str], pixels: np.ndarray) -> dict[str, str]:
     """The entries of a portrait after marks from photographs were put back into it.
 
     info    the entries of the portrait before, {} for one of another generator
     """
     try:
-        recipe = json.loads(info.get(RECIPE, "{}"))
+        parameters = json.loads(info.get(PARAMETERS_KEY, "{}"))
     except json.JSONDecodeError:
-        recipe = {}  # another program's entry of that name
-    if not isinstance(recipe, dict):
-        recipe = {}
-    return {**info, **notices({**recipe, "restored": True}, pixels, COMPOSITE)}
+        parameters = {}  # another program's entry of that name
+    if not isinstance(parameters, dict):
+        parameters = {}
+    return {**info, **provenance_entries({**parameters, "restored": True}, pixels, COMPOSITE)}
 
 
 def _packet(aigc: str, source: str) -> str:

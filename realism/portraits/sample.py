@@ -19,17 +19,17 @@ import numpy as np
 from realism import __version__
 from realism.config import GUIDANCE, PORTRAITS, Portraits
 from realism.diffusion.base import Base, decode_latents, encode_text, predict
-from realism.diffusion.lora import Adapter, wearing
+from realism.diffusion.lora import Adapter, applied_loras
 from realism.diffusion.weights import fingerprint
 from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
-from realism.portraits.provenance import RECIPE, notices, with_visible_label
+from realism.portraits.provenance import PARAMETERS_KEY, provenance_entries, with_visible_label
 
 MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
-class Worn:
+class AppliedLora:
     """A LoRA as a portrait was made with.
 
     name           of the adapter or style
@@ -43,7 +43,7 @@ class Worn:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class GenerationParameters:
     """All that a portrait depends on; kept in its file.
 
     seed               0 .. 2**32 - 1
@@ -63,7 +63,7 @@ class Recipe:
     negative_prompt: str
     base: str
     base_fingerprint: str
-    adapters: tuple[Worn, ...]
+    adapters: tuple[AppliedLora, ...]
     steps: int
     guidance_scale: float
     resolution: int
@@ -75,20 +75,20 @@ class Portrait:
     """One portrait.
 
     pixels    (R, R, 3) uint8 sRGB, R the base's resolution
-    recipe    how to make it again
+    parameters    how to make it again
     """
 
     pixels: np.ndarray
-    recipe: Recipe
+    parameters: GenerationParameters
 
     @property
     def seed(self) -> int:
         """Its seed."""
-        return self.recipe.seed
+        return self.parameters.seed
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingStep:
     """A portrait on its way.
 
     number, of    which of how many portraits, from 1
@@ -112,12 +112,12 @@ def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAIT
     return [first + number for number in range(count)]
 
 
-def usual_guidance(base: str) -> float:
+def default_guidance(base: str) -> float:
     """The guidance scale that suits a base, by its name."""
     return GUIDANCE.get(base, PORTRAITS.guidance_scale)
 
 
-def portraits(
+def make_portraits(
     base: Base,
     prompt: str,
     negative_prompt: str,
@@ -132,13 +132,16 @@ def portraits(
     guidance_scale    None: what suits the base
     adapter    the person's LoRA
     styles     LoRAs of styles
-    Other arguments: see Recipe. Stop walking to cancel; the base is then without LoRAs again.
+    Other arguments: see GenerationParameters. Stop walking to cancel; the base is then without
+    LoRAs again.
     """
-    walk = sampling(base, prompt, negative_prompt, seeds, steps, guidance_scale, adapter, styles)
+    walk = sample_portraits(
+        base, prompt, negative_prompt, seeds, steps, guidance_scale, adapter, styles
+    )
     yield from (event for event in walk if isinstance(event, Portrait))
 
 
-def sampling(
+def sample_portraits(
     base: Base,
     prompt: str,
     negative_prompt: str,
@@ -147,35 +150,37 @@ def sampling(
     guidance_scale: float | None = None,
     adapter: Adapter | None = None,
     styles: Sequence[Adapter] = (),
-) -> Iterator[Sampling | Portrait]:
-    """As `portraits`, with a Sampling after every step: to show progress and to cancel between.
+) -> Iterator[SamplingStep | Portrait]:
+    """As `make_portraits`, with a SamplingStep after each step: to show progress and to cancel.
 
     Raises InputError: numbers out of range, or a LoRA that does not fit the base.
     """
     if not 1 <= steps <= 200:
         raise InputError("steps_out_of_range", steps=steps, enough=PORTRAITS.steps)
     if guidance_scale is None:
-        guidance_scale = usual_guidance(base.name)
+        guidance_scale = default_guidance(base.name)
     if not 1 <= guidance_scale <= 30:
         raise InputError("guidance_out_of_range", guidance_scale=guidance_scale)
     if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
         raise InputError("no_seed", largest=MAX_SEED)
     adapters = [adapter] * (adapter is not None) + list(styles)
-    worn = tuple(Worn(one.name, fingerprint([one.file])[:16], one.weight) for one in adapters)
-    with wearing(base, adapters):
+    applied = tuple(
+        AppliedLora(one.name, fingerprint([one.file])[:16], one.weight) for one in adapters
+    )
+    with applied_loras(base, adapters):
         words = _guided_text(base, prompt, negative_prompt)
         for number, seed in enumerate(seeds, 1):
-            recipe = Recipe(
-                seed, prompt, negative_prompt, base.name, base.fingerprint, worn,
+            parameters = GenerationParameters(
+                seed, prompt, negative_prompt, base.name, base.fingerprint, applied,
                 steps, guidance_scale, base.resolution,
             )  # fmt: skip
-            for step, latents in enumerate(_denoised(base, words, recipe), 1):
-                yield Sampling(number, len(seeds), step, steps)
+            for step, latents in enumerate(_denoised(base, words, parameters), 1):
+                yield SamplingStep(number, len(seeds), step, steps)
                 if step == steps:
-                    yield Portrait(decode_latents(base, latents)[0], recipe)
+                    yield Portrait(decode_latents(base, latents)[0], parameters)
 
 
-def _denoised(base: Base, words: dict, recipe: Recipe) -> Iterator:
+def _denoised(base: Base, words: dict, parameters: GenerationParameters) -> Iterator:
     """Latents (1, c, h, w) float32 after each step of the sampler, from the seed's noise on."""
     import torch
     from diffusers import UniPCMultistepScheduler
@@ -183,10 +188,10 @@ def _denoised(base: Base, words: dict, recipe: Recipe) -> Iterator:
     scheduler = UniPCMultistepScheduler.from_config(
         base.pipeline.scheduler.config, use_karras_sigmas=True
     )
-    scheduler.set_timesteps(recipe.steps, device=base.device.name)
-    side = recipe.resolution // base.pipeline.vae_scale_factor
+    scheduler.set_timesteps(parameters.steps, device=base.device.name)
+    side = parameters.resolution // base.pipeline.vae_scale_factor
     # The noise is drawn on the processor: the same seed then starts alike on every device.
-    generator = torch.Generator("cpu").manual_seed(recipe.seed)
+    generator = torch.Generator("cpu").manual_seed(parameters.seed)
     shape = (1, base.pipeline.unet.config.in_channels, side, side)
     latents = torch.randn(shape, generator=generator)
     latents = latents.to(base.device.name) * scheduler.init_noise_sigma
@@ -195,22 +200,22 @@ def _denoised(base: Base, words: dict, recipe: Recipe) -> Iterator:
             pair = scheduler.scale_model_input(latents, timestep).repeat(2, 1, 1, 1)
             said = predict(base, pair.to(base.device.dtype), timestep, words).float()
             without, with_prompt = said.chunk(2)
-            guided = without + recipe.guidance_scale * (with_prompt - without)
+            guided = without + parameters.guidance_scale * (with_prompt - without)
             latents = scheduler.step(guided, timestep, latents, return_dict=False)[0]
         yield latents
 
 
 def _guided_text(base: Base, prompt: str, negative_prompt: str) -> dict:
     """Conditioning of the negative prompt and the prompt, in this order."""
-    negative = known_words(base, negative_prompt)
-    words = encode_text(base, [negative, known_words(base, prompt)])
+    negative = drop_unknown_words(base, negative_prompt)
+    words = encode_text(base, [negative, drop_unknown_words(base, prompt)])
     if not negative and getattr(base.pipeline.config, "force_zeros_for_empty_prompt", False):
         for key in ("encoder_hidden_states", "text_embeds"):  # as SDXL was trained
             words[key][0] = 0
     return words
 
 
-def known_words(base: Base, text: str) -> str:
+def drop_unknown_words(base: Base, text: str) -> str:
     """The text without words that the base's tokenizer has no token for.
 
     SD's tokenizer spells out every word and keeps all; the embedded base knows about eighty words,
@@ -228,10 +233,10 @@ def known_words(base: Base, text: str) -> str:
     return " ".join(kept)
 
 
-def unread(base: Base, prompt: str) -> str:
+def unread_prompt_end(base: Base, prompt: str) -> str:
     """The end of a prompt that the base does not read, since it is too long; "" where it fits."""
     tokenizer = base.pipeline.tokenizer
-    tokens = tokenizer(known_words(base, prompt)).input_ids
+    tokens = tokenizer(drop_unknown_words(base, prompt)).input_ids
     return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()
 
 
@@ -239,38 +244,38 @@ def unread(base: Base, prompt: str) -> str:
 
 
 def save_portrait(portrait: Portrait, path: Path, visible_label: str = "") -> None:
-    """Write a portrait as PNG with its recipe and the notice that a machine made it.
+    """Write a portrait as PNG with its parameters and the notice that a machine made it.
 
     visible_label    "en" or "zh" writes the notice into a corner as well; "": only in the file
     """
     pixels = portrait.pixels
     if visible_label:
         pixels = with_visible_label(pixels, chinese=visible_label == "zh")
-    save_png(path, pixels, notices(asdict(portrait.recipe), pixels))
+    save_png(path, pixels, provenance_entries(asdict(portrait.parameters), pixels))
 
 
-def recipe_of(path: Path) -> Recipe | None:
+def read_parameters(path: Path) -> GenerationParameters | None:
     """How the portrait in a PNG was made; None where the file does not say."""
-    told = read_info(path).get(RECIPE) if path.suffix.lower() == ".png" else None
+    told = read_info(path).get(PARAMETERS_KEY) if path.suffix.lower() == ".png" else None
     try:
         values = json.loads(told or "null")
-        worn = tuple(Worn(**one) for one in values.pop("adapters"))
+        applied = tuple(AppliedLora(**one) for one in values.pop("adapters"))
         values.pop("restored", None)
-        return Recipe(**values, adapters=worn)
+        return GenerationParameters(**values, adapters=applied)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None  # a portrait of another program
 
 
 def open_portrait(path: Path) -> Portrait | None:
-    """The portrait in a PNG of ours; None where the file does not tell its recipe."""
-    recipe = recipe_of(path)
-    return recipe and Portrait(open_photo(path).pixels, recipe)
+    """The portrait in a PNG of ours; None where the file does not tell its parameters."""
+    parameters = read_parameters(path)
+    return parameters and Portrait(open_photo(path).pixels, parameters)
 
 
-def described(recipe: Recipe) -> str:
+def describe_parameters(parameters: GenerationParameters) -> str:
     """One line on how a portrait was made, for people."""
-    worn = "".join(f", {one.name} at {one.weight:g}" for one in recipe.adapters)
+    applied = "".join(f", {one.name} at {one.weight:g}" for one in parameters.adapters)
     return (
-        f"seed {recipe.seed}, {recipe.base}{worn}, {recipe.steps} steps, "
-        f"guidance {recipe.guidance_scale:g}: {recipe.prompt}"
+        f"seed {parameters.seed}, {parameters.base}{applied}, {parameters.steps} steps, "
+        f"guidance {parameters.guidance_scale:g}: {parameters.prompt}"
     )

@@ -33,18 +33,18 @@ class Style:
 
 
 @lru_cache
-def styles() -> tuple[Style, ...]:
+def load_styles() -> tuple[Style, ...]:
     """The presets of realism/styles/, the default one first."""
     files = sorted(STYLES.glob("*.json"))
     return tuple(Style(file.stem[3:], **read_json(file, "file_style")) for file in files)
 
 
-def style(slug: str) -> Style:
+def find_style(slug: str) -> Style:
     """The preset of that slug; raises InputError with the list of those there are."""
-    for one in styles():
+    for one in load_styles():
         if one.slug == slug:
             return one
-    raise InputError("style_not_found", style=slug, choices=[one.slug for one in styles()])
+    raise InputError("style_not_found", style=slug, choices=[one.slug for one in load_styles()])
 
 
 def prompt_for(prompt: str, person: str) -> str:

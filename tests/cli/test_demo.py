@@ -9,7 +9,7 @@ import pytest
 from realism.cli import demo
 from realism.errors import InputError
 from realism.images import open_photo
-from realism.portraits.sample import recipe_of
+from realism.portraits.sample import read_parameters
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,9 @@ def done(tmp_path_factory):
         patch.setenv("REALISM_FACE_ENGINE", "dlib")
         patch.setenv("REALISM_HOME", "")  # so that what the demo sets is undone
         short = {"steps": 2, "batch": 2, "preview_seeds": (1,), "preview_steps": 2}
-        whole = demo.stages_of
+        whole = demo.default_stages
         patch.setattr(
-            demo, "stages_of", lambda base: [replace(stage, **short) for stage in whole(base)]
+            demo, "default_stages", lambda base: [replace(stage, **short) for stage in whole(base)]
         )
         patch.setattr(demo, "PORTRAITS", replace(demo.PORTRAITS, count=3, steps=4))
         out = tmp_path_factory.mktemp("outputs") / "demo"
@@ -49,7 +49,7 @@ def test_the_report_has_every_step_portrait_and_placement(done):
 def test_every_image_is_there_and_can_be_made_again(done):
     out, _ = done
     files = sorted((out / "portraits").glob("*.png"))
-    assert [recipe_of(file).seed for file in files] == [1, 2, 3]
+    assert [read_parameters(file).seed for file in files] == [1, 2, 3]
     assert all(open_photo(file).pixels.shape == (256, 256, 3) for file in files)
     sheet = open_photo(out / "overview.png").pixels
     assert sheet.shape[1] == 1920 and sheet.std() > 20

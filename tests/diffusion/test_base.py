@@ -17,13 +17,20 @@ from realism.diffusion.base import (
     encode_text,
     load_base,
     predict,
-    recommended,
+    recommended_bases,
     target,
 )
-from realism.diffusion.device import Device, choose_device, cpu_gain_of_bf16
+from realism.diffusion.device import Device, choose_device, measure_bf16_gain
 from realism.diffusion.identify import read_base
-from realism.diffusion.lora import Adapter, about_lora, add_lora, load_lora, save_lora, wearing
-from realism.diffusion.weights import fingerprint, tensors_of
+from realism.diffusion.lora import (
+    Adapter,
+    add_lora,
+    applied_loras,
+    describe_lora,
+    load_lora,
+    save_lora,
+)
+from realism.diffusion.weights import fingerprint, read_tensor_headers
 from realism.errors import InputError
 
 CPU = replace(choose_device(), name="cpu", dtype=torch.float32)
@@ -133,26 +140,26 @@ def test_copies_share_a_fingerprint_whatever_their_precision(tiny_sd, tmp_path):
 def test_bf16_trains_only_where_this_processor_multiplies_it_faster(monkeypatch, gain, autocast):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    monkeypatch.setattr("realism.diffusion.device.cpu_gain_of_bf16", lambda: gain)
+    monkeypatch.setattr("realism.diffusion.device.measure_bf16_gain", lambda: gain)
     assert choose_device() == Device("cpu", torch.float32, autocast)
 
 
 def test_the_gain_of_bf16_is_measured_not_believed():
-    assert 0 < cpu_gain_of_bf16() < 100
-    assert cpu_gain_of_bf16() == cpu_gain_of_bf16()  # measured once a process
+    assert 0 < measure_bf16_gain() < 100
+    assert measure_bf16_gain() == measure_bf16_gain()  # measured once a process
 
 
 def test_a_base_that_takes_more_memory_than_is_free_is_refused_with_both_figures(
     tiny_sd, monkeypatch
 ):
-    monkeypatch.setattr("realism.diffusion.base.memory_free", lambda device: 1000)
+    monkeypatch.setattr("realism.diffusion.base.free_memory", lambda device: 1000)
     fresh = replace(CPU, dtype=torch.float64)  # not the one that may be loaded already
     with pytest.raises(InputError, match=r"takes .* GB of memory and 0.0 GB are free"):
         load_base(str(tiny_sd), fresh)
 
 
 def test_recommended_bases_name_licence_size_and_memory():
-    rows = recommended()
+    rows = recommended_bases()
     assert rows[0].name == "pocket" and rows[0].size_gb is None
     ids = [where for row in rows for where in row.where]
     assert "ly261666/cv_portrait_model@v2.0:film/film" in ids
@@ -271,18 +278,18 @@ def test_a_lora_read_again_predicts_what_it_predicted_when_trained(base, tmp_pat
     plain = said(base)
     file, with_it = trained(base, tmp_path / "lora", steps=4)
     assert torch.equal(said(base), plain)
-    with wearing(base, [Adapter(tmp_path / "lora")]) as (about,):
+    with applied_loras(base, [Adapter(tmp_path / "lora")]) as (about,):
         assert about["trigger"] == "ohwx" and about["fingerprint"] == base.fingerprint
         assert torch.equal(said(base), with_it)
         assert not torch.allclose(with_it, plain, atol=1e-3)
     assert torch.equal(said(base), plain)
-    names = tensors_of(file)
+    names = read_tensor_headers(file)
     assert all(name.startswith("unet.") for name in names)
 
 
 def test_convolutions_in_a_lora_are_not_lost_on_the_way(base, tmp_path):
     _, with_it = trained(base, tmp_path, ("to_q", "to_k", "to_v", "to_out.0", "proj_in", "conv1"))
-    with wearing(base, [Adapter(tmp_path)]):
+    with applied_loras(base, [Adapter(tmp_path)]):
         assert torch.equal(said(base), with_it)
 
 
@@ -290,11 +297,11 @@ def test_weights_of_person_and_style_add_up_and_zero_is_the_base(base, tmp_path)
     plain = said(base)
     trained(base, tmp_path / "person")
     trained(base, tmp_path / "style")
-    with wearing(base, [Adapter(tmp_path / "person", 0.0), Adapter(tmp_path / "style", 0.0)]):
+    with applied_loras(base, [Adapter(tmp_path / "person", 0.0), Adapter(tmp_path / "style", 0.0)]):
         assert torch.equal(said(base), plain)
-    with wearing(base, [Adapter(tmp_path / "person", 0.5)]):
+    with applied_loras(base, [Adapter(tmp_path / "person", 0.5)]):
         half = said(base)
-    with wearing(base, [Adapter(tmp_path / "person", 0.5), Adapter(tmp_path / "style", 0.7)]):
+    with applied_loras(base, [Adapter(tmp_path / "person", 0.5), Adapter(tmp_path / "style", 0.7)]):
         both = said(base)
     assert not torch.allclose(half, plain, atol=1e-3)
     assert not torch.allclose(both, half, atol=1e-3)
@@ -341,8 +348,8 @@ def test_a_lora_in_kohya_form_made_elsewhere_is_brought_in(tiny_sd, tmp_path):
         {key: value.contiguous() for key, value in kohya.items()}, tmp_path / "style.safetensors"
     )
     base.pipeline.unload_lora_weights()
-    assert about_lora(tmp_path / "style.safetensors") == {}
-    with wearing(base, [Adapter(tmp_path / "style.safetensors")]):
+    assert describe_lora(tmp_path / "style.safetensors") == {}
+    with applied_loras(base, [Adapter(tmp_path / "style.safetensors")]):
         assert torch.allclose(said(base), with_it, atol=1e-5)
 
 
@@ -372,15 +379,15 @@ def test_a_style_that_changes_the_words_too_goes_with_a_person(base, tmp_path):
     trained(base, tmp_path / "person")
     kohya_style(base, tmp_path / "style.safetensors")
     person, style = Adapter(tmp_path / "person"), Adapter(tmp_path / "style.safetensors", 0.5)
-    with wearing(base, [person]):
+    with applied_loras(base, [person]):
         alone = said(base)
         assert torch.equal(words(), plain_words)
-    with wearing(base, [person, style]):
+    with applied_loras(base, [person, style]):
         assert not torch.allclose(words(), plain_words, atol=1e-2)
         assert not torch.allclose(said(base), alone, atol=1e-3)
-    with wearing(base, [style, person]):
+    with applied_loras(base, [style, person]):
         assert not torch.allclose(words(), plain_words, atol=1e-2)
-    with wearing(base, [Adapter(style.path, 0.0), person]):
+    with applied_loras(base, [Adapter(style.path, 0.0), person]):
         assert torch.equal(words(), plain_words)
         assert torch.allclose(said(base), alone, atol=1e-5)
     assert torch.equal(said(base), plain) and torch.equal(words(), plain_words)

@@ -12,7 +12,14 @@ from realism.config import ASSETS
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.faces.face import Pose
-from realism.finetune.crops import Shot, Skipped, digest_of, face_of, shots_in, shots_of
+from realism.finetune.crops import (
+    PictureSkipped,
+    TrainingCrop,
+    crop_folder,
+    crop_photo,
+    face_extent,
+    folder_digest,
+)
 from realism.images import Photo, open_photo
 
 MEI = ASSETS / "people" / "mei"
@@ -35,8 +42,8 @@ def front(engine):
 
 def test_a_photo_gives_a_wide_a_close_and_a_native_crop(front):
     photo, face = front
-    wide, close, native = shots_of(photo, face, "ohwx woman", 256)
-    assert {shot.pixels.shape for shot in (wide, close, native)} == {(256, 256, 3)}
+    wide, close, native = crop_photo(photo, face, "ohwx woman", 256)
+    assert {crop.pixels.shape for crop in (wide, close, native)} == {(256, 256, 3)}
     assert "head and shoulders" in wide.caption
     assert "close-up" in close.caption
     # The head fills more and more of the frame.
@@ -48,20 +55,20 @@ def test_skin_from_near_is_named_so_and_comes_by_less_often(front, engine):
     # The same photo with four times the pixels: 512 of them no longer hold the face.
     large = Photo("large.png", np.repeat(np.repeat(photo.pixels, 4, 0), 4, 1))
     (near,) = engine.find(large.pixels)
-    wide, close, native = shots_of(large, near, "ohwx woman", 512)
+    wide, close, native = crop_photo(large, near, "ohwx woman", 512)
     assert native.caption.startswith("skin of ohwx woman")
-    assert not any("skin" in shot.caption for shot in (wide, close))
-    assert wide.often == close.often == 3 * native.often
-    of_faces = [shot.often for shot in shots_of(photo, face, "ohwx woman", 256)]
+    assert not any("skin" in crop.caption for crop in (wide, close))
+    assert wide.repeats == close.repeats == 3 * native.repeats
+    of_faces = [crop.repeats for crop in crop_photo(photo, face, "ohwx woman", 256)]
     assert of_faces == [3, 3, 3]
     # A small base takes skin for the portrait: it sees none.
-    of_small = shots_of(large, near, "ohwx woman", 256)
-    assert len(of_small) == 2 and not any("skin of" in shot.caption for shot in of_small)
+    of_small = crop_photo(large, near, "ohwx woman", 256)
+    assert len(of_small) == 2 and not any("skin of" in crop.caption for crop in of_small)
 
 
 def test_the_native_crop_is_cut_out_of_the_photo_pixel_by_pixel(front):
     photo, face = front
-    native = shots_of(photo, face, "ohwx woman", 256)[-1]
+    native = crop_photo(photo, face, "ohwx woman", 256)[-1]
     match = cv2.matchTemplate(photo.pixels, native.pixels, cv2.TM_SQDIFF)
     x, y = np.unravel_index(match.argmin(), match.shape)[::-1]
     assert np.array_equal(photo.pixels[y : y + 256, x : x + 256], native.pixels)
@@ -72,8 +79,8 @@ def test_a_mark_on_one_cheek_stays_on_its_side_in_every_crop(front):
     marked = photo.pixels.copy()
     cheek = tuple(int(at) for at in face.mesh[50, :2])  # on the image's left
     cv2.circle(marked, cheek, 6, (0, 255, 0), -1)
-    for shot in shots_of(Photo("marked.png", marked), face, "ohwx woman", 256)[:2]:
-        green = (shot.pixels[..., 1] > 200) & (shot.pixels[..., 0] < 100)
+    for crop in crop_photo(Photo("marked.png", marked), face, "ohwx woman", 256)[:2]:
+        green = (crop.pixels[..., 1] > 200) & (crop.pixels[..., 0] < 100)
         assert 0 < np.nonzero(green)[1].mean() < 128
 
 
@@ -81,22 +88,22 @@ def test_the_close_up_is_framed_as_the_pocket_base_learned_it(front):
     _, face = front
     truth = json.loads((MEI / "truth" / "mei-01.json").read_text())
     x0, y0, x1, y1 = truth["face_box"]
-    centre, height = face_of(face)
+    centre, height = face_extent(face)
     assert height == pytest.approx(y1 - y0, rel=0.08)
     assert np.abs(centre - [(x0 + x1) / 2, (y0 + y1) / 2]).max() < 0.05 * height
 
 
 def test_a_photo_smaller_than_the_base_is_enlarged_once_and_whole(front):
     photo, face = front
-    shots = shots_of(photo, face, "ohwx woman", 768)
-    assert len(shots) == 1
+    crops = crop_photo(photo, face, "ohwx woman", 768)
+    assert len(crops) == 1
     whole = cv2.resize(photo.pixels, (768, 768), interpolation=cv2.INTER_CUBIC)
-    assert np.array_equal(shots[0].pixels, whole)
+    assert np.array_equal(crops[0].pixels, whole)
 
 
 def test_the_loss_counts_the_face_most_and_the_backdrop_little_but_not_nothing(front):
     photo, face = front
-    wide = shots_of(photo, face, "ohwx woman", 256)[0]
+    wide = crop_photo(photo, face, "ohwx woman", 256)[0]
     corner = wide.weight[:40, :40]
     middle = wide.weight[110:130, 118:138]
     assert 0.1 < corner.mean() < 0.2
@@ -105,12 +112,12 @@ def test_the_loss_counts_the_face_most_and_the_backdrop_little_but_not_nothing(f
 
 def test_captions_carry_the_subject_and_what_the_photo_shows(front, engine):
     photo, face = front
-    caption = shots_of(photo, face, "ohwx woman", 256)[0].caption
+    caption = crop_photo(photo, face, "ohwx woman", 256)[0].caption
     assert caption.startswith("photo portrait of ohwx woman, ")
     for clause in ("neutral expression", "front", "soft window light", "shapes background"):
         assert clause in caption
     photo, face = seen("mei-07", engine)
-    caption = shots_of(photo, face, "ohwx woman", 256)[0].caption
+    caption = crop_photo(photo, face, "ohwx woman", 256)[0].caption
     assert "open smile" in caption
     assert "turned to image left" in caption
 
@@ -120,7 +127,7 @@ def test_the_turn_in_captions_is_that_of_the_renderer_in_most_photos(engine):
     for number in range(1, 15):
         photo, face = seen(f"mei-{number:02}", engine)
         truth = json.loads((MEI / "truth" / f"mei-{number:02}.json").read_text())["caption"]
-        caption = shots_of(photo, face, "ohwx woman", 256)[0].caption
+        caption = crop_photo(photo, face, "ohwx woman", 256)[0].caption
         turns = ("front", "turned to image left", "turned to image right")
         right += [turn for turn in turns if turn in truth] == [t for t in turns if t in caption]
     assert right >= 13
@@ -129,10 +136,10 @@ def test_the_turn_in_captions_is_that_of_the_renderer_in_most_photos(engine):
 def test_a_light_from_one_side_is_named(front):
     photo, face = front
     shaded = photo.pixels.astype(np.float32) * np.linspace(0.35, 1, photo.pixels.shape[1])[:, None]
-    hard = shots_of(Photo("hard.png", shaded.astype(np.uint8)), face, "ohwx woman", 256)[0]
+    hard = crop_photo(Photo("hard.png", shaded.astype(np.uint8)), face, "ohwx woman", 256)[0]
     assert "hard side light" in hard.caption
     dim = Photo("dim.png", (photo.pixels * 0.5).astype(np.uint8))
-    assert ", dim," in shots_of(dim, face, "ohwx woman", 256)[0].caption
+    assert ", dim," in crop_photo(dim, face, "ohwx woman", 256)[0].caption
 
 
 def test_a_face_at_the_border_is_cropped_inside_the_photo(front):
@@ -146,9 +153,9 @@ def test_a_face_at_the_border_is_cropped_inside_the_photo(front):
         box=face.box - np.tile(shift, 2),
         pose=Pose(0, 0, 0),
     )
-    for shot in shots_of(cut, moved, "ohwx woman", 256):
-        assert shot.pixels.shape == (256, 256, 3)
-        assert shot.pixels[:, :2].std() > 5  # the photo, not one smeared or black colour
+    for crop in crop_photo(cut, moved, "ohwx woman", 256):
+        assert crop.pixels.shape == (256, 256, 3)
+        assert crop.pixels[:, :2].std() > 5  # the photo, not one smeared or black colour
 
 
 def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_path, engine):
@@ -158,9 +165,9 @@ def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
     told = {"file_name": "a.jpg", "text": "photo portrait of a young woman, front"}
     (tmp_path / "metadata.jsonl").write_text(json.dumps(told) + "\n")
-    found = list(shots_in(tmp_path, engine, 256))
-    skipped = {one.name: one.reason for one in found if isinstance(one, Skipped)}
-    captions = {one.photo: one.caption for one in found if isinstance(one, Shot)}
+    found = list(crop_folder(tmp_path, engine, 256))
+    skipped = {one.name: one.reason for one in found if isinstance(one, PictureSkipped)}
+    captions = {one.photo: one.caption for one in found if isinstance(one, TrainingCrop)}
     assert set(skipped) == {"broken.jpg", "empty.png"}
     assert skipped["empty.png"] == Message("face_not_found")
     assert captions["a.jpg"].startswith("photo portrait of a young woman, front, close-up")
@@ -169,16 +176,16 @@ def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_
 
 def test_the_digest_of_a_folder_changes_with_a_picture_or_a_caption(tmp_path):
     shutil.copy(MEI / "mei-01.jpg", tmp_path / "a.jpg")
-    first = digest_of(tmp_path)
-    assert digest_of(tmp_path) == first
+    first = folder_digest(tmp_path)
+    assert folder_digest(tmp_path) == first
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.jpg", "text": "front"}\n')
-    second = digest_of(tmp_path)
+    second = folder_digest(tmp_path)
     shutil.copy(MEI / "mei-02.jpg", tmp_path / "a.jpg")
-    assert len({first, second, digest_of(tmp_path)}) == 3
+    assert len({first, second, folder_digest(tmp_path)}) == 3
 
 
 def test_a_folder_without_pictures_is_refused_with_what_to_do(tmp_path, engine):
     with pytest.raises(InputError, match="put JPEG"):
-        list(shots_in(tmp_path, engine, 256))
+        list(crop_folder(tmp_path, engine, 256))
     with pytest.raises(InputError, match="There is no folder"):
-        list(shots_in(tmp_path / "nowhere", engine, 256))
+        list(crop_folder(tmp_path / "nowhere", engine, 256))

@@ -14,18 +14,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from finetune_run import FLOAT32, SUBJECT, painted_shots, tiny_stage
+from finetune_run import FLOAT32, SUBJECT, painted_crops, tiny_stage
 from safetensors.torch import load_file
 
 from realism.config import ASSETS, STAGES, Stage
 from realism.diffusion.base import load_base, predict
-from realism.diffusion.lora import about_lora, load_lora
+from realism.diffusion.lora import describe_lora, load_lora
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.finetune.checkpoint import read_state
-from realism.finetune.latents import batch_of, read_latents
-from realism.finetune.loop import HeldOut, Note, Preview, Saved, Step, finetune, learning_rate
-from realism.finetune.memory import needed_bytes, refuse_what_does_not_fit
+from realism.finetune.latents import draw_batch, read_latents
+from realism.finetune.loop import (
+    HeldOut,
+    LoraSaved,
+    Note,
+    Preview,
+    TrainingStep,
+    finetune,
+    learning_rate,
+)
+from realism.finetune.memory import require_memory, training_memory
 from realism.finetune.stages import (
     choose_held_out,
     find_stage1,
@@ -55,9 +63,9 @@ def photos():
 
 
 def walk(base, out, stage, **more):
-    shots = more.pop("shots", painted_shots())
+    crops = more.pop("crops", painted_crops())
     source = more.pop("source", "painted")
-    return finetune(base, shots, source, stage, out, ABOUT, f"a photo of {SUBJECT}", **more)
+    return finetune(base, crops, source, stage, out, ABOUT, f"a photo of {SUBJECT}", **more)
 
 
 def weights(folder: Path) -> dict:
@@ -84,7 +92,11 @@ def test_the_loss_falls_when_one_picture_is_learned_by_heart(base, tmp_path):
         tiny_stage(60, 2), rank=16, learning_rate=2e-2, save_every=100,
         targets=("to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "conv_out"),
     )  # fmt: skip
-    steps = [e for e in walk(base, tmp_path, stage, shots=painted_shots(1)) if isinstance(e, Step)]
+    steps = [
+        e
+        for e in walk(base, tmp_path, stage, crops=painted_crops(1))
+        if isinstance(e, TrainingStep)
+    ]
     losses = [step.loss for step in steps]
     assert len(losses) == 60
     assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:10])
@@ -99,7 +111,7 @@ def test_a_lora_read_back_predicts_what_the_trained_one_did(base, tmp_path, targ
     with torch.no_grad():
         plain = predict(base, *given)
     for event in walk(base, tmp_path, replace(tiny_stage(4, 2), targets=targets)):
-        if isinstance(event, Saved):
+        if isinstance(event, LoraSaved):
             with torch.no_grad():
                 trained = predict(base, *given)
     with torch.no_grad():
@@ -109,13 +121,13 @@ def test_a_lora_read_back_predicts_what_the_trained_one_did(base, tmp_path, targ
     assert not torch.equal(trained, plain)
     names = weights(tmp_path / "last")
     assert all(any(target in name for name in names) for target in targets)
-    about = about_lora(tmp_path / "last")
+    about = describe_lora(tmp_path / "last")
     assert (about["kind"], about["trigger"], about["steps"]) == ("person", SUBJECT, 4)
 
 
 def test_every_crop_is_learned_from_equally_often(base, tmp_path):
     events = walk(base, tmp_path, tiny_stage(4, 4))
-    next(event for event in events if isinstance(event, Step))
+    next(event for event in events if isinstance(event, TrainingStep))
     file = tmp_path / "running" / "latents.safetensors"
     events.close()
     with pytest.raises(StopIteration):
@@ -125,7 +137,7 @@ def test_every_crop_is_learned_from_equally_often(base, tmp_path):
     with safe_open(file, "pt") as stored:
         latents = read_latents(file, stored.metadata()["source"])
     stage = tiny_stage(3, 4)
-    drawn = [batch_of(latents, stage, number, base) for number in (1, 2, 3)]
+    drawn = [draw_batch(latents, stage, number, base) for number in (1, 2, 3)]
     means = torch.cat([batch.weight.mean((1, 2, 3)) for batch in drawn])
     expected = latents.weight.mean((1, 2, 3)).repeat(2)  # 12 drawn from 6
     assert torch.allclose(means.sort().values, expected.sort().values)
@@ -150,11 +162,13 @@ def test_a_cancelled_run_goes_on_to_the_same_lora_bit_by_bit(base, tmp_path):
     list(walk(base, tmp_path / "whole", stage))
     events = walk(base, tmp_path / "cut", stage)
     for event in events:
-        if isinstance(event, Step) and event.number == 6:
+        if isinstance(event, TrainingStep) and event.number == 6:
             break
     events.close()
     assert (tmp_path / "cut" / "last").exists()  # of use as it is
-    again = [e for e in walk(base, tmp_path / "cut", stage, shots=()) if isinstance(e, Step)]
+    again = [
+        e for e in walk(base, tmp_path / "cut", stage, crops=()) if isinstance(e, TrainingStep)
+    ]
     assert [step.number for step in again] == [7, 8, 9, 10]
     assert same(tmp_path / "whole" / "last", tmp_path / "cut" / "last")
     assert not (tmp_path / "cut" / "running").exists()
@@ -180,13 +194,13 @@ def test_a_process_killed_outright_goes_on_to_the_same_lora(tiny_sd, tmp_path):
 def test_an_unfinished_run_of_something_else_is_not_mixed_in(base, tmp_path, other):
     events = walk(base, tmp_path, tiny_stage(10, 2))
     for event in events:
-        if isinstance(event, Step) and event.number == 5:
+        if isinstance(event, TrainingStep) and event.number == 5:
             break
     events.close()
     stage = replace(tiny_stage(2, 2), learning_rate=1e-3 if other == "settings" else 1e-2)
     source = "other photos" if other == "photos" else "painted"
     events = list(walk(base, tmp_path, stage, source=source))
-    assert [event.number for event in events if isinstance(event, Step)] == [1, 2]
+    assert [event.number for event in events if isinstance(event, TrainingStep)] == [1, 2]
     assert any(event == Note(Message("run_begun_anew")) for event in events)
 
 
@@ -194,7 +208,7 @@ def test_a_full_disk_says_so_and_leaves_the_last_checkpoint(base, tiny_sd, tmp_p
     list(walk(base, tmp_path / "whole", tiny_stage(8, 2)))
     events = walk(base, tmp_path / "cut", tiny_stage(8, 2))
     for event in events:
-        if isinstance(event, Saved):
+        if isinstance(event, LoraSaved):
             break
     events.close()
     before = weights(tmp_path / "cut" / "last")
@@ -229,7 +243,7 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(base, tiny_sd,
     done = subprocess.run(launch, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     one, two = weights(tmp_path / "one" / "last"), weights(tmp_path / "two" / "last")
-    assert about_lora(tmp_path / "two" / "last")["steps"] == 5
+    assert describe_lora(tmp_path / "two" / "last")["steps"] == 5
     apart = sum(float((one[name] - two[name]).square().sum()) for name in one) ** 0.5
     assert apart < 1e-3 * sum(float(one[name].square().sum()) for name in one) ** 0.5
 
@@ -239,7 +253,7 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batch(base, tiny_sd,
 
 def test_nothing_to_learn_from_is_refused_with_what_to_do(base, tmp_path):
     with pytest.raises(InputError, match="not one picture"):
-        list(walk(base, tmp_path, tiny_stage(2, 2), shots=()))
+        list(walk(base, tmp_path, tiny_stage(2, 2), crops=()))
     with pytest.raises(InputError, match="no accepted photo"):
         list(finetune_person(base, None, [], SUBJECT, tmp_path, None))
     (tmp_path / "faces").mkdir()
@@ -250,13 +264,13 @@ def test_nothing_to_learn_from_is_refused_with_what_to_do(base, tmp_path):
 
 def test_what_does_not_fit_is_refused_with_the_figure_and_what_to_lower(base):
     stage = tiny_stage(2, 8)
-    whole = needed_bytes(base, stage)
-    assert whole > 3 * needed_bytes(base, replace(stage, batch=1))
-    refuse_what_does_not_fit(base, stage, whole)
+    whole = training_memory(base, stage)
+    assert whole > 3 * training_memory(base, replace(stage, batch=1))
+    require_memory(base, stage, whole)
     with pytest.raises(InputError, match=r"GB are free\. Lower the batch to [34]\."):
-        refuse_what_does_not_fit(base, stage, whole // 2)
+        require_memory(base, stage, whole // 2)
     with pytest.raises(InputError, match="gradient checkpointing"):
-        refuse_what_does_not_fit(base, stage, 0)
+        require_memory(base, stage, 0)
 
 
 # --- the two stages ------------------------------------------------------------------------------
@@ -285,13 +299,13 @@ def test_stage_1_is_done_once_and_found_again(base, photos, tmp_path, monkeypatc
     first = list(two_stages(
         base, engine, photos, SUBJECT, tmp_path / "out", faces=faces, stages=stages
     ))  # fmt: skip
-    assert len([event for event in first if isinstance(event, Step)]) == 4
+    assert len([event for event in first if isinstance(event, TrainingStep)]) == 4
     found = find_stage1(base, stages[0], faces)
     assert found == stage1_folder(base, stages[0], faces) / "last"
     again = list(two_stages(
         base, engine, photos, SUBJECT, tmp_path / "out", faces=faces, stages=stages
     ))  # fmt: skip
-    assert len([event for event in again if isinstance(event, Step)]) == 2
+    assert len([event for event in again if isinstance(event, TrainingStep)]) == 2
     assert find_stage1(base, replace(stages[0], steps=3), faces) is None
 
 
@@ -305,11 +319,11 @@ def test_the_held_out_photo_is_compared_with_and_never_learned_from(base, photos
             learned.add(event.photo)
         if isinstance(event, Preview):
             previews.append(event)
-        if isinstance(event, Saved) and event.best:
+        if isinstance(event, LoraSaved) and event.best:
             assert event.similarity == pytest.approx(previews[-1].similarity)
     assert learned == {photo.name for photo, _ in photos} - {held_out.name}
     assert previews[-1].similarity == pytest.approx(1.0, abs=1e-5)
-    assert about_lora(tmp_path / "best")["held_out"] == held_out.name
+    assert describe_lora(tmp_path / "best")["held_out"] == held_out.name
 
 
 class _Known:

@@ -28,7 +28,7 @@ def folder(tmp_path_factory, engine):
     text.write_text("not a picture")
     files = [MEI / f"mei-0{number}.jpg" for number in (1, 2, 3, 5, 9)]
     files += [MEI / "faulty/mei-blurred.jpg", MEI / "faulty/mei-too-dark.jpg", text]
-    mei = create_person("Mei", consent=True, noun="woman", root=root)
+    mei = create_person("Mei", consent=True, class_word="woman", root=root)
     list(mei.add_photos(files, engine))
     return root
 

@@ -15,22 +15,22 @@ from realism.diffusion.device import choose_device
 from realism.diffusion.lora import Adapter, add_lora, save_lora
 from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
-from realism.portraits.provenance import XMP, restored_notices, with_visible_label
+from realism.portraits.provenance import XMP, restored_entries, with_visible_label
 from realism.portraits.sample import (
     Portrait,
-    Sampling,
-    described,
-    known_words,
+    SamplingStep,
+    default_guidance,
+    describe_parameters,
+    drop_unknown_words,
+    make_portraits,
     new_seeds,
     open_portrait,
-    portraits,
-    recipe_of,
-    sampling,
+    read_parameters,
+    sample_portraits,
     save_portrait,
-    unread,
-    usual_guidance,
+    unread_prompt_end,
 )
-from realism.portraits.styles import prompt_for, style, styles
+from realism.portraits.styles import find_style, load_styles, prompt_for
 
 CPU = replace(choose_device(), name="cpu", dtype=torch.float32)
 MARKS = r"mole|nev|spot|freckle|blemish|acne|pimple|scar|wrinkle|pore|marks|birth|imperfect"
@@ -52,7 +52,7 @@ def lora(base, tmp_path):
 
 
 def made(base, seeds, **more) -> list[Portrait]:
-    return list(portraits(base, "photo of ohwx woman", "blurry", seeds, steps=4, **more))
+    return list(make_portraits(base, "photo of ohwx woman", "blurry", seeds, steps=4, **more))
 
 
 def test_a_portrait_made_alone_is_the_one_made_among_others_bit_for_bit(base, lora):
@@ -75,7 +75,7 @@ def test_our_walk_of_the_sampler_is_the_pipelines_own(base):
         "photo of ohwx woman",
         negative_prompt="blurry",
         num_inference_steps=4,
-        guidance_scale=ours.recipe.guidance_scale,
+        guidance_scale=ours.parameters.guidance_scale,
         height=64,
         width=64,
         generator=torch.Generator().manual_seed(5),
@@ -86,19 +86,23 @@ def test_our_walk_of_the_sampler_is_the_pipelines_own(base):
 
 def test_guidance_is_what_suits_the_base_unless_it_is_given(base):
     (usual,) = made(base, [5])
-    assert usual.recipe.guidance_scale == usual_guidance(base.name) == usual_guidance("another")
+    assert (
+        usual.parameters.guidance_scale
+        == default_guidance(base.name)
+        == default_guidance("another")
+    )
     # More burns out the skin of the embedded base.
-    assert 1 < usual_guidance("pocket") < usual_guidance("another")
+    assert 1 < default_guidance("pocket") < default_guidance("another")
     (given,) = made(base, [5], guidance_scale=4)
-    assert given.recipe.guidance_scale == 4
+    assert given.parameters.guidance_scale == 4
 
 
 def test_the_base_is_itself_again_after_a_cancelled_run(base, lora):
     (before,) = made(base, [3])
-    walk = sampling(base, "photo of ohwx woman", "blurry", [3, 4], steps=4, adapter=lora)
+    walk = sample_portraits(base, "photo of ohwx woman", "blurry", [3, 4], steps=4, adapter=lora)
     seen = [next(walk) for _ in range(6)]
     walk.close()
-    assert [type(one) for one in seen] == [Sampling] * 4 + [Portrait, Sampling]
+    assert [type(one) for one in seen] == [SamplingStep] * 4 + [Portrait, SamplingStep]
     assert not np.array_equal(seen[4].pixels, before.pixels)
     (after,) = made(base, [3])
     assert np.array_equal(after.pixels, before.pixels)
@@ -108,23 +112,23 @@ def test_the_base_is_itself_again_after_a_cancelled_run(base, lora):
 def test_a_portrait_is_made_again_from_its_own_file(base, lora, tmp_path):
     (first,) = made(base, [11], adapter=lora)
     save_portrait(first, tmp_path / "p.png")
-    told = recipe_of(tmp_path / "p.png")
-    assert told == first.recipe
+    told = read_parameters(tmp_path / "p.png")
+    assert told == first.parameters
     assert told.base_fingerprint == base.fingerprint
     assert told.adapters[0].name == "person/mei" and told.adapters[0].weight == 0.8
-    (again,) = portraits(
+    (again,) = make_portraits(
         base, told.prompt, told.negative_prompt, [told.seed], told.steps, told.guidance_scale,
         Adapter(lora.path, told.adapters[0].weight),
     )  # fmt: skip
     assert np.array_equal(again.pixels, open_photo(tmp_path / "p.png").pixels)
-    assert "person/mei at 0.8" in described(told)
+    assert "person/mei at 0.8" in describe_parameters(told)
 
 
 def test_numbers_out_of_range_are_refused(base):
     for more in ({"steps": 0}, {"guidance_scale": 0.5}, {"seeds": []}, {"seeds": [-1]}):
         given = {"seeds": [1], **more}
         with pytest.raises(InputError):
-            next(sampling(base, "photo", "", **given))
+            next(sample_portraits(base, "photo", "", **given))
     for count in (0, 65):
         with pytest.raises(InputError):
             new_seeds(count)
@@ -134,9 +138,9 @@ def test_numbers_out_of_range_are_refused(base):
 
 def test_a_prompt_that_is_too_long_says_which_end_is_not_read(tiny_sd):
     base = load_base(str(tiny_sd), CPU)
-    assert unread(base, "photo of ohwx woman") == ""
-    assert unread(base, "photo of ohwx woman " * 5 + "smile").endswith("woman smile")
-    assert known_words(base, "photo of xylophones") == "photo of xylophones"
+    assert unread_prompt_end(base, "photo of ohwx woman") == ""
+    assert unread_prompt_end(base, "photo of ohwx woman " * 5 + "smile").endswith("woman smile")
+    assert drop_unknown_words(base, "photo of xylophones") == "photo of xylophones"
 
 
 # Metadata -------------------------------------------------------------------------------------
@@ -147,13 +151,13 @@ def painted() -> np.ndarray:
 
 
 def portrait() -> Portrait:
-    from realism.portraits.sample import Recipe, Worn
+    from realism.portraits.sample import AppliedLora, GenerationParameters
 
-    worn = (Worn("mei", "0123456789abcdef", 1.0),)
-    recipe = Recipe(
+    worn = (AppliedLora("mei", "0123456789abcdef", 1.0),)
+    parameters = GenerationParameters(
         5, 'photo of "ohwx" <woman> & 女士', "", "pocket", "ab" * 32, worn, 25, 4.0, 256
     )
-    return Portrait(painted(), recipe)
+    return Portrait(painted(), parameters)
 
 
 def xmp_values(info: dict) -> dict:
@@ -168,7 +172,7 @@ def test_the_file_says_in_every_form_that_a_machine_made_it(tmp_path):
     info = read_info(tmp_path / "p.png")
     assert info["Description"] == "AI-generated image"
     assert info["Seed"] == "5" and info["Base"] == "pocket"
-    assert info["Prompt"] == portrait().recipe.prompt
+    assert info["Prompt"] == portrait().parameters.prompt
     told = xmp_values(info)
     label = json.loads(told["{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"])
     assert list(label) == [
@@ -183,14 +187,14 @@ def test_the_file_says_in_every_form_that_a_machine_made_it(tmp_path):
 
 def test_a_restored_portrait_says_that_photographs_are_in_it(tmp_path):
     save_portrait(portrait(), tmp_path / "p.png")
-    info = restored_notices(read_info(tmp_path / "p.png"), painted())
+    info = restored_entries(read_info(tmp_path / "p.png"), painted())
     save_png(tmp_path / "r.png", painted(), info)
     told = xmp_values(read_info(tmp_path / "r.png"))
     source = told["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
     assert source.endswith("/compositeWithTrainedAlgorithmicMedia")
-    assert recipe_of(tmp_path / "r.png") == portrait().recipe
-    assert "AIGC" in restored_notices({}, painted())
-    assert "AIGC" in restored_notices({"Realism": "[1"}, painted())
+    assert read_parameters(tmp_path / "r.png") == portrait().parameters
+    assert "AIGC" in restored_entries({}, painted())
+    assert "AIGC" in restored_entries({"Realism": "[1"}, painted())
 
 
 def test_a_picture_of_another_program_has_no_recipe(tmp_path):
@@ -198,7 +202,7 @@ def test_a_picture_of_another_program_has_no_recipe(tmp_path):
     Image.fromarray(painted()).save(tmp_path / "a.jpg")
     save_png(tmp_path / "b.png", painted(), {"Realism": '{"seed": 3}'})
     for name in ("a.png", "a.jpg", "b.png"):
-        assert recipe_of(tmp_path / name) is None
+        assert read_parameters(tmp_path / name) is None
 
 
 @pytest.mark.parametrize("chinese", [False, True])
@@ -225,18 +229,18 @@ def test_the_label_is_off_unless_asked_for(tmp_path):
 
 
 def test_there_are_a_dozen_styles_in_both_languages():
-    assert len(styles()) >= 12
-    assert styles()[0].slug == "studio"
-    for one in styles():
+    assert len(load_styles()) >= 12
+    assert load_styles()[0].slug == "studio"
+    for one in load_styles():
         assert one.name and one.note and re.search("[\u4e00-\u9fff]", one.name_zh)
         assert "{person}" in one.prompt
     with pytest.raises(InputError, match="studio, smile"):
-        style("passport photo")
+        find_style("passport photo")
 
 
 def test_no_style_asks_for_a_skin_without_marks():
     """The usual negative prompts name moles, acne and age spots, and so remove them."""
-    for one in styles():
+    for one in load_styles():
         assert not re.search(MARKS, f"{one.prompt} {one.negative_prompt}".lower()), one.slug
         assert not re.search(BEAUTY, one.prompt.lower()), one.slug
 

@@ -33,7 +33,7 @@ from realism.page.i18n import text
 from realism.page.marks import editor as marked
 from realism.page.session import chosen, line, passing, passing_folder, told
 from realism.person.person import Entry, Person, write_zip
-from realism.portraits.provenance import restored_notices
+from realism.portraits.provenance import restored_entries
 from realism.progress import reworded
 
 LEAST = 0.2  # score from which a finding is kept at all; the slider shows those above its own
@@ -456,7 +456,7 @@ def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
 def _save(laid: Laid, off: list[tuple], sliders: tuple[float, ...], into: Path) -> Path:
     pixels = blended(laid, off, sliders)
     info = read_info(laid.file) if laid.file.suffix.lower() == ".png" else {}
-    save_png(into, pixels, restored_notices(info, pixels))
+    save_png(into, pixels, restored_entries(info, pixels))
     return into
 
 

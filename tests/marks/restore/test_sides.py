@@ -10,7 +10,7 @@ from realism.errors import InputError
 from realism.faces.engine import the_face
 from realism.faces.face import Pose
 from realism.faces.skin import skin_mask
-from realism.finetune.crops import shots_of
+from realism.finetune.crops import crop_photo
 from realism.images import Photo
 from realism.marks.atlas import build_atlas, mean_point
 from realism.marks.mark import Mark
@@ -32,9 +32,9 @@ def marked(mei, engine) -> tuple[Photo, object, Mark]:
 
 def test_what_is_learned_from_is_never_mirrored(marked, mei):
     photo, face, _ = marked
-    bare = shots_of(mei[0], face, "ohwx woman", 256)
+    bare = crop_photo(mei[0], face, "ohwx woman", 256)
     sides = []
-    for shot, without in zip(shots_of(photo, face, "ohwx woman", 256), bare, strict=True):
+    for shot, without in zip(crop_photo(photo, face, "ohwx woman", 256), bare, strict=True):
         darker = without.pixels.astype(int).sum(2) - shot.pixels.astype(int).sum(2)
         if (darker > 60).any():
             sides.append(np.argwhere(darker > 60)[:, 1].mean())
