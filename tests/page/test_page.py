@@ -506,6 +506,25 @@ def test_similarity_is_told_before_and_after_with_the_photos_own_scale(found):
     assert re.search(r"0\.\d+ before, 0\.\d+ after.*Photo to photo", said)
 
 
+def test_with_two_faces_on_the_portrait_similarity_is_the_persons(found):
+    sources, _, _, _ = found
+    both = ASSETS / "people" / "mei-and-ravi.jpg"
+    laid = marks.lay_on(both, marks.surest(sources, 0.5), "ratio", "head", {})
+    said = marks.on_measure(laid, sources, [], "en", *FULL)
+    before, after = map(float, re.search(r"(0\.\d+) before, (0\.\d+) after", said).groups())
+    assert after == pytest.approx(before, abs=0.05)
+    assert Path(marks.on_card(laid, sources, [], "en", *FULL)).exists()
+
+
+def test_a_restored_portrait_on_which_no_face_is_found_is_said_to_be_so_and_has_its_card(found):
+    sources, _, laid, _ = found
+    grey = np.full_like(laid.prepared.portrait, 120)
+    lost = replace(laid, prepared=replace(laid.prepared, portrait=grey))
+    said = marks.on_measure(lost, sources, [], "en", *FULL)
+    assert re.search(r"0\.\d+ before; no face is found on it any more.*Photo to photo", said)
+    assert Path(marks.on_card(lost, sources, [], "en", *FULL)).exists()
+
+
 def test_without_portrait_or_photos_the_page_says_what_to_drop(home):
     with pytest.raises(gr.Error, match="Drop a portrait"):
         list(marks.on_find(None, None, {}, None, None, "en"))

@@ -25,18 +25,39 @@ from realism.marks.restore.prepare import Prepared, prepare, rare
 MOST_TURNED = 60.0  # degrees of a portrait's head; the mesh is a guess beyond
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """How like the person a portrait is, before and after its marks came back.
+
+    Attributes
+    ----------
+    before : float
+        Largest cosine between the person's face on the portrait and a photo.
+    after : float or None
+        The same of the restored portrait; None where no face is found on it any more.
+    photos : tuple of float
+        For each photo its largest cosine with another; () of a single photo.
+    """
+
+    before: float
+    after: float | None
+    photos: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Restored:
     """A portrait with the person's marks.
 
     pixels      (H, W, 3) uint8 sRGB
     prepared    for another blend under other sliders
+    likeness    to the photos, before and after
     report      {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON;
                 "after" is None where the engine finds no face any more, "photos" with one photo
     """
 
     pixels: np.ndarray
     prepared: Prepared
+    likeness: Likeness
     report: dict
 
 
@@ -63,19 +84,15 @@ def restore_portrait(
     prepared = prepare(portrait.pixels, face, skin, sources, method, placement)
     seldom = rare(prepared.placements, len(sources), least_sightings)
     pixels = blend(prepared, sliders or Sliders(), frozenset(seldom))
-    scale = photo_to_photo(photos)
-    near = {
-        "before": _nearest(face, photos),
-        "after": max((_nearest(one, photos) for one in engine.find(pixels)), default=None),
-        "photos": round(float(np.mean(scale)), 4) if len(scale) > 1 else None,
-    }
+    likeness = measure_likeness(face, pixels, photos, engine)
     placements = placements_to_json(list(prepared.placements))
     for index in seldom:
         if placements[index]["visible"]:
             seen = placements[index]["sightings"]
             why = Message("seen_on_few", seen=seen, photos=len(sources))
             placements[index] |= {"visible": False, **why_to_json(why)}
-    return Restored(pixels, prepared, {"placements": placements, "similarity": near})
+    report = {"placements": placements, "similarity": likeness_to_json(likeness)}
+    return Restored(pixels, prepared, likeness, report)
 
 
 def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face:
@@ -98,5 +115,40 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
     return face
 
 
+def measure_likeness(
+    before: Face, restored: np.ndarray, photos: list[np.ndarray], engine: Engine
+) -> Likeness:
+    """How like the person a portrait is, before and after its marks came back.
+
+    Parameters
+    ----------
+    before : Face
+        The person's face on the portrait, of `person_in`.
+    restored : (H, W, 3) uint8 sRGB
+        The portrait with its marks. Of several faces the one most like the photos counts.
+    photos : list of (D,) float32
+        Unit embeddings, one or more.
+    engine : Engine
+        By which all these were made.
+    """
+    after = [_nearest(face, photos) for face in engine.find(restored)]
+    among = photo_to_photo(photos)
+    return Likeness(
+        _nearest(before, photos),
+        max(after, default=None),
+        tuple(map(float, among)) if len(among) > 1 else (),
+    )
+
+
+def likeness_to_json(likeness: Likeness) -> dict[str, float | None]:
+    """The report's "similarity"."""
+    before, after, photos = likeness.before, likeness.after, likeness.photos
+    return {
+        "before": round(before, 4),
+        "after": None if after is None else round(after, 4),
+        "photos": round(float(np.mean(photos)), 4) if photos else None,
+    }
+
+
 def _nearest(face: Face, photos: list[np.ndarray]) -> float:
-    return round(max(similarity(face.embedding, photo) for photo in photos), 4)
+    return max(similarity(face.embedding, photo) for photo in photos)

@@ -10,13 +10,12 @@ import cv2
 import gradio as gr
 import numpy as np
 
-from realism.checks import photo_to_photo
 from realism.disk import write_json
 from realism.draw.card import fidelity_card
 from realism.draw.passport import draw
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine, the_face
-from realism.faces.face import Face, similarity
+from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.images import Photo, open_photo, read_info, save_png
 from realism.marks.atlas import Atlas, atlas_to_json, build_atlas
@@ -26,7 +25,7 @@ from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.placement import placements_to_json, why_to_json
 from realism.marks.restore.prepare import Prepared, lay, locate, rare
-from realism.marks.restore.report import person_in
+from realism.marks.restore.report import Likeness, measure_likeness, person_in
 from realism.marks.teach.whale_anno import write_whale
 from realism.page import draw as drawn
 from realism.page.i18n import text
@@ -174,10 +173,13 @@ def on_measure(
     if laid is None:
         return ""
     with told(language):
-        before, now, scale = likeness(laid, blended(laid, off, sliders), sources)
-    said = text(language, "marks.alike", before=before, after=now)
-    if scale:
-        said += " " + text(language, "marks.scale", low=min(scale), high=max(scale))
+        alike = likeness_of(laid, blended(laid, off, sliders), sources)
+    if alike.after is None:
+        said = text(language, "marks.no_face_after", before=alike.before)
+    else:
+        said = text(language, "marks.alike", before=alike.before, after=alike.after)
+    if alike.photos:
+        said += " " + text(language, "marks.scale", low=min(alike.photos), high=max(alike.photos))
     return line(said)
 
 
@@ -279,13 +281,15 @@ def on_card(
         if laid is None:
             raise InputError("marks_not_restored")
         after = blended(laid, off, sliders)
-        before, now, scale = likeness(laid, after, sources)
+        alike = likeness_of(laid, after, sources)
         placed = placements_to_json(list(laid.prepared.placements))
         for index in laid.off(off):
             placed[index] |= {"visible": False, **why_to_json(Message("switched_off"))}
         file = passing_folder() / f"{laid.file.stem}-card.png"
         shown = laid.prepared.portrait
-        save_png(file, fidelity_card(laid.file.stem, shown, after, placed, (before, now), scale))
+        pair = alike.before, alike.after
+        card = fidelity_card(laid.file.stem, shown, after, placed, pair, list(alike.photos))
+        save_png(file, card)
         return str(file)
 
 
@@ -420,17 +424,10 @@ def blended(laid: Laid, off: list[tuple], sliders: tuple[float, ...]) -> np.ndar
     return blend(laid.prepared, Sliders(*sliders), laid.off(off))
 
 
-def likeness(
-    laid: Laid, after: np.ndarray, sources: dict[str, Source]
-) -> tuple[float, float, list[float]]:
-    """Largest cosine with any photo before and after, and the photos' own scale ([]: one photo)."""
+def likeness_of(laid: Laid, after: np.ndarray, sources: dict[str, Source]) -> Likeness:
+    """To the photos, before and after."""
     photos = [source.face.embedding for source in sources.values()]
-    now = the_face(load_engine().find(after)).embedding
-    before, then = (
-        max(similarity(one, photo) for photo in photos) for one in (laid.face.embedding, now)
-    )
-    scale = photo_to_photo(photos)
-    return before, then, list(scale) if len(scale) > 1 else []
+    return measure_likeness(laid.face, after, photos, load_engine())
 
 
 def of_score(source: Source, least: float) -> Source:
