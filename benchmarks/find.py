@@ -26,7 +26,7 @@ from benchmarks.marks import as_mark, seen, views
 from realism.disk import write_json
 from realism.marks.find.finders import find_marks
 from realism.marks.find.multiview import find_together
-from realism.marks.mark import Mark, marks_to_json
+from realism.marks.mark import Mark, RoundMark, Wrinkle, marks_to_json
 from realism.marks.photo import Source
 from realism.progress import finished
 
@@ -56,7 +56,7 @@ def truth_to_score(data: Path) -> list[tuple[Path, dict]]:
                     "kind": mark.kind,
                     "xy": mark.xy.tolist(),
                     "radius": mark.radius,
-                    "line": mark.line.tolist(),
+                    "line": mark.polyline.tolist() if isinstance(mark, Wrinkle) else [],
                     "certain": bool(value["visible"] and plain),
                 }
             )
@@ -81,7 +81,7 @@ def of_people(data: Path, found: dict[str, list[Mark]], threshold: float) -> Non
         ]  # fmt: skip
         wanted += len(moles)
         left = list(moles)
-        marks = [m for m in found[f"marked-{view.marked.name}"] if m.kind != "wrinkle"]
+        marks = [m for m in found[f"marked-{view.marked.name}"] if isinstance(m, RoundMark)]
         for mark in sorted(marks, key=lambda m: -m.score):
             # A finding on any mark, seen or hidden, is no false alarm.
             on = [m for m in round_ones if _near(mark, m, truth)]
@@ -104,7 +104,9 @@ def of_people(data: Path, found: dict[str, list[Mark]], threshold: float) -> Non
     )
     clean = [marks for name, marks in found.items() if name.startswith("clean-")]
     for least in (threshold, level):
-        alarms = [sum(m.kind != "wrinkle" and m.score >= least for m in marks) for marks in clean]
+        alarms = [
+            sum(isinstance(m, RoundMark) and m.score >= least for m in marks) for marks in clean
+        ]
         print(f"round false alarms a clean view: {np.mean(alarms):.3f} at threshold {least:.3f}")
 
 
@@ -147,7 +149,7 @@ def figures(data: Path, found: dict[str, list[Mark]]) -> None:
     truth = [entry for _, entry in truth_to_score(data)]
     score.show(score.evaluate(truth, marks_to_json(found.items())))
     alarms = [
-        sum(m.kind != "wrinkle" and m.score >= 0.5 for m in found[e["image"]])
+        sum(isinstance(m, RoundMark) and m.score >= 0.5 for m in found[e["image"]])
         for e in truth
         if not any(m["kind"] != "wrinkle" and m["certain"] for m in e["marks"])
     ]

@@ -22,7 +22,7 @@ from realism.faces.skin import canvas, skin_mask
 from realism.head.fit import fit_person, steady_mesh
 from realism.head.registration import grid_of, register
 from realism.images import open_photo
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, Mark, RoundMark, Wrinkle
 from realism.marks.restore.placement import place
 
 ROUND = KINDS[:3]
@@ -79,12 +79,12 @@ class View:
 
 def as_mark(value: dict, truth: dict) -> Mark:
     """A mark of the truth, whose pixel centres lie at .5, as ours, at whole numbers."""
-    line, radius = np.zeros((0, 2), np.float32), float(value.get("radius_px", 1))
-    if value["kind"] == "wrinkle":
-        points = [p for p, v in zip(value["polyline"], value["polyline_visible"], strict=True) if v]
-        line = np.float32(points) - 0.5
-        radius = max(1.0, value["width_mm"] / truth["mm_per_px"])
-    return Mark(value["kind"], np.float32(value["xy"]) - 0.5, radius, 1.0, line)
+    xy = np.float32(value["xy"]) - 0.5
+    if value["kind"] != "wrinkle":
+        return RoundMark(value["kind"], xy, float(value.get("radius_px", 1)))
+    points = [p for p, v in zip(value["polyline"], value["polyline_visible"], strict=True) if v]
+    half_width = max(1.0, value["width_mm"] / truth["mm_per_px"])
+    return Wrinkle(xy, half_width, polyline=(np.float32(points) - 0.5).reshape(-1, 2))
 
 
 def views(data: Path) -> dict[str, list[View]]:

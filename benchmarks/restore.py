@@ -48,7 +48,6 @@ from realism.faces.skin import skin_mask
 from realism.images import open_photo, to_linear
 from realism.marks.atlas import build_atlas
 from realism.marks.find.multiview import find_together
-from realism.marks.mark import Mark
 from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.prepare import Prepared, lay, locate, prepare
@@ -470,10 +469,7 @@ def timing(data: Path, most: int = 30) -> None:
     base, sources = large(group[0].clean), []
     for view in group[1:4]:
         picture = large(view.marked)
-        doubled = [
-            Mark(m.kind, m.xy * 2 + 0.5, m.radius * 2, 1.0, m.line * 2 + 0.5)
-            for m in view.marks().values()
-        ]
+        doubled = [m.mapped(lambda points: points * 2 + 0.5, 2) for m in view.marks().values()]
         sources.append(Source(view.name, picture.pixels, picture.face, picture.skin, doubled))
     for method in ("ratio", "paste"):
         for count in (most // 2, most):
@@ -527,7 +523,7 @@ def _with_marks(base: Seen, sources: list[Source], count: int) -> list[Source]:
         angle = 2.4 * turn  # the golden angle: no two fall together
         off = np.float32([np.cos(angle), np.sin(angle)]) * step * np.sqrt(turn)
         given[turn % len(given)] += [
-            replace(m, xy=m.xy + off, line=m.line + off) for m in sources[0].marks[:3]
+            m.mapped(lambda points, off=off: points + off) for m in sources[0].marks[:3]
         ]
 
 

@@ -25,7 +25,7 @@ from realism.disk import write_bytes
 from realism.faces.engine import load_engine, the_face
 from realism.images import open_photo
 from realism.marks.find.crop import FACE, face_span
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, Wrinkle, make_mark
 from realism.marks.teach.snap import snap
 from realism.marks.teach.whale_anno import write_whale
 
@@ -51,7 +51,7 @@ def annotated(data: Path) -> list[tuple[Path, tuple[int, int], list[Mark]]]:
 def _certain(entry: dict) -> list[Mark]:
     marks = [m for m in entry["marks"] if m.get("certain", True)]
     marks.sort(key=lambda m: -float(m.get("radius", 0)))
-    return [Mark(m["kind"], np.float32(m["xy"]), float(m.get("radius", 1))) for m in marks]
+    return [make_mark(m["kind"], np.float32(m["xy"]), float(m.get("radius", 1))) for m in marks]
 
 
 def _seen(truth: dict) -> list[Mark]:
@@ -66,7 +66,7 @@ def _seen(truth: dict) -> list[Mark]:
         and m.get("radius_px", 1) >= 1
     ]
     seen.sort(key=lambda m: -m.get("radius_px", 1) * m.get("strength", 1))
-    return [Mark(m["kind"], np.float32(m["xy"]) - 0.5, m.get("radius_px", 1)) for m in seen]
+    return [make_mark(m["kind"], np.float32(m["xy"]) - 0.5, m.get("radius_px", 1)) for m in seen]
 
 
 def clicked(mark: Mark, width: int) -> Mark:
@@ -101,7 +101,7 @@ def snapping(folders: list[Path], hand: float = 0.7, seed: int = 7) -> None:
         pixels = open_photo(path).pixels
         span = face_span(the_face(engine.find(pixels)))
         for mark in marks:
-            if mark.kind == "wrinkle":
+            if isinstance(mark, Wrinkle):
                 continue
             missed = replace(mark, xy=mark.xy + rng.normal(0, hand * span / FACE, 2))
             click = snap(pixels, mark.kind, clicked(missed, size[0]).xy, span)

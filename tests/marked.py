@@ -6,7 +6,7 @@ import numpy as np
 
 from realism.config import ASSETS
 from realism.images import Photo, to_linear, to_srgb
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark
 
 # What a unit of density takes from the log of linear light: R, G, B.
 MELANIN = np.float32([0.42, 0.72, 0.98])
@@ -34,7 +34,7 @@ def truth_of(photo: Photo) -> dict:
 def round_marks(truth: dict, facing: float = 0.4) -> dict[str, Mark]:
     """The round marks that face the camera, by id, in our pixels (centres at whole numbers)."""
     return {
-        m["id"]: Mark(m["kind"], np.float32(m["xy"]) - 0.5, m["radius_px"])
+        m["id"]: RoundMark(m["kind"], np.float32(m["xy"]) - 0.5, m["radius_px"])
         for m in truth["marks"]
         if m["kind"] != "wrinkle" and m["visible"] and m["facing"] > facing
     }

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from realism.head.geometry import Head, Place
 from realism.head.model import load_model
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, Wrinkle
 
 # Where marks go.
 LEAST_PHOTO_FACING = 0.25  # cosine in the photo; seen flatter, a mark is smeared
@@ -57,11 +57,12 @@ class Sighting:
 def sighting_of(mark: Mark, photo: str, head: Head) -> Sighting | None:
     """A photo's mark on the head fitted to it; None beside the head."""
     place = head.locate(mark.xy)
+    line = mark.polyline if isinstance(mark, Wrinkle) else np.zeros((0, 2))
     course = tuple(
-        found for point in mark.line[:: max(1, len(mark.line) // 12)]
+        found for point in line[:: max(1, len(line) // 12)]
         if (found := head.locate(point)) is not None
     )  # fmt: skip
-    if place is None or (len(mark.line) and len(course) < 2):
+    if place is None or (len(line) and len(course) < 2):
         return None
     mm, facing = head.mm_per_px(place), head.project(place).facing
     return Sighting(

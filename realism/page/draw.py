@@ -53,8 +53,8 @@ def with_marks(pixels: np.ndarray, marks: Sequence[Mark], on: Sequence[bool]) ->
     thick = max(1, round(max(pixels.shape[:2]) / 500))
     for mark, shown in zip(marks, on, strict=True):
         colour = COLOURS[mark.kind] if shown else OFF
-        if len(mark.line):
-            points = np.round(mark.line * 16).astype(np.int32)
+        if mark.is_traced:
+            points = np.round(mark.points * 16).astype(np.int32)
             cv2.polylines(out, [points], False, colour, thick, cv2.LINE_AA, shift=4)
             continue
         # The ring stands off the mark, so that the mark itself stays to be seen.

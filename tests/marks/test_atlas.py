@@ -13,7 +13,7 @@ from realism.faces.engine import the_face
 from realism.faces.skin import skin_mask
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json, build_atlas, mean_point
 from realism.marks.coverage import REGIONS, coach, next_photo
-from realism.marks.mark import Mark
+from realism.marks.mark import RoundMark
 from realism.marks.photo import Source
 from realism.person.person import create_person
 
@@ -59,7 +59,9 @@ def test_the_left_cheek_s_marks_are_on_the_left_of_the_head(mei, sources, atlas)
 
 
 def test_what_one_of_many_photos_shows_is_kept_but_off(sources):
-    speck = Mark("mole", sources[0].face.mesh[151, :2].copy(), 2.0)  # the middle of the forehead
+    speck = RoundMark(
+        "mole", sources[0].face.mesh[151, :2].copy(), 2.0
+    )  # the middle of the forehead
     dusty = replace(sources[0], marks=[*sources[0].marks, speck])
     entries = build_atlas([dusty, *sources[1:]]).entries
     (found,) = [one for one in entries if one.mark is speck]

@@ -16,6 +16,7 @@ import pytest
 
 from realism.config import ASSETS
 from realism.images import open_photo, read_info, save_png
+from realism.marks.mark import RoundMark
 from realism.marks.teach.whale_anno import read_whale
 from realism.page import blocks as app
 from realism.page import finetune, header, photos, portraits
@@ -403,7 +404,7 @@ def test_marks_can_be_added_and_deleted_by_a_click_on_the_photo(found):
 def test_a_click_on_a_mark_gives_it_the_kind_that_is_chosen(found):
     sources, view, laid, _ = found
     source = sources[view]
-    mark = next(one for one in source.marks if not len(one.line) and one.kind != "acne")
+    mark = next(one for one in source.marks if isinstance(one, RoundMark) and one.kind != "acne")
     low, _, scale = marks.marked.frame(source.pixels, source.face)
     point = ((mark.xy - low) * scale).tolist()
     given = (view, "acne", None, ["dropped"], None, None, "en", clicked(point))

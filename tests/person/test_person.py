@@ -9,7 +9,7 @@ import pytest
 from realism.config import ASSETS
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
-from realism.marks.mark import Mark, marks_by_image, marks_to_json
+from realism.marks.mark import RoundMark, Wrinkle, marks_by_image, marks_to_json
 from realism.person.person import create_person, open_person, people, slug_of
 
 MEI = ASSETS / "people/mei"
@@ -181,13 +181,15 @@ def test_a_folder_of_a_newer_program_is_not_touched(mei):
 
 def test_marks_are_kept_with_the_person(mei):
     assert mei.marks() == {}
-    mei.save_marks({"mei-01.jpg": [Mark("mole", [310.72, 251.81], 2.0, 0.9)]})
+    mei.save_marks({"mei-01.jpg": [RoundMark("mole", [310.72, 251.81], 2.0, 0.9)]})
     (mark,) = mei.marks()["mei-01.jpg"]
     assert (mark.kind, [round(float(v), 2) for v in mark.xy]) == ("mole", [310.72, 251.81])
 
 
 def test_with_a_new_photo_only_marks_that_were_corrected_stay(mei):
-    one, two = ({name: [Mark("mole", [9.0, 9.0], 2.0)]} for name in ("mei-01.jpg", "mei-02.jpg"))
+    one, two = (
+        {name: [RoundMark("mole", [9.0, 9.0], 2.0)]} for name in ("mei-01.jpg", "mei-02.jpg")
+    )
     mei.save_marks(one | two)
     assert mei.settled([*one, *two]) == {*one, *two}
     assert mei.settled([*one, *two, "mei-03.jpg"]) == set()
@@ -217,17 +219,17 @@ def test_marks_that_cannot_be_read_are_refused_with_what_is_wrong(value, says):
 
 
 def test_marks_come_back_from_json_as_they_went(mei):
-    mark = Mark("wrinkle", [10.5, 20.25], 1.5, 0.75, [[1, 2], [10.5, 20.25], [30, 40]])
+    mark = Wrinkle([10.5, 20.25], 1.5, 0.75, [[1, 2], [10.5, 20.25], [30, 40]])
     ((name, (back,)),) = marks_by_image(marks_to_json([("a.png", [mark])])).items()
     assert name == "a.png"
     assert back.kind == "wrinkle" and back.score == 0.75
-    assert back.line.tolist() == [[1, 2], [10.5, 20.25], [30, 40]]
+    assert back.polyline.tolist() == [[1, 2], [10.5, 20.25], [30, 40]]
 
 
 def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine):
     name, other = "mei-02.jpg", "mei-01.jpg"  # turned by 30 degrees
-    before, mark = mei.entry(name), Mark("mole", np.float32([100, 200]), 3.0)
-    fold = Mark("wrinkle", mark.xy, 1.0, 1.0, np.float32([[100, 200], [110, 201]]))
+    before, mark = mei.entry(name), RoundMark("mole", np.float32([100, 200]), 3.0)
+    fold = Wrinkle(mark.xy, 1.0, 1.0, np.float32([[100, 200], [110, 201]]))
     pixels = before.photo().pixels
     mei.save_marks({name: [mark, fold], other: [mark]})
     after = mei.flip_photo(name, engine)
@@ -236,5 +238,5 @@ def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine
     assert abs(yaw) > 20 and turned == pytest.approx(-yaw, abs=6)
     marks = mei.marks()
     assert marks[name][0].xy.tolist() == [411, 200]
-    assert marks[name][1].line.tolist() == [[411, 200], [401, 201]]
+    assert marks[name][1].polyline.tolist() == [[411, 200], [401, 201]]
     assert marks[other][0].xy.tolist() == [100, 200]

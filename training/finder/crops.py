@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -30,7 +29,7 @@ from realism.faces.skin import canvas, skin_mask
 from realism.images import open_photo
 from realism.marks.find.crop import face_span
 from realism.marks.find.wrinkles import trace
-from realism.marks.mark import mark_to_json
+from realism.marks.mark import Wrinkle, mark_to_json
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
 LEAST_FACING = 0.12  # cosine; marks of twins turned away further are left out
@@ -81,9 +80,9 @@ def pair_crop(view) -> dict[str, np.ndarray]:
         if not value["visible"] or value["facing"] < LEAST_FACING:
             continue
         mark = as_mark(value, view.truth)
-        if value["kind"] == "wrinkle" and len(mark.line) < 3:
+        if isinstance(mark, Wrinkle) and len(mark.polyline) < 3:
             continue
-        marks.append(mark_to_json(replace(mark, xy=mark.xy - (x0, y0), line=mark.line - (x0, y0))))
+        marks.append(mark_to_json(mark.mapped(lambda points: points - (x0, y0))))
     marked = open_photo(view.marked).pixels[y0 : y0 + height, x0 : x0 + width]
     return {**crop, "marked": marked, "marks": np.array(json.dumps(marks))}
 

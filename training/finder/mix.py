@@ -28,7 +28,7 @@ from realism.faces.mesh import box_of, landmarks68
 from realism.faces.skin import skin_mask
 from realism.marks.find.heatmap import Courses, Rounds, evidence_of
 from realism.marks.find.network import ROUND, read_about, read_heatmap, save_heatmap
-from realism.marks.mark import Mark, mark_from_json
+from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
 from training.finder.paint import HELD_OUT, Painted, load_faces, paint
 
 REACH = 6.0  # px: a finding so near a mark, or within its radius, is that mark
@@ -50,7 +50,7 @@ def judged_rounds(found: Rounds, marks: list[Mark], unsure: list[Mark]) -> np.nd
     """
     answer = np.full(len(found.xy), -1)
     for list_of, value in ((unsure, -2), (marks, 0)):
-        for mark in (m for m in list_of if m.kind != "wrinkle"):
+        for mark in (m for m in list_of if isinstance(m, RoundMark)):
             near = np.linalg.norm(found.xy - mark.xy, axis=1) < max(REACH, mark.radius)
             if value == 0 and near.any():
                 best = np.flatnonzero(near)[found.evidence[near, 1].argmax()]
@@ -67,7 +67,9 @@ def judged_courses(
     """The share of each path that lies on a wrinkle, and its length that is to be judged."""
     shares, lengths = [], []
     true, maybe = (
-        np.concatenate([np.zeros((0, 2)), *(_dense(m.line) for m in ms if m.kind == "wrinkle")])
+        np.concatenate(
+            [np.zeros((0, 2)), *(_dense(m.polyline) for m in ms if isinstance(m, Wrinkle))]
+        )
         for ms in (marks, unsure)
     )
     for path in found.paths:

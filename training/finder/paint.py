@@ -22,7 +22,7 @@ import numpy as np
 from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
 from realism.images import to_linear, to_srgb
 from realism.marks.find.crop import FINDER
-from realism.marks.mark import Mark, mark_from_json
+from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
 from training.finder.cover import layers, stubble
 from training.finder.folds import drawn_courses, face_courses, fold, stray_courses
 from training.finder.texture import blur, curve, draw, noise, patches, streaks
@@ -248,16 +248,16 @@ def _given(crop, light, matrix):
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     found, courses = [], []
     for mark in (mark_from_json(value) for value in json.loads(str(crop["marks"]))):
-        line = mark.line @ matrix[:, :2].T + matrix[:, 2]
         xy = matrix[:, :2] @ mark.xy + matrix[:, 2]
-        if mark.kind == "wrinkle":
+        if isinstance(mark, Wrinkle):
+            line = mark.polyline @ matrix[:, :2].T + matrix[:, 2]
             if not ((line > 0) & (line < size)).all(1).any():
                 continue
             at = np.linspace(0, len(line) - 1, 6 * len(line))
             fine = [np.interp(at, np.arange(len(line)), line[:, i]) for i in (0, 1)]
-            courses.append((np.stack(fine, 1).astype(np.float32), mark.radius * zoom))
+            courses.append((np.stack(fine, 1).astype(np.float32), mark.half_width * zoom))
         elif ((xy > 0) & (xy < size)).all():
-            found.append(Mark(mark.kind, xy.astype(np.float32), mark.radius * zoom))
+            found.append(RoundMark(mark.kind, xy.astype(np.float32), mark.radius * zoom))
     return change, found, courses
 
 
@@ -302,9 +302,9 @@ def _skin_of_its_own(rng, shape, manner):
     return own.astype(np.float32), unsure
 
 
-def _wrinkle(course: np.ndarray, radius: float) -> Mark:
+def _wrinkle(course: np.ndarray, half_width: float) -> Wrinkle:
     line = np.asarray(course, np.float32)
-    return Mark("wrinkle", line[len(line) // 2], radius, 1.0, line)
+    return Wrinkle(line[len(line) // 2], half_width, polyline=line)
 
 
 def _disc(rng, x, y, radius, ragged, soft, edge):
@@ -383,7 +383,7 @@ def _round_marks(rng, places, scale, manner, lamp, there):
             relief = np.exp(-(shade**2)) * u(0, 0.25) - np.exp(-(lit**2)) * u(0.1, 0.6)
             dip = dip + relief[..., None] * density
         change[part] -= dip.astype(np.float32)
-        marks.append(Mark(kind, centre.astype(np.float32), radius))
+        marks.append(RoundMark(kind, centre.astype(np.float32), radius))
     return change, marks
 
 
@@ -542,8 +542,8 @@ def sheet(samples: Iterator[Painted], count: int = 24, columns: int = 4) -> np.n
         drawn = sample.pixels.copy()
         for marks, wrinkle in ((sample.unsure, (90, 120, 255)), (sample.marks, (0, 255, 0))):
             for mark in marks:
-                if mark.kind == "wrinkle":
-                    cv2.polylines(drawn, [np.int32(mark.line)], False, wrinkle, 1)
+                if isinstance(mark, Wrinkle):
+                    cv2.polylines(drawn, [np.int32(mark.polyline)], False, wrinkle, 1)
                 else:
                     colour = wrinkle if marks is sample.unsure else colours[mark.kind]
                     cv2.circle(drawn, np.int32(mark.xy).tolist(), int(mark.radius + 5), colour, 1)

@@ -17,7 +17,7 @@ import numpy as np
 
 from realism.faces.skin import disc
 from realism.marks.find.crop import FINDER, Finder, View
-from realism.marks.mark import Mark
+from realism.marks.mark import RoundMark
 
 # The default finder of marks: what is around its network. px are of what it sees.
 LEAST_RESPONSE = 0.3  # of a dip
@@ -73,7 +73,7 @@ def strength_of(dips: Dips, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
     return dips.response[ys, xs] * closed / dips.grain[ys, xs]
 
 
-def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
+def find_round(view: View, finder: Finder = FINDER) -> list[RoundMark]:
     """Moles, spots and pimples of a view, as marks of the picture it was cut from."""
     dips = dips_of(view, finder)
     solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(finder.margin)) > 0
@@ -86,7 +86,7 @@ def find_round(view: View, finder: Finder = FINDER) -> list[Mark]:
     centres = view.to_picture(np.stack([xs, ys], 1))
     radii = MARK_SIZE * sigma / view.scale
     return [
-        Mark(kind_of(dip), centre.astype(np.float32), float(radius), float(score))
+        RoundMark(kind_of(dip), centre.astype(np.float32), float(radius), float(score))
         for centre, dip, radius, score in zip(centres, colours, radii, scores, strict=True)
     ]
 

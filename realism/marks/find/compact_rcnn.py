@@ -20,7 +20,7 @@ import numpy as np
 from realism.faces.face import Face
 from realism.marks.find.crop import FINDER, View, view_of
 from realism.marks.find.weights_io import about_network, save_network, whole
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, Mark, make_mark
 
 if TYPE_CHECKING:
     import torch
@@ -146,7 +146,7 @@ def find_with_compact(
             continue
         radius = float(np.mean(box[2:] - box[:2]) / (2 * AROUND * view.scale))
         xy = view.to_picture(np.array([[x, y]]))[0].astype(np.float32)
-        marks.append(Mark(KINDS[kind], xy, radius, float(score)))
+        marks.append(make_mark(KINDS[kind], xy, radius, float(score)))
     return sorted(marks, key=lambda mark: -mark.score)
 
 

@@ -27,7 +27,7 @@ from realism.marks.find.blobs import (
 from realism.marks.find.crop import FINDER, View, face_span, view_of
 from realism.marks.find.network import DEEPEST, KIND, ROUND, STRIDE, HeatmapNet, normalised
 from realism.marks.find.wrinkles import LINES, Path, as_wrinkle, paths_of
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark
 
 # The default finder of marks: what is around its network. px are of what it sees.
 MOST_SPAN = 780  # px from ear to ear: the largest faces it was taught on; the
@@ -117,8 +117,8 @@ def look_at(net: HeatmapNet, pixels: np.ndarray, face: Face, skin: np.ndarray) -
 def marks_of(look: Look, odds: np.ndarray, kinds: np.ndarray, folded: np.ndarray) -> list[Mark]:
     """The marks of a picture, chances as scores; odds, kinds and folded as in `Look`."""
     rounds, courses = look.rounds, look.courses
-    marks = [
-        Mark(ROUND[kind], xy, float(radius), float(score))
+    marks: list[Mark] = [
+        RoundMark(ROUND[kind], xy, float(radius), float(score))
         for kind, xy, radius, score in zip(
             kinds.argmax(1), rounds.xy, rounds.radius, _sigmoid(odds), strict=True
         )

@@ -19,7 +19,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.marks.find.weights_io import about_network, save_network, whole
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, Mark, make_mark
 
 if TYPE_CHECKING:
     import torch
@@ -156,7 +156,7 @@ def marks_of(
     scores = 1 / (1 + np.exp(-(peaks - np.array(settings.levels))))
     radius = 0.012 * face.width  # the network gives none: about 1.7 mm
     return [
-        Mark(kind, (point + origin).astype(np.float32), radius, float(score))
+        make_mark(kind, (point + origin).astype(np.float32), radius, float(score))
         for kind, point, score in zip(KINDS, points, scores, strict=True)
     ]
 

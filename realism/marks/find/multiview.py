@@ -22,7 +22,7 @@ from realism.head.geometry import HIDDEN_BEHIND, Head, under
 from realism.head.model import load_model
 from realism.marks.find.blobs import LEAST_RESPONSE
 from realism.marks.find.finders import HEATMAP_THRESHOLD, WEIGHTS, surest_first
-from realism.marks.mark import Mark
+from realism.marks.mark import RoundMark
 from realism.marks.observation import LEAST_PHOTO_FACING, mirrored, sighting_of, vagueness
 from realism.marks.photo import Source
 
@@ -320,7 +320,7 @@ def _mirrored(looks: Sequence[Look], heads: Sequence[Head]) -> set[int]:
         one
         for number, (look, head) in enumerate(zip(looks, heads, strict=True))
         for xy in look.rounds.xy[look.odds > 0]
-        if (one := sighting_of(Mark("mole", xy, 1.0), str(number), head)) is not None
+        if (one := sighting_of(RoundMark("mole", xy, 1.0), str(number), head)) is not None
         and one.facing >= LEAST_PHOTO_FACING
     ]
     return {int(name) for name in mirrored(found, [str(n) for n in range(len(looks))])}

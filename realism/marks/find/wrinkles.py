@@ -17,7 +17,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.marks.find.crop import View
-from realism.marks.mark import Mark
+from realism.marks.mark import Wrinkle
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Path:
     strength: float
 
 
-def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Mark]:
+def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Wrinkle]:
     """Wrinkles of a view, as marks of the picture it was cut from."""
     marks = []
     for path in paths_of(view, face, lines):
@@ -106,11 +106,11 @@ def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Mark]:
     return marks
 
 
-def as_wrinkle(path: Path, view: View, score: float, lines: Lines = LINES) -> Mark:
+def as_wrinkle(path: Path, view: View, score: float, lines: Lines = LINES) -> Wrinkle:
     """A path as a mark of the picture the view was cut from."""
     smooth = view.to_picture(_smooth(path.points.astype(np.float64))).astype(np.float32)
     middle = smooth[len(smooth) // 2]
-    return Mark("wrinkle", middle, 2.0 / view.scale, score, smooth[:: lines.keep_every])
+    return Wrinkle(middle, 2.0 / view.scale, score, smooth[:: lines.keep_every])
 
 
 def paths_of(

@@ -167,11 +167,11 @@ def _shown(
 def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> Patch | None:
     """A wrinkle's relief along its course in the portrait, less the portrait's own."""
     half = int(np.ceil(max(FOLD_REACH / photo.mm, 3 * spot.mark.radius, 3)))
-    measured = folds.measure_fold(photo.light, photo.wide, spot.mark.line, half)
+    measured = folds.measure_fold(photo.light, photo.wide, spot.mark.points, half)
     if not measured.profile.any():
         return None  # no skin on either side
     measured = folds.relit(measured, spot.left, spot.turned)
-    at = folds.even_steps(spot.mark.line)
+    at = folds.even_steps(spot.mark.points)
     course = folds.along(spot.line.astype(np.float64), at)
     normal = folds.normals_of(measured.course)
     laid_normal = folds.normals_of(course)
@@ -200,11 +200,11 @@ def paste_patch(index: int, spot: Placement, photo: np.ndarray, skin: np.ndarray
     """
     matrix = spot.matrix.astype(np.float64)
     mark = spot.mark
-    long = len(mark.line) > 1
+    long = mark.is_traced
     points = spot.line.astype(np.float64) if long else spot.to.astype(np.float64)[None]
     if long:
         # One map has to do for the whole line: the local one, drawn to where the line goes.
-        off, off_there = mark.line - mark.xy, points - spot.to
+        off, off_there = mark.points - mark.xy, points - spot.to
         firm = 4.0 * len(off)  # px²: as much as points 2 px off the middle
         matrix = (off_there.T @ off + firm * matrix) @ np.linalg.inv(off.T @ off + firm * np.eye(2))
     scale = float(np.linalg.norm(matrix, 2))

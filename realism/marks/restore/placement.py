@@ -16,7 +16,7 @@ from realism.faces.face import Face, mm_per_px
 from realism.faces.skin import LEAST_SKIN, region_of
 from realism.head.geometry import Head
 from realism.head.transfer import Carried, carry, carry_on_head
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, Wrinkle
 from realism.marks.observation import (
     LEAST_PHOTO_FACING,
     SAME_MARK_MM,
@@ -139,7 +139,7 @@ def place(
         raise InputError("placement_not_known", placement=method, choices=PLACEMENTS)
     if not marks:
         return []
-    points = [np.concatenate([mark.xy[None], mark.line]) for mark in marks]
+    points = [_carried_points(mark) for mark in marks]
     lengths = np.cumsum([len(p) for p in points])[:-1]
     everywhere = np.concatenate(points).astype(np.float64)
     if heads is None:
@@ -167,6 +167,11 @@ def place(
     return [replace(one, sighting=sighting_of(one.mark, photo, heads[0])) for one in placed]
 
 
+def _carried_points(mark: Mark) -> np.ndarray:
+    """A mark's centre and, after it, the course of a wrinkle that has one: (1 + n, 2) px."""
+    return np.concatenate([mark.xy[None], mark.points]) if mark.is_traced else mark.points
+
+
 def _shifted(carried: Carried, shift: Callable[[np.ndarray], np.ndarray]) -> Carried:
     """Carried points moved by a smooth field, and their maps bent with it."""
     to, step = carried.to, 3.0  # px; the field changes over tens of px
@@ -189,7 +194,7 @@ def _placement(
         )
     ]
     seen = np.array([reason is None for reason in reasons[1:]], bool)
-    if len(mark.line):
+    if mark.is_traced:
         # A wrinkle is drawn where its course can be seen; half of it is worth drawing.
         visible = bool(seen.mean() >= 0.5)
         reason = None if visible else next(r for r in reasons[1:] if r)
@@ -278,7 +283,7 @@ def _gap(one: Placement, other: Placement, mm: float) -> float:
 
     mm    millimetres in a px of the portrait
     """
-    if (one.mark.kind == "wrinkle") != (other.mark.kind == "wrinkle"):
+    if isinstance(one.mark, Wrinkle) != isinstance(other.mark, Wrinkle):
         return np.inf
     if len(one.line) and len(other.line):
         off = apart(one.line, other.line) * mm

@@ -79,7 +79,7 @@ def locate(own: Ground, sources: list[Source], placement: str = "head") -> list[
         spots = place(
             source.marks, source.name, source.face, own.face, own.wide, placement, pair, shift
         )  # fmt: skip
-        if pair is not None and any(len(mark.line) for mark in source.marks):
+        if pair is not None and any(mark.is_traced for mark in source.marks):
             if own_light is None:
                 own_light = light_of(own.light @ GREY, own.wide, pair[1])
             grey = source.ground.light @ GREY
@@ -93,9 +93,9 @@ def _under(
     spot: Placement, heads: tuple[Head, Head], lights: tuple[np.ndarray, np.ndarray]
 ) -> Placement:
     """A wrinkle's placement with what expression and light leave of it; others as they are."""
-    if len(spot.mark.line) < 2:
+    if not spot.mark.is_traced:
         return spot
-    left, turned = carried(spot.mark.line.astype(np.float64), heads, lights)
+    left, turned = carried(spot.mark.points.astype(np.float64), heads, lights)
     return replace(spot, left=left, turned=turned)
 
 
@@ -113,7 +113,7 @@ def lay(
             continue
         if method == "paste":
             patch = paste_patch(index, spot, marked[spot.photo][0].pixels, own.wide)
-        elif len(spot.mark.line) > 1:
+        elif spot.mark.is_traced:
             patch = fold_patch(index, spot, marked[spot.photo][0], own)
         else:
             patch = round_patch(index, spot, marked, own)

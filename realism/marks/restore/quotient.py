@@ -56,8 +56,8 @@ def without(skin: np.ndarray, marks: list[Mark], but: Mark | None = None) -> np.
     for mark in marks:
         if mark is but:
             continue
-        if len(mark.line):
-            course = np.round(mark.line).astype(np.int32).reshape(-1, 1, 2)
+        if mark.is_traced:
+            course = np.round(mark.points).astype(np.int32).reshape(-1, 1, 2)
             cv2.polylines(free, [course], False, 0, max(1, round(2 * mark.radius)))
         else:
             centre = (round(float(mark.xy[0])), round(float(mark.xy[1])))

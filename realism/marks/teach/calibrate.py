@@ -10,7 +10,7 @@ import numpy as np
 from realism.marks.find.crop import FACE
 from realism.marks.find.heatmap import Courses, Rounds, evidence_of
 from realism.marks.find.network import ROUND
-from realism.marks.mark import Mark
+from realism.marks.mark import RoundMark, Wrinkle
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.evaluate import LINE_REACH, REACH, gap_of, to_line
 
@@ -39,10 +39,10 @@ def weighed(net, before: tuple, faces: list[Annotated]) -> tuple:
 def answered_rounds(found: Rounds, face: Annotated) -> np.ndarray:
     """For each candidate the index into ROUND of the click it is on, -1 none, -2 not known."""
     mm, answer = face.span / FACE, np.full(len(found.xy), -1)
-    candidates = [Mark("mole", xy, 1.0) for xy in found.xy]
-    for doubt in (d for d in face.doubts if d.kind != "wrinkle"):
+    candidates = [RoundMark("mole", xy, 1.0) for xy in found.xy]
+    for doubt in (d for d in face.doubts if isinstance(d, RoundMark)):
         answer[[np.hypot(*(c.xy - doubt.xy)) <= REACH * mm for c in candidates]] = -2
-    for click in (c for c in face.clicks if c.kind != "wrinkle"):
+    for click in (c for c in face.clicks if not c.is_wrinkle):
         gaps = np.array([gap_of(candidate, click) for candidate in candidates])
         near = np.flatnonzero(gaps <= max(REACH * mm, click.radius))
         answer[near] = -2
@@ -55,8 +55,8 @@ def answered_rounds(found: Rounds, face: Annotated) -> np.ndarray:
 def answered_courses(courses: Courses, face: Annotated) -> tuple[np.ndarray, np.ndarray]:
     """For each path whether that is known, and whether it passes a wrinkle's click."""
     reach = LINE_REACH * face.span / FACE
-    clicks = [c for c in face.clicks if c.kind == "wrinkle"]
-    doubts = [d for d in face.doubts if d.kind == "wrinkle"]
+    clicks = [c for c in face.clicks if c.is_wrinkle]
+    doubts = [d for d in face.doubts if isinstance(d, Wrinkle)]
     on, open_ = [], []
     for path in courses.paths:
         line = courses.view.to_picture(path.points).astype(np.float32)

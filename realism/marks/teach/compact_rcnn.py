@@ -99,7 +99,7 @@ def boxes_of(face: Annotated, view: View) -> tuple[np.ndarray, np.ndarray, np.nd
     points = [(click.xy - view.origin + 0.5) * view.scale for click in face.clicks]
     halves = [
         WRINKLE_HALF * view.scale * face.span / FACE
-        if click.kind == "wrinkle"
+        if click.is_wrinkle
         else max(LEAST_HALF, AROUND * click.radius * view.scale)
         for click in face.clicks
     ]

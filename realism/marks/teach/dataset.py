@@ -17,7 +17,7 @@ from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.images import SUFFIXES, open_photo
 from realism.marks.find.crop import face_span
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, Mark, make_mark
 from realism.marks.teach.snap import Click, snap
 from realism.marks.teach.whale_anno import Annotation, Export
 
@@ -56,7 +56,7 @@ class Annotated:
 
     def marks(self) -> list[Mark]:
         """The clicks, snapped, as marks."""
-        return [Mark(click.kind, click.xy, click.radius) for click in self.clicks]
+        return [make_mark(click.kind, click.xy, click.radius) for click in self.clicks]
 
 
 @dataclass(frozen=True)

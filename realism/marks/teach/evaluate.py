@@ -19,7 +19,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.marks.find.crop import FACE
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, Mark, Wrinkle
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.snap import Click
 
@@ -110,7 +110,7 @@ def _match(face: Annotated, found: list[Mark], clicks: list[int]) -> list[tuple[
     mm = face.span / FACE
     for mark in found:
         away = {i: gap_of(mark, face.clicks[i]) for i in clicks}
-        if mark.kind == "wrinkle":
+        if isinstance(mark, Wrinkle):
             passed = [i for i in clicks if away[i] <= LINE_REACH * mm]
             fresh = tuple(i for i in passed if i in free)
             hits.append(fresh if fresh or not passed else None)
@@ -124,8 +124,7 @@ def _match(face: Annotated, found: list[Mark], clicks: list[int]) -> list[tuple[
 
 def gap_of(mark: Mark, click: Click) -> float:
     """Distance of a finding from a click or the blob it means, the nearer; px."""
-    line = mark.line if len(mark.line) else mark.xy[None]
-    return min(to_line(click.clicked, line), to_line(click.xy, line))
+    return min(to_line(click.clicked, mark.points), to_line(click.xy, mark.points))
 
 
 def to_line(point: np.ndarray, line: np.ndarray) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from realism.marks.find.crop import FACE, View, view_of
 from realism.marks.find.finders import WEIGHTS, find_marks
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, Wrinkle, make_mark
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.evaluate import LINE_REACH, REACH, gap_of
 from realism.marks.teach.train import Training
@@ -95,7 +95,8 @@ def crop_of(face: Annotated):
 
     view = view_of(face.pixels, face.face, face.skin)
     marks = [
-        Mark(click.kind, click.xy, click.radius, line=_course(click, face)) for click in face.clicks
+        make_mark(click.kind, click.xy, click.radius, polyline=_course(click, face))
+        for click in face.clicks
     ]
     marks, doubts = (_in_view(some, view) for some in (marks, face.doubts))
     height, width = view.skin.shape
@@ -117,30 +118,22 @@ def _course(click, face: Annotated) -> np.ndarray:
     passing = [
         (gap_of(mark, click), i)
         for i, mark in enumerate(face.doubts)
-        if mark.kind == click.kind == "wrinkle" and len(mark.line) > 1
+        if click.is_wrinkle and mark.is_traced
     ]
     gap, nearest = min(passing, default=(np.inf, 0))
     if gap > LINE_REACH * face.span / FACE:
         return np.zeros((0, 2), np.float32)
-    return face.doubts[nearest].line
+    return face.doubts[nearest].points
 
 
 def _in_view(marks, view: View) -> list[Mark]:
     """Marks of the picture in px of a view."""
-    at = _moved(marks, 0.5 - view.origin.astype(np.float32))
-    return [
-        replace(
-            mark,
-            xy=mark.xy * np.float32(view.scale) - 0.5,
-            line=mark.line * np.float32(view.scale) - 0.5,
-            radius=mark.radius * view.scale,
-        )
-        for mark in at
-    ]
+    by, scale = 0.5 - view.origin.astype(np.float32), np.float32(view.scale)
+    return [mark.mapped(lambda points: (points + by) * scale - 0.5, view.scale) for mark in marks]
 
 
 def _moved(marks, by: np.ndarray) -> list[Mark]:
-    return [replace(mark, xy=mark.xy + by, line=mark.line + by) for mark in marks]
+    return [mark.mapped(lambda points: points + by) for mark in marks]
 
 
 def with_doubts(faces: list[Annotated]) -> tuple[list[Annotated], str]:
@@ -164,11 +157,11 @@ def _doubts(face: Annotated, once: bool) -> tuple[Mark, ...]:
     mm = face.span / FACE
     kept = []
     for mark in found:
-        own = [c for c in face.clicks if (c.kind == "wrinkle") == (mark.kind == "wrinkle")]
+        own = [c for c in face.clicks if c.is_wrinkle == isinstance(mark, Wrinkle)]
         gap = min((gap_of(mark, click) for click in own), default=np.inf)
-        clicked = gap <= (LINE_REACH if mark.kind == "wrinkle" else REACH) * mm
+        clicked = gap <= (LINE_REACH if isinstance(mark, Wrinkle) else REACH) * mm
         # A clicked fold is kept whatever its score: its course is what the click means.
-        if once or mark.score < most or (clicked and mark.kind == "wrinkle"):
+        if once or mark.score < most or (clicked and isinstance(mark, Wrinkle)):
             kept.append(mark)
     return tuple(kept)
 

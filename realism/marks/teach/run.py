@@ -199,7 +199,7 @@ def _unknown(export: Export) -> Iterator[str]:
 def _snapped(faces: list[Annotated]) -> str:
     """How far clicks moved to the blobs they mean."""
     moves = [c.moved * FACE / face.span for face in faces for c in face.clicks if c.snapped]
-    stay = sum(not c.snapped and c.kind != "wrinkle" for face in faces for c in face.clicks)
+    stay = sum(not c.snapped and not c.is_wrinkle for face in faces for c in face.clicks)
     if not moves:
         return "No click has a dark blob near; all stay where they are."
     return (

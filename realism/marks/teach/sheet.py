@@ -109,8 +109,8 @@ def _face(one: Judged, threshold: float) -> Image.Image:
             continue
         colour = FALSE if hits == () else HIT
         taken |= set(hits or ())
-        if len(mark.line):
-            draw.line([placed(p) for p in mark.line], colour, 2)
+        if mark.is_traced:
+            draw.line([placed(p) for p in mark.points], colour, 2)
         elif hits == ():
             _cross(draw, placed(mark.xy), 7, colour)
         else:
@@ -121,7 +121,7 @@ def _face(one: Judged, threshold: float) -> Image.Image:
             draw.line([placed(click.clicked), (x, y)], "white", 1)
         if i not in taken:
             draw.rectangle((x - 9, y - 9, x + 9, y + 9), outline=MISS, width=2)
-        elif click.kind == "wrinkle":
+        elif click.is_wrinkle:
             _ring(draw, (x, y), 4, HIT)
     return picture
 

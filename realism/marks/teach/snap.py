@@ -14,6 +14,7 @@ import numpy as np
 
 from realism.marks.find.blobs import MARK_SIZE, blob_response
 from realism.marks.find.crop import FACE
+from realism.marks.mark import Wrinkle
 
 SIDE = 4.0  # px per mm at which dips are looked for: a mole of 1 mm is 8 px wide
 
@@ -51,6 +52,11 @@ class Click:
     snapped: bool
 
     @property
+    def is_wrinkle(self) -> bool:
+        """Whether a wrinkle was annotated: then the click is a point of its course."""
+        return self.kind == Wrinkle.kind
+
+    @property
     def moved(self) -> float:
         """How far the mark lies from the click, px."""
         return float(np.hypot(*(self.xy - self.clicked)))
@@ -66,7 +72,7 @@ def snap(pixels: np.ndarray, kind: str, clicked: np.ndarray, span: float) -> Cli
     clicked = np.asarray(clicked, np.float32)
     mm = span / FACE
     unknown = Click(kind, clicked, clicked, RADIUS * mm, False)
-    if kind == "wrinkle":
+    if kind == Wrinkle.kind:
         return unknown
     reach = HAND * mm + 0.5 * pixels.shape[1] / DISPLAY
     light, origin, scale = _light(pixels, clicked, reach, SIDE / mm)

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from realism.marks.find.network import KIND, RADIUS, ROUND, STRIDE, USUAL_RADIUS
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark, Wrinkle
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +57,15 @@ def targets(
         # A cell of the grid covers two pixels: its centre lies between them.
         return (np.asarray(points, np.float32) - 0.5) / STRIDE
 
-    def trace(canvas: np.ndarray, mark: Mark, width: int) -> None:
-        fixed = np.round(on_grid(mark.line) * 16).astype(np.int32)
+    def trace(canvas: np.ndarray, mark: Wrinkle, width: int) -> None:
+        fixed = np.round(on_grid(mark.polyline) * 16).astype(np.int32)
         cv2.polylines(canvas, [fixed], False, 1, width, cv2.LINE_8, 4)
 
     for mark in unsure:
         x, y = on_grid(mark.xy)
-        if mark.kind != "wrinkle":
+        if isinstance(mark, RoundMark):
             heat_weight[np.hypot(columns - x, rows - y) < mark.radius / STRIDE + 3] = 0
-        elif len(mark.line):
+        elif mark.is_traced:
             trace(maybe, mark, 7)
         else:
             cv2.circle(maybe, (round(float(x)), round(float(y))), 12, 1, -1)
@@ -74,8 +74,8 @@ def targets(
         column, row = round(float(x)), round(float(y))
         if not (0 <= row < size[0] and 0 <= column < size[1]):
             continue
-        if mark.kind == "wrinkle":
-            if len(mark.line) > 1:
+        if isinstance(mark, Wrinkle):
+            if mark.is_traced:
                 trace(line, mark, 2)
             else:
                 cv2.circle(maybe, (column, row), 12, 1, -1)

@@ -215,7 +215,7 @@ def varied(face: Annotated, rng: np.random.Generator) -> Annotated:
         mesh=mirrored(face.face.mesh),
     )
     clicks = (replace(c, clicked=mirrored(c.clicked), xy=mirrored(c.xy)) for c in face.clicks)
-    doubts = (replace(m, xy=mirrored(m.xy), line=mirrored(m.line)) for m in face.doubts)
+    doubts = (m.mapped(mirrored) for m in face.doubts)
     return replace(
         face,
         pixels=np.ascontiguousarray(pixels[:, ::-1]),

@@ -16,7 +16,7 @@ import numpy as np
 from realism.disk import whole_file, write_bytes
 from realism.errors import InputError
 from realism.images import SUFFIXES
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, Mark, make_mark
 
 CHINESE = {"mole": "痣", "spot": "斑", "acne": "痘", "wrinkle": "皱纹"}
 LABELS = {
@@ -49,7 +49,7 @@ class Annotation:
         """The points as Marks of an image of that size; whale-anno knows no radius."""
         scale = np.float32([width, height])
         return [
-            Mark(kind, (point * scale - 0.5).astype(np.float32), radius)
+            make_mark(kind, (point * scale - 0.5).astype(np.float32), radius)
             for kind, point in zip(self.kinds, self.points, strict=True)
         ]
 

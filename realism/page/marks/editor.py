@@ -13,7 +13,7 @@ import numpy as np
 from realism.faces.face import Face
 from realism.marks.atlas import Atlas
 from realism.marks.coverage import coach
-from realism.marks.mark import COLOURS, Mark
+from realism.marks.mark import COLOURS, Mark, RoundMark, Wrinkle, make_mark
 from realism.marks.photo import Source
 from realism.marks.restore.placement import Placement, place, why_not
 from realism.page import draw as drawn
@@ -45,15 +45,7 @@ def picture(pixels: np.ndarray, face: Face, marks: list[Mark], on: list[bool]) -
     size = (round((x1 - x0) * scale), round((y1 - y0) * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     shown = cv2.resize(pixels[y0:y1, x0:x1], size, interpolation=how)
-    moved = [
-        replace(
-            mark,
-            xy=(mark.xy - (x0, y0)) * scale,
-            radius=mark.radius * scale,
-            line=(mark.line - (x0, y0)) * scale if len(mark.line) else mark.line,
-        )
-        for mark in marks
-    ]
+    moved = [mark.mapped(lambda points: (points - (x0, y0)) * scale, scale) for mark in marks]
     return drawn.with_marks(shown, moved, on)
 
 
@@ -68,7 +60,7 @@ def nearest(marks: list[Mark], point: np.ndarray, face: Face) -> Mark | None:
     if not marks:
         return None
     away = [
-        np.hypot(*(np.concatenate([mark.xy[None], mark.line]) - point).T).min() for mark in marks
+        np.hypot(*(np.concatenate([mark.xy[None], mark.points]) - point).T).min() for mark in marks
     ]
     best = int(np.argmin(away))
     reach = max(CLOSE * face.width, 1.5 * marks[best].radius)
@@ -77,10 +69,10 @@ def nearest(marks: list[Mark], point: np.ndarray, face: Face) -> Mark | None:
 
 def new_mark(kind: str, point: np.ndarray, begun: tuple | None, face: Face) -> Mark:
     """A mark where a person clicked; of a wrinkle, from the first click to this one."""
-    if kind != "wrinkle":
-        return Mark(kind, point, NEW_RADIUS * face.width)
+    if kind != Wrinkle.kind:
+        return RoundMark(kind, point, NEW_RADIUS * face.width)
     course = np.linspace(begun, point, 12).astype(np.float32)
-    return Mark(kind, course.mean(0), NEW_WRINKLE * face.width, line=course)
+    return Wrinkle(course.mean(0), NEW_WRINKLE * face.width, polyline=course)
 
 
 def moved(
@@ -114,11 +106,12 @@ def laid_marks(
     """The visible marks where they are in the portrait, and which are on."""
     seen = [(index, one) for index, one in enumerate(placements) if one.visible]
     marks = [
-        replace(
-            one.mark,
-            xy=one.to,
-            radius=one.mark.radius * float(np.sqrt(abs(np.linalg.det(one.matrix)))),
-            line=one.line,
+        make_mark(
+            one.mark.kind,
+            one.to,
+            one.mark.radius * float(np.sqrt(abs(np.linalg.det(one.matrix)))),
+            one.mark.score,
+            one.line,
         )
         for _, one in seen
     ]

@@ -20,7 +20,7 @@ from realism.faces.skin import skin_mask
 from realism.images import Photo, open_photo, read_info, save_png
 from realism.marks.atlas import Atlas, atlas_to_json, build_atlas
 from realism.marks.find.multiview import find_together
-from realism.marks.mark import Mark, flipped
+from realism.marks.mark import Mark, Wrinkle, flipped, make_mark
 from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.placement import placements_to_json, why_to_json
@@ -220,11 +220,11 @@ def on_photo(
         return gr.skip(), marked.switched(off, source, mark, laid), None
     if click == "delete":
         marks = [one for one in source.marks if one is not mark]
-    elif click == "wrinkle" and begun is None:
+    elif click == Wrinkle.kind and begun is None:
         gr.Info(text(language, "marks.second_click"), title="Realism")
         return gr.skip(), gr.skip(), tuple(point)
-    elif click != "wrinkle" and mark is not None and not len(mark.line):
-        other = replace(mark, kind=click, score=1.0)
+    elif click != Wrinkle.kind and mark is not None and not mark.is_traced:
+        other = make_mark(click, mark.xy, mark.radius)
         marks = [other if one is mark else one for one in source.marks]
     else:
         marks = [*source.marks, marked.new_mark(click, point, begun, source.face)]

@@ -22,7 +22,7 @@ from realism.marks.find.network import (
     read_about,
     save_heatmap,
 )
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark, Wrinkle
 from realism.marks.teach.targets import heatmap_loss, stack, targets
 
 SMALL = (8, 8, 8, 8, 8)
@@ -56,7 +56,7 @@ def dotted(mei, frontal):
 
 def found_of(places: np.ndarray, marks: list[Mark], reach: float = 3.0) -> float:
     """Share of the places that a round mark lies within `reach` px of."""
-    at = np.array([m.xy for m in marks if m.kind != "wrinkle"])
+    at = np.array([m.xy for m in marks if isinstance(m, RoundMark)])
     return float((np.linalg.norm(places[:, None] - at[None], axis=2).min(1) < reach).mean())
 
 
@@ -70,7 +70,7 @@ def test_marks_painted_on_a_face_are_found(dotted):
 
 def test_round_marks_lie_on_skin_only(dotted):
     pixels, face, skin, _ = dotted
-    marks = [m for m in find_marks(pixels, face, skin, threshold=0.0) if m.kind != "wrinkle"]
+    marks = [m for m in find_marks(pixels, face, skin, threshold=0.0) if isinstance(m, RoundMark)]
     assert len(marks) > 20
     # Shade and folds that the strict mask leaves out may carry marks; brows, eyes and lips never.
     wide = filled(canvas(pixels, skin, face), face)
@@ -96,7 +96,7 @@ def test_the_example_people_have_few_findings_off_their_marks(mei, engine):
         face = engine.find(photo.pixels)[0]
         true = np.array([m.xy for m in round_marks(truth_of(photo), facing=-1).values()])
         for mark in find_marks(photo.pixels, face, skin_mask(photo.pixels, face)):
-            if mark.kind != "wrinkle":
+            if isinstance(mark, RoundMark):
                 wrong += np.hypot(*(true - mark.xy).T).min() > 6
     assert wrong <= 2
 
@@ -131,7 +131,8 @@ def dot(shape=(64, 64)) -> tuple[torch.Tensor, Mark]:
     """A flat picture with a dark dot, as the network sees it."""
     rows, columns = np.indices(shape, np.float32)
     picture = -2 * np.exp(-((columns - 40) ** 2 + (rows - 24) ** 2) / 18)
-    return torch.from_numpy(np.stack([picture] * 3))[None], Mark("spot", np.float32([40, 24]), 4.0)
+    mark = RoundMark("spot", np.float32([40, 24]), 4.0)
+    return torch.from_numpy(np.stack([picture] * 3))[None], mark
 
 
 def test_training_lowers_the_loss_and_finds_the_mark():
@@ -156,8 +157,8 @@ def test_training_lowers_the_loss_and_finds_the_mark():
 
 
 def test_what_is_not_known_teaches_nothing():
-    point = Mark("wrinkle", np.float32([20, 20]), 2.0)
-    faint = Mark("mole", np.float32([44, 44]), 3.0)
+    point = Wrinkle(np.float32([20, 20]), 2.0)
+    faint = RoundMark("mole", np.float32([44, 44]), 3.0)
     given = targets([point], (64, 64), unsure=[faint], radii=False)
     assert given.line[10, 10] == 1
     assert given.line_weight[10, 18] == 0  # where the wrinkle runs was not said

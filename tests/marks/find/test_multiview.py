@@ -14,7 +14,7 @@ from realism.images import Photo
 from realism.marks.find.finders import WEIGHTS, find_marks
 from realism.marks.find.multiview import find_together
 from realism.marks.find.network import HeatmapNet, read_heatmap
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark, Wrinkle
 from realism.marks.photo import Source, source_of
 from realism.progress import finished
 
@@ -49,7 +49,7 @@ def hinted(faces):
 
 def score_at(xy: np.ndarray, marks: list[Mark]) -> float:
     """The best score of a round mark within 5 px."""
-    near = (m.score for m in marks if m.kind != "wrinkle" and np.hypot(*(m.xy - xy)) < 5)
+    near = (m.score for m in marks if isinstance(m, RoundMark) and np.hypot(*(m.xy - xy)) < 5)
     return max(near, default=0.0)
 
 
@@ -70,7 +70,7 @@ def test_a_wrinkle_counts_for_more_where_another_photo_shows_it_than_where_it_do
 
     def folds(*sources):
         marks = finished(find_together(sources, threshold=0.0))[0].marks
-        return {tuple(m.xy): m.score for m in marks if m.kind == "wrinkle"}
+        return {tuple(m.xy): m.score for m in marks if isinstance(m, Wrinkle)}
 
     alone, seen_again, not_seen = folds(source), folds(source, again), folds(source, smooth)
     sure = [xy for xy, score in alone.items() if score > 0.3]
@@ -106,7 +106,9 @@ def test_kinds_are_judged_by_all_photos(mei, engine):
         for photo, found in zip(mei, finished(find_together(sources)), strict=False):
             marks = found.marks if together else find_marks(found.pixels, found.face, found.skin)
             for true in round_marks(truth_of(photo)).values():
-                near = [m for m in marks if m.kind != "wrinkle" and np.hypot(*(m.xy - true.xy)) < 5]
+                near = [
+                    m for m in marks if isinstance(m, RoundMark) and np.hypot(*(m.xy - true.xy)) < 5
+                ]
                 right[together] += bool(near) and near[0].kind == true.kind
     assert right[True] > right[False] > 10
 
@@ -122,7 +124,7 @@ def test_a_single_photo_is_found_as_by_itself(hinted):
 
 def test_marks_that_are_known_are_kept_and_help_is_asked_of_their_photos(hinted):
     sources, everywhere, _ = hinted
-    own = [Mark("spot", np.float32([200, 200]), 3.0)]
+    own = [RoundMark("spot", np.float32([200, 200]), 3.0)]
     known = [replace(source, marks=own) for source in sources[1:]]
     looking = find_together([sources[0], *known], [source.name for source in known], threshold=0.0)
     first, *others = finished(looking)
@@ -149,7 +151,7 @@ def test_a_mirrored_selfie_neither_confirms_nor_needs_to_be_confirmed(mei, engin
 
 
 def scores(marks: list[Mark]) -> list[float]:
-    return [mark.score for mark in marks if mark.kind != "wrinkle"]
+    return [mark.score for mark in marks if isinstance(mark, RoundMark)]
 
 
 def test_a_network_from_before_lets_each_photo_speak_for_itself(tmp_path, hinted):

@@ -8,7 +8,7 @@ from marked import round_marks, truth_of
 
 from realism.errors import InputError, Message
 from realism.faces.skin import skin_mask
-from realism.marks.mark import Mark
+from realism.marks.mark import RoundMark
 from realism.marks.photo import Ground, Source
 from realism.marks.restore import prepare as restore
 from realism.marks.restore.placement import merge, place, placements_to_json
@@ -84,7 +84,7 @@ def test_a_mark_on_the_far_side_of_a_turned_head_is_reported_hidden(views):
 )
 def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_point, code):
     photo, face, skin, _ = views[0]
-    mark = Mark("mole", face.mesh[mesh_point, :2], 2.0)
+    mark = RoundMark("mole", face.mesh[mesh_point, :2], 2.0)
     (spot,) = place([mark], photo.name, face, face, skin)
     assert not spot.visible
     assert spot.reason == Message(code)
@@ -138,4 +138,6 @@ def test_the_report_has_the_fixed_keys(views):
 def test_an_unknown_placement_is_refused_in_words(views):
     photo, face, skin, _ = views[0]
     with pytest.raises(InputError, match="nearest3"):
-        place([Mark("mole", np.zeros(2, np.float32), 2.0)], photo.name, face, face, skin, "guess")
+        place(
+            [RoundMark("mole", np.zeros(2, np.float32), 2.0)], photo.name, face, face, skin, "guess"
+        )

@@ -10,7 +10,7 @@ from marked import MELANIN, painted
 from realism.errors import InputError
 from realism.faces.skin import skin_mask
 from realism.images import to_linear
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark, Wrinkle
 from realism.marks.photo import Source
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.prepare import prepare
@@ -38,7 +38,7 @@ def place_on(face) -> np.ndarray:
 def source(bare):
     """The photo with two moles painted on it."""
     pixels, face, skin = bare[0]
-    marks = [Mark("mole", xy.astype(np.float32), 3.0) for xy in place_on(face)]
+    marks = [RoundMark("mole", xy.astype(np.float32), 3.0) for xy in place_on(face)]
     for mark in marks:
         pixels = painted(pixels, tuple(mark.xy), mark.radius, DENSITY)
     return Source("photo.jpg", pixels, face, skin, marks)
@@ -135,7 +135,7 @@ def test_a_mark_twice_as_near_the_camera_is_restored_at_the_portraits_size(bare,
         cv2.resize(source.pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC),
         _doubled(source.face),
         cv2.resize(source.skin, None, fx=2, fy=2),
-        [Mark(m.kind, (m.xy + 0.5) * 2 - 0.5, m.radius * 2) for m in source.marks],
+        [RoundMark(m.kind, (m.xy + 0.5) * 2 - 0.5, m.radius * 2) for m in source.marks],
     )
     small = blend(prepare(pixels, face, skin, [source]), NO_BLUR).astype(int) - pixels
     again = blend(prepare(pixels, face, skin, [large]), NO_BLUR).astype(int) - pixels
@@ -163,7 +163,7 @@ def test_a_wrinkle_darkens_along_its_line_in_the_portrait(mei, engine):
     folded = pixels
     for point in line:
         folded = painted(folded, tuple(point), 0.8, np.full(3, 0.15, np.float32))
-    source = Source("p", folded, face, skin, [Mark("wrinkle", line[30], 1.0, 1.0, line)])
+    source = Source("p", folded, face, skin, [Wrinkle(line[30], 1.0, 1.0, line)])
     painted_dark = np.median([darkness(folded, pixels, xy, 1.0).mean() for xy in line])
     portrait = views[1][0]
     # The original's patch brings the photo's own shading along, which may be lighter.
@@ -182,8 +182,8 @@ def test_a_fold_found_twice_side_by_side_is_no_deeper_than_once(bare, engine):
     folded = pixels
     for point in line:
         folded = painted(folded, tuple(point), 0.8, np.full(3, 0.15, np.float32))
-    once = Mark("wrinkle", line[30], 1.0, 1.0, line)
-    twice = Mark("wrinkle", line[30] + [0, 1], 1.0, 1.0, line + np.float32([0, 1]))
+    once = Wrinkle(line[30], 1.0, 1.0, line)
+    twice = Wrinkle(line[30] + [0, 1], 1.0, 1.0, line + np.float32([0, 1]))
 
     def depth(marks: list[Mark], off: frozenset[int] = frozenset()) -> float:
         ready = prepare(pixels, face, skin, [Source("p", folded, face, skin, marks)])
@@ -198,7 +198,9 @@ def test_a_fold_found_twice_side_by_side_is_no_deeper_than_once(bare, engine):
 def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
     pixels, face, skin = bare[1]
     marks = [
-        Mark("mole", m.xy + np.float32([i, -i]), m.radius) for m in source.marks for i in range(15)
+        RoundMark("mole", m.xy + np.float32([i, -i]), m.radius)
+        for m in source.marks
+        for i in range(15)
     ]
     many = Source("many.jpg", source.pixels, source.face, source.skin, marks)
     ready = prepare(pixels, face, skin, [many])

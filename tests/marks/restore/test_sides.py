@@ -13,7 +13,7 @@ from realism.faces.skin import skin_mask
 from realism.finetune.crops import crop_photo
 from realism.images import Photo
 from realism.marks.atlas import build_atlas, mean_point
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark
 from realism.marks.photo import Source
 from realism.marks.restore.prepare import prepare
 from realism.marks.restore.report import person_in
@@ -27,7 +27,7 @@ def marked(mei, engine) -> tuple[Photo, object, Mark]:
     pixels, face = mei[0].pixels, the_face(engine.find(mei[0].pixels))
     xy = face.mesh[LEFT_CHEEK, :2]
     spotted = painted(pixels, tuple(xy), 6.0, 1.6 * MELANIN)
-    return Photo(mei[0].name, spotted), face, Mark("mole", xy.astype(np.float32), 6.0)
+    return Photo(mei[0].name, spotted), face, RoundMark("mole", xy.astype(np.float32), 6.0)
 
 
 def test_what_is_learned_from_is_never_mirrored(marked, mei):

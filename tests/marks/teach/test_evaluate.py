@@ -8,7 +8,7 @@ from PIL import Image
 
 from realism.errors import InputError
 from realism.faces.face import Face, Pose
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, make_mark
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.evaluate import figures, judge, mean_ap, table, to_line
 from realism.marks.teach.run import report
@@ -29,7 +29,7 @@ def face_with(*clicks: tuple, name: str = "a.jpg") -> Annotated:
 
 
 def mark(kind: str, x: float, y: float, score: float, *line) -> Mark:
-    return Mark(kind, np.float32([x, y]), 1.0, score, np.float32(line).reshape(-1, 2))
+    return make_mark(kind, np.float32([x, y]), 1.0, score, np.float32(line).reshape(-1, 2))
 
 
 THREE = face_with(("mole", 20, 20), ("mole", 60, 60), ("mole", 100, 100))

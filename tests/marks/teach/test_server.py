@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from realism.errors import InputError
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, RoundMark
 from realism.marks.teach.server import server
 
 PAGE = "http://127.0.0.1:9060"  # where whale-anno's page comes from
@@ -23,7 +23,7 @@ def darkest(pixels: np.ndarray) -> list[Mark]:
     if pixels.max() < 10:
         raise InputError("face_not_found")
     y, x = np.unravel_index(pixels.sum(2).argmin(), pixels.shape[:2])
-    return [Mark("mole", np.float32([x, y]), 2.0, 0.9)]
+    return [RoundMark("mole", np.float32([x, y]), 2.0, 0.9)]
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from realism.marks.find.keypoint_rcnn import (
     save_keypoints,
 )
 from realism.marks.find.network import HeatmapNet, load_heatmap
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, RoundMark, Wrinkle
 from realism.marks.teach import heatmap as learn_heatmap
 from realism.marks.teach.calibrate import answered_rounds, near_fit
 from realism.marks.teach.compact_rcnn import CompactLearner, boxes_of
@@ -284,10 +284,10 @@ def wrinkle_and_blob(face):
     x, y = face.clicks[1].xy
     fold = np.float32([[x - 6, y], [x, y + 0.5], [x + 6, y]])
     return [
-        Mark("wrinkle", fold[1], 1.0, 0.7, fold),
-        Mark("wrinkle", fold[1] + 40, 1.0, 0.3, fold + 40),
-        Mark("spot", np.float32([10, 10]), 2.0, 0.3),
-        Mark("mole", np.float32([30, 10]), 2.0, 0.9),
+        Wrinkle(fold[1], 1.0, 0.7, fold),
+        Wrinkle(fold[1] + 40, 1.0, 0.3, fold + 40),
+        RoundMark("spot", np.float32([10, 10]), 2.0, 0.3),
+        RoundMark("mole", np.float32([30, 10]), 2.0, 0.9),
     ]
 
 
@@ -342,7 +342,7 @@ def test_the_heat_map_learner_learns_saves_and_starts_from_what_it_saved(faces, 
 
 
 def test_candidates_are_marks_where_clicked_unknown_where_doubted_and_bare_elsewhere(faces):
-    doubt = Mark("spot", np.float32([10, 10]), 2.0, 0.3)
+    doubt = RoundMark("spot", np.float32([10, 10]), 2.0, 0.3)
     one = replace(faces[0], doubts=(doubt,))
     mole, spot = one.clicks[0].xy, one.clicks[1].xy
     places = np.float32([mole, mole + np.float32([0.7, 0]), spot, doubt.xy, [60, 10]])

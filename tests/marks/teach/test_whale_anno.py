@@ -7,7 +7,7 @@ import pytest
 
 from realism.config import ASSETS
 from realism.errors import InputError
-from realism.marks.mark import KINDS, Mark
+from realism.marks.mark import KINDS, make_mark
 from realism.marks.teach.whale_anno import read_whale, write_whale
 
 POINTS = [{"type": "痣", "points": [[0.25, 0.5]]}, {"type": "皱纹", "points": [[0.75, 0.125]]}]
@@ -89,7 +89,9 @@ def test_a_missing_export_and_an_empty_folder_are_refused(tmp_path):
 
 def test_findings_written_as_a_project_are_read_back_where_they_were(tmp_path):
     photo = ASSETS / "people" / "mei" / "mei-01.jpg"
-    marks = [Mark(kind, np.float32([100 + 20 * i, 200.25]), 3.0) for i, kind in enumerate(KINDS)]
+    marks = [
+        make_mark(kind, np.float32([100 + 20 * i, 200.25]), 3.0) for i, kind in enumerate(KINDS)
+    ]
     assert write_whale(tmp_path / "p", "项目", [(photo, (512, 512), marks)]) == ["mei-01.jpg"]
     assert (tmp_path / "p/data/mei-01.jpg").read_bytes() == photo.read_bytes()
     (annotation,) = read_whale(tmp_path / "p").annotations
