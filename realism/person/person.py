@@ -6,7 +6,8 @@
                          <photo>.npz           the face: landmarks, mesh, embedding
                   similarity.json              each accepted photo against the best of the others
                   adapters/<base>/             LoRA of stage 2: last/, best/, running state
-                  portraits/<run>/             portraits, ranking.json, restored/
+                  portraits/<run>/             portraits, ranking.json, restored/;
+                                               ranking-details.json: all of it, to be read back
                   marks/                       found.json, the owner's corrections;
                                                passport.json, passport-<version>.json
 
@@ -44,7 +45,15 @@ from realism.faces.face import Face, Pose
 from realism.images import TOO_LARGE, Photo, open_photo, save_png
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
 from realism.marks.mark import Mark, flipped, mark_from_json, mark_to_json
-from realism.portraits.rank import Ranked, rank, rank_to_json
+from realism.portraits.rank import (
+    Ranked,
+    RankingInputs,
+    rank,
+    rank_to_json,
+    ranking_inputs,
+    read_ranking,
+    write_ranking,
+)
 from realism.portraits.sample import read_parameters
 
 # A person's folder.
@@ -264,19 +273,40 @@ class Person:
     def rank_run(self, run: Path, engine: Engine) -> list[Ranked]:
         """Rank all portraits of a run against the accepted photos, and keep the order beside them.
 
+        Where portraits, photos and engine are those of the ranking that is kept, that one is read.
         Raises InputError without accepted photos or without portraits.
         """
+        kept = self.read_ranking(run, engine.name)
+        if kept is not None:
+            return kept
         files = sorted(run.glob("*.png"))
+        inputs = self._ranking_inputs(run, engine.name)
         found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
         made_with = {file.name: read_parameters(file) for file in files}
         ranked = rank(
             found,
-            [(entry.name, entry.verdict.face.embedding) for entry in self.accepted()],
+            self._embeddings(),
             {name: parameters.seed for name, parameters in made_with.items() if parameters},
             list(self.photo_to_photo().values()),
         )
         write_json(run / "ranking.json", rank_to_json(ranked))
+        write_ranking(run / "ranking-details.json", ranked, inputs)
         return ranked
+
+    def read_ranking(self, run: Path, engine_name: str) -> list[Ranked] | None:
+        """The ranking of a run as it is kept, without an engine; None where it must be made anew.
+
+        Anew: not made yet, or portraits, accepted photos or the engine have changed since.
+        Raises InputError without accepted photos.
+        """
+        return read_ranking(run / "ranking-details.json", self._ranking_inputs(run, engine_name))
+
+    def _ranking_inputs(self, run: Path, engine_name: str) -> RankingInputs:
+        return ranking_inputs(engine_name, sorted(run.glob("*.png")), self._embeddings())
+
+    def _embeddings(self) -> list[tuple[str, np.ndarray]]:
+        """Name and embedding of the accepted photos."""
+        return [(entry.name, entry.verdict.face.embedding) for entry in self.accepted()]
 
     def marks(self) -> dict[str, list[Mark]]:
         """Marks by photo, as found and as corrected by the owner; {} before the first search."""

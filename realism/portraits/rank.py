@@ -4,32 +4,49 @@ A portrait's similarity is the largest cosine of its face with the face of any a
 photo in the same light and turn is enough to recognise somebody. Equal ones are ordered by seed. A
 portrait on which not exactly one face is found cannot be compared; it is listed last with the
 reason, never dropped.
+
+A ranking is kept with what it was made from, so that it is read back as long as nothing of that
+changed: finding the faces of twenty portraits takes a minute, reading takes none.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
-from realism.errors import InputError, Message
+from realism.disk import write_json
+from realism.errors import InputError, Message, message_from_json, message_to_json
 from realism.faces.face import Face, similarity
 
 DIGITS = 6  # of a cosine: float32 holds no more, and equal pictures must come out equal
+SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Ranked:
     """A portrait in its place.
 
-    name             file name of the portrait
-    rank             1 is the closest
-    similarity       largest cosine with any photo, -1..1; None where it could not be compared
-    closest_photo    name of that photo, or None
-    reason           why it could not be compared; None where it was
-    mean_of_three    mean of the three largest cosines: high only when several photos agree
-    copied           closer to a photo than any two photos are to each other: look whether it
-                     repeats that photo instead of showing the person anew
-    similarities     photo name -> cosine, largest first
+    Attributes
+    ----------
+    name : str
+        File name of the portrait.
+    rank : int
+        1 is the closest.
+    similarity : float or None
+        Largest cosine with any photo, -1..1; None where it could not be compared.
+    closest_photo : str or None
+        Name of that photo.
+    reason : Message or None
+        Why it could not be compared; None where it was.
+    mean_of_three : float or None
+        Mean of the three largest cosines: high only when several photos agree.
+    copied : bool
+        Closer to a photo than any two photos are to each other: look whether it repeats that
+        photo instead of showing the person anew.
+    similarities : dict of str to float
+        Photo name to cosine, largest first.
     """
 
     name: str
@@ -50,28 +67,43 @@ def rank(
 ) -> list[Ranked]:
     """Order portraits, the closest first.
 
-    portraits         (name, all faces found on it)
-    photos            (name, (D,) float32 unit embedding) of the accepted photos, same engine
-    seeds             portrait name -> seed, to order equal ones; without, by name
-    photo_to_photo    cosine of each photo with the best of the others: the person's own scale
-    Raises InputError where there is nothing to compare.
+    Parameters
+    ----------
+    portraits : sequence of (str, sequence of Face)
+        Name, and all faces found on it.
+    photos : sequence of (str, (D,) float32)
+        Name and unit embedding of the accepted photos, by the engine that found the faces.
+    seeds : mapping of str to int, optional
+        Portrait name to seed, to order equal ones; without, by name.
+    photo_to_photo : sequence of float
+        Cosine of each photo with the best of the others: the person's own scale.
+
+    Returns
+    -------
+    list of Ranked
+        In the order of the ranks.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing to compare.
     """
     if not photos:
         raise InputError("no_photo_to_compare")
     if not portraits:
         raise InputError("no_portrait_to_rank")
-    compared = [_compared(name, faces, photos, photo_to_photo) for name, faces in portraits]
+    compared = [_compare(name, faces, photos, photo_to_photo) for name, faces in portraits]
     seeds = seeds or {}
 
-    def place(one: dict) -> tuple:
-        cosine = one["similarity"]
+    def place(row: dict) -> tuple:
+        cosine = row["similarity"]
         missing = cosine is None
-        return missing, 0.0 if missing else -cosine, seeds.get(one["name"], np.inf), one["name"]
+        return missing, 0.0 if missing else -cosine, seeds.get(row["name"], np.inf), row["name"]
 
-    return [Ranked(rank=n, **one) for n, one in enumerate(sorted(compared, key=place), 1)]
+    return [Ranked(rank=n, **row) for n, row in enumerate(sorted(compared, key=place), 1)]
 
 
-def _compared(
+def _compare(
     name: str,
     faces: Sequence[Face],
     photos: Sequence[tuple[str, np.ndarray]],
@@ -83,14 +115,19 @@ def _compared(
         if faces:
             reason = Message("portrait_has_several_faces", faces=len(faces))
         return {
-            "name": name, "similarity": None, "closest_photo": None, "reason": reason,
-            "mean_of_three": None, "copied": False, "similarities": {},
-        }  # fmt: skip
+            "name": name,
+            "similarity": None,
+            "closest_photo": None,
+            "reason": reason,
+            "mean_of_three": None,
+            "copied": False,
+            "similarities": {},
+        }
     cosines = {
         photo: round(similarity(faces[0].embedding, embedding), DIGITS)
         for photo, embedding in photos
     }
-    ordered = dict(sorted(cosines.items(), key=lambda one: (-one[1], one[0])))
+    ordered = dict(sorted(cosines.items(), key=lambda item: (-item[1], item[0])))
     closest, largest = next(iter(ordered.items()))
     return {
         "name": name,
@@ -107,11 +144,102 @@ def rank_to_json(ranked: Sequence[Ranked]) -> list[dict]:
     """The fixed form that `python -m realism rank --json` writes, in the order of the ranks."""
     return [
         {
-            "portrait": one.name,
-            "similarity": one.similarity,
-            "closest_photo": one.closest_photo,
-            "rank": one.rank,
-            "reason": str(one.reason) if one.reason else None,
+            "portrait": row.name,
+            "similarity": row.similarity,
+            "closest_photo": row.closest_photo,
+            "rank": row.rank,
+            "reason": str(row.reason) if row.reason else None,
         }
-        for one in ranked
+        for row in ranked
     ]
+
+
+# --- kept, and read back while it holds ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RankingInputs:
+    """What a ranking is made from; with other inputs it is out of date.
+
+    Attributes
+    ----------
+    engine : str
+        Name of the face engine.
+    portraits : dict of str to list of int
+        File name to bytes and time of the last change, ns.
+    photos : dict of str to str
+        Name of each accepted photo to 16 hexadecimal digits of its embedding.
+    """
+
+    engine: str
+    portraits: dict[str, list[int]]
+    photos: dict[str, str]
+
+
+def ranking_inputs(
+    engine: str, portraits: Iterable[Path], photos: Iterable[tuple[str, np.ndarray]]
+) -> RankingInputs:
+    """What a ranking of these portrait files against these photos (as `rank` takes them) is of."""
+    looked_up = {file.name: file.stat() for file in portraits}
+    return RankingInputs(
+        engine,
+        {name: [stat.st_size, stat.st_mtime_ns] for name, stat in looked_up.items()},
+        {name: sha256(embedding.tobytes()).hexdigest()[:16] for name, embedding in photos},
+    )
+
+
+def write_ranking(file: Path, ranked: Sequence[Ranked], inputs: RankingInputs) -> None:
+    """Keep a ranking whole, with what it was made from, for `read_ranking`."""
+    rows = [
+        {**asdict(row), "reason": message_to_json(row.reason) if row.reason else None}
+        for row in ranked
+    ]
+    write_json(file, {"schema": SCHEMA, "inputs": asdict(inputs), "ranking": rows})
+
+
+def read_ranking(file: Path, inputs: RankingInputs) -> list[Ranked] | None:
+    """The ranking that `write_ranking` kept.
+
+    Returns
+    -------
+    list of Ranked or None
+        None where there is none, it was made from something else, or it cannot be read: it holds
+        nothing that ranking again does not give.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if not file.exists():
+        return None
+    try:
+        stored = TypeAdapter(_StoredRanking).validate_json(file.read_bytes())
+        if (stored.schema, stored.inputs) != (SCHEMA, inputs):
+            return None
+        return [
+            Ranked(**{**vars(row), "reason": message_from_json(row.reason) if row.reason else None})
+            for row in stored.ranking
+        ]
+    except (ValidationError, KeyError, TypeError):  # the latter two: a message of another version
+        return None
+
+
+@dataclass(frozen=True)
+class _StoredRow:
+    """A `Ranked` in JSON."""
+
+    name: str
+    rank: int
+    similarity: float | None
+    closest_photo: str | None
+    reason: dict | None
+    mean_of_three: float | None
+    copied: bool
+    similarities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _StoredRanking:
+    """The file of `write_ranking`."""
+
+    schema: int
+    inputs: RankingInputs
+    ranking: list[_StoredRow]

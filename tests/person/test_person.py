@@ -240,3 +240,29 @@ def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine
     assert marks[name][0].xy.tolist() == [411, 200]
     assert marks[name][1].polyline.tolist() == [[411, 200], [401, 201]]
     assert marks[other][0].xy.tolist() == [100, 200]
+
+
+def test_a_run_is_ranked_once_and_again_only_when_something_changed(mei, engine):
+    class Counting:
+        name, looks = engine.name, 0
+
+        def find(self, pixels):
+            self.looks += 1
+            return engine.find(pixels)
+
+    run = mei.folder / "portraits" / "20260101-000000"
+    run.mkdir(parents=True)
+    for number in (1, 2):
+        shutil.copy(next(mei.folder.glob(f"photos/mei-0{number}*.png")), run / f"{number}.png")
+    counting = Counting()
+    assert mei.read_ranking(run, engine.name) is None
+    first = mei.rank_run(run, counting)
+    assert counting.looks == 2 and first[0].similarity == pytest.approx(1, abs=1e-4)
+    assert mei.rank_run(run, counting) == first == mei.read_ranking(run, engine.name)
+    assert counting.looks == 2
+    mei.choose("mei-05.jpg", False, engine)
+    assert mei.read_ranking(run, engine.name) is None
+    assert "mei-05.jpg" not in mei.rank_run(run, counting)[0].similarities
+    assert counting.looks == 4
+    fixed = json.loads((run / "ranking.json").read_text())
+    assert list(fixed[0]) == ["portrait", "similarity", "closest_photo", "rank", "reason"]

@@ -1,11 +1,19 @@
 """Ranking by the largest cosine with any photo: order, ties, and what cannot be compared."""
 
+import os
+
 import numpy as np
 import pytest
 
 from realism.errors import InputError
 from realism.faces.face import Face, Pose
-from realism.portraits.rank import rank, rank_to_json
+from realism.portraits.rank import (
+    rank,
+    rank_to_json,
+    ranking_inputs,
+    read_ranking,
+    write_ranking,
+)
 
 
 def face(*embedding: float) -> Face:
@@ -80,3 +88,50 @@ def test_nothing_to_compare_is_a_sentence():
         rank([("a.png", [])], [])
     with pytest.raises(InputError, match="make some"):
         rank([], PHOTOS)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A ranking of three portraits, kept; and the arguments of its inputs."""
+    files = [tmp_path / f"{name}.png" for name in ("a", "b", "none")]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    faces = [[face(1, 0.01, 0)], [face(1, 0.9, 0)], []]
+    found = [(file.name, found) for file, found in zip(files, faces, strict=True)]
+    ranked = rank(found, PHOTOS, photo_to_photo=[0.7, 0.8])
+    write_ranking(tmp_path / "kept.json", ranked, ranking_inputs("dlib", files, PHOTOS))
+    return tmp_path / "kept.json", ranked, files
+
+
+def test_a_ranking_is_read_back_as_it_was_with_reason_and_every_cosine(kept):
+    file, ranked, files = kept
+    again = read_ranking(file, ranking_inputs("dlib", files, PHOTOS))
+    assert again == ranked
+    assert again[0].copied and again[-1].reason.code == "portrait_has_no_face"
+    assert list(again[0].similarities) == list(ranked[0].similarities)
+    assert again[-1].reason.text("zh") == ranked[-1].reason.text("zh") != str(ranked[-1].reason)
+
+
+def test_a_ranking_is_out_of_date_with_another_engine_portrait_or_photo(kept):
+    file, _, files = kept
+    moved = [("front.jpg", face(1, 0.1, 0).embedding), PHOTOS[1]]
+    for engine, portraits, photos in (
+        ("insightface", files, PHOTOS),
+        ("dlib", files[:2], PHOTOS),
+        ("dlib", files, PHOTOS[:1]),
+        ("dlib", files, [("other.jpg", PHOTOS[0][1]), PHOTOS[1]]),
+        ("dlib", files, moved),
+    ):
+        assert read_ranking(file, ranking_inputs(engine, portraits, photos)) is None
+    os.utime(files[0], ns=(1, 1))
+    assert read_ranking(file, ranking_inputs("dlib", files, PHOTOS)) is None
+
+
+def test_a_damaged_or_missing_ranking_is_none(kept, tmp_path):
+    file, _, files = kept
+    inputs = ranking_inputs("dlib", files, PHOTOS)
+    assert read_ranking(tmp_path / "nothing.json", inputs) is None
+    whole = file.read_text()
+    for text in (whole[:100], "[]", whole.replace("portrait_has_no_face", "code_of_tomorrow")):
+        file.write_text(text)
+        assert read_ranking(file, inputs) is None
