@@ -24,7 +24,7 @@ from realism.config import ASSETS
 from realism.diffusion.base import decode_latents, encode_images, load_base
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError
-from realism.faces.engine import load_engine, the_face
+from realism.faces.engine import load_engine, primary_face
 from realism.finetune.crops import crop_photo, list_pictures
 from realism.finetune.loop import LoraSaved, Preview, TrainingStep
 from realism.finetune.stages import (
@@ -49,7 +49,7 @@ def faces_of(engine, files: list[Path]) -> list[tuple]:
     for file in files:
         photo = open_photo(file)
         try:
-            found.append((photo, the_face(engine.find(photo.pixels))))
+            found.append((photo, primary_face(engine.find(photo.pixels))))
         except InputError:
             continue
     return found

@@ -17,12 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.faces.engine import load_engine, the_face
+from realism.faces.engine import load_engine, primary_face
 from realism.faces.mesh import IBUG68
 from realism.head import geometry
 from realism.head.fit import fit_head, fit_person, steady_mesh
 from realism.head.geometry import Head
-from realism.head.transfer import carry as carry_on_mesh
+from realism.head.transfer import transfer_on_mesh as carry_on_mesh
 from realism.images import open_photo
 
 HIDDEN = 0.0  # cosine of the truth below which a mark has turned away for certain
@@ -49,7 +49,7 @@ def views_of(data: Path) -> dict[str, list[View]]:
     for path in sorted((data / "truth").glob("*.json")):
         truth = json.loads(path.read_text())
         pixels = open_photo(data / "marked" / f"{path.stem}.jpg").pixels
-        face = the_face(engine.find(pixels))
+        face = primary_face(engine.find(pixels))
         view = View(path.stem, pixels, face, steady_mesh(pixels, face.mesh), truth)
         people.setdefault(truth["person"], []).append(view)
     return people
@@ -82,7 +82,7 @@ def by_head(photo: Head, portrait: Head) -> Callable:
     """The 3D head carries the mark."""
 
     def carry(xy):
-        place = photo.locate(xy)
+        place = photo.surface_point_at(xy)
         if place is None:
             return None, False
         sight = portrait.project(place)

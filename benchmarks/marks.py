@@ -16,11 +16,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.faces.engine import load_engine, the_face
+from realism.faces.engine import load_engine, primary_face
 from realism.faces.face import Face
-from realism.faces.skin import canvas, skin_mask
+from realism.faces.skin import paintable_mask, skin_mask
 from realism.head.fit import fit_person, steady_mesh
-from realism.head.registration import grid_of, register
+from realism.head.registration import build_grid, register
 from realism.images import open_photo
 from realism.marks.mark import KINDS, Mark, RoundMark, Wrinkle
 from realism.marks.restore.placement import place
@@ -39,7 +39,7 @@ class Seen:
     @cached_property
     def canvas(self) -> np.ndarray:
         """Where marks may be put."""
-        return canvas(self.pixels, self.skin, self.face)
+        return paintable_mask(self.pixels, self.skin, self.face)
 
     @cached_property
     def steady(self) -> tuple[np.ndarray, tuple[int, int]]:
@@ -51,7 +51,7 @@ class Seen:
 def seen(path: Path) -> Seen:
     """A picture, its face and its skin, found once."""
     pixels = open_photo(path).pixels
-    face = the_face(load_engine().find(pixels))
+    face = primary_face(load_engine().find(pixels))
     return Seen(pixels, face, skin_mask(pixels, face))
 
 
@@ -123,7 +123,7 @@ def place_all(data: Path) -> None:
                 if method == "head":
                     heads = tuple(fit_person([one.steady, two.steady]))
                 if look is not None:
-                    shift = register(one.pixels, heads[0], grid_of(look(two.pixels), heads[1]))
+                    shift = register(one.pixels, heads[0], build_grid(look(two.pixels), heads[1]))
                 places = place(
                     list(marks.values()), photo.name, one.face, two.face, two.canvas, method,
                     heads, shift,

@@ -42,7 +42,7 @@ import cv2
 import numpy as np
 
 from benchmarks.marks import ROUND, Seen, View, as_mark, place_all, seen, views
-from realism.faces.engine import Engine, load_engine, the_face
+from realism.faces.engine import Engine, load_engine, primary_face
 from realism.faces.face import similarity
 from realism.faces.skin import skin_mask
 from realism.images import open_photo, to_linear
@@ -411,7 +411,7 @@ def people(data: Path, sheet: Path | None) -> None:
         sources = []
         for name in PHOTOS:
             photo = open_photo(data / f"{person}_{name}.jpg")
-            sources.append(source_of(photo, the_face(engine.find(photo.pixels))))
+            sources.append(source_of(photo, primary_face(engine.find(photo.pixels))))
         sources = finished(find_together(sources))
         embeddings = [source.face.embedding for source in sources]
         for name in PORTRAITS:
@@ -427,7 +427,7 @@ def people(data: Path, sheet: Path | None) -> None:
                 f"{before:.4f} -> {after:.4f}" for before, after in (pairs[0], *pairs[2:])
             )
             print(f"{portrait.name:20s}   {put:6d}      {told}", flush=True)
-            face = the_face(engine.find(portrait.pixels))
+            face = primary_face(engine.find(portrait.pixels))
             tiles = [cut_face(source.pixels, source.face) for source in sources[:1]]
             rows.append(np.hstack([*tiles, *(cut_face(pixels, face) for pixels in both)]))
     near, mean, steady_near, steady_mean = np.mean(kept, 0)
@@ -451,7 +451,7 @@ def likeness(
     for _ in range(readings):
         noise = rng.normal(0, 1.0, pixels.shape) if readings > 1 else 0
         seen = np.clip(np.rint(pixels + noise), 0, 255).astype(np.uint8)
-        face = the_face(engine.find(seen)).embedding
+        face = primary_face(engine.find(seen)).embedding
         found.append([similarity(face, photo) for photo in photos])
     cosines = np.mean(found, 0)
     return float(cosines.max()), float(cosines.mean())
@@ -463,7 +463,7 @@ def timing(data: Path, most: int = 30) -> None:
 
     def large(path: Path) -> Seen:
         pixels = cv2.resize(open_photo(path).pixels, (1024, 1024), interpolation=cv2.INTER_CUBIC)
-        face = the_face(load_engine().find(pixels))
+        face = primary_face(load_engine().find(pixels))
         return Seen(pixels, face, skin_mask(pixels, face))
 
     base, sources = large(group[0].clean), []

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from realism.disk import write_bytes
-from realism.faces.engine import load_engine, the_face
+from realism.faces.engine import load_engine, primary_face
 from realism.images import open_photo
 from realism.marks.find.crop import FACE, face_span
 from realism.marks.mark import Mark, Wrinkle, make_mark
@@ -99,7 +99,7 @@ def snapping(folders: list[Path], hand: float = 0.7, seed: int = 7) -> None:
     engine, rng, before, after, stayed = load_engine(), np.random.default_rng(seed), [], [], 0
     for path, size, marks in (entry for data in folders for entry in annotated(data)):
         pixels = open_photo(path).pixels
-        span = face_span(the_face(engine.find(pixels)))
+        span = face_span(primary_face(engine.find(pixels)))
         for mark in marks:
             if isinstance(mark, Wrinkle):
                 continue

@@ -17,7 +17,7 @@ from realism.config import CHECK
 from realism.errors import Message, as_written, message_from_json, message_to_json
 from realism.faces.engine import Engine
 from realism.faces.face import Face, similarity
-from realism.faces.mesh import FACE_OVAL, eyes_of, roll_of, upright_crop, upright_extent
+from realism.faces.mesh import FACE_OVAL, eye_centres, roll_angle, upright_crop, upright_extent
 from realism.images import Photo, to_linear
 
 SET_CODES = ("duplicate", "other_person", "two_people")
@@ -145,7 +145,7 @@ def _in_oval(pixels: np.ndarray, face: Face) -> np.ndarray:
 
 def _look(pixels, face, reach: float, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The upright face in grey, `reach` face sizes in `side` px, and where there is picture."""
-    roll = roll_of(eyes_of(face.mesh))
+    roll = roll_angle(eye_centres(face.mesh))
     centre, extent = upright_extent(face.mesh, roll)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     # The second channel is turned along, and is 0 outside the picture.
@@ -270,7 +270,9 @@ def _without_strangers(verdicts: list[Verdict], engine: Engine) -> list[Verdict]
     at = [index for index, verdict in enumerate(verdicts) if verdict.usable and verdict.face]
     if len(at) < 2:
         return verdicts
-    cosines, limit = to_the_rest([verdicts[i].face.embedding for i in at], engine.same_person)
+    cosines, limit = similarity_to_others(
+        [verdicts[i].face.embedding for i in at], engine.same_person
+    )
     strangers = [i for i, cosine in zip(at, cosines, strict=True) if cosine < limit]
     mixed = len(strangers) >= CHECK.two_people * len(at)
     judged = list(verdicts)
@@ -290,7 +292,9 @@ def _without_strangers(verdicts: list[Verdict], engine: Engine) -> list[Verdict]
     return judged
 
 
-def to_the_rest(embeddings: list[np.ndarray], same_person: float) -> tuple[list[float], float]:
+def similarity_to_others(
+    embeddings: list[np.ndarray], same_person: float
+) -> tuple[list[float], float]:
     """How like the person each photo is, and from where on it counts as the person.
 
     embeddings     n unit vectors, n >= 2

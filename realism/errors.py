@@ -24,7 +24,7 @@ def catalogue(language: str) -> dict[str, str]:
 
 
 @cache
-def fields_of(code: str, language: str = "en") -> frozenset[str]:
+def template_fields(code: str, language: str = "en") -> frozenset[str]:
     """Names of what varies in a sentence. An unknown code is a KeyError."""
     parsed = Formatter().parse(catalogue(language)[code])
     return frozenset(name for _, name, _, _ in parsed if name is not None)
@@ -43,8 +43,10 @@ class Message:
     values: dict[str, object]
 
     def __init__(self, code: str, /, **values: object):
-        if set(values) != fields_of(code):
-            raise TypeError(f"{code} has the fields {sorted(fields_of(code))}: {sorted(values)}")
+        if set(values) != template_fields(code):
+            raise TypeError(
+                f"{code} has the fields {sorted(template_fields(code))}: {sorted(values)}"
+            )
         object.__setattr__(self, "code", code)
         object.__setattr__(self, "values", {name: _kept(value) for name, value in values.items()})
 

@@ -7,7 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from realism.checks import check_photo, check_set, photo_to_photo, reason_to_json, to_the_rest
+from realism.checks import (
+    check_photo,
+    check_set,
+    photo_to_photo,
+    reason_to_json,
+    similarity_to_others,
+)
 from realism.config import ASSETS, CHECK
 from realism.images import Photo, open_photo, to_linear, to_srgb
 
@@ -225,7 +231,7 @@ def test_a_refused_photo_does_not_move_the_centre(of_mei, of_ravi, engine):
 
 def test_the_centre_withstands_a_third_of_strangers(of_mei, of_ravi, engine):
     vectors = [v.face.embedding for _, v in (*of_ravi[:4], *of_mei[:9])]
-    cosines, limit = to_the_rest(vectors, engine.same_person)
+    cosines, limit = similarity_to_others(vectors, engine.same_person)
     assert max(cosines[:4]) < limit < min(cosines[4:])
 
 

@@ -14,9 +14,9 @@ from realism.errors import (
     Message,
     as_written,
     catalogue,
-    fields_of,
     message_from_json,
     message_to_json,
+    template_fields,
 )
 
 PACKAGE = Path(realism.__file__).parent
@@ -37,7 +37,9 @@ def calls_in(source: str) -> list[tuple[str, set[str] | None]]:
 def wrong_in(source: str) -> list[str]:
     """Codes of a source that no catalogue has, or whose fields are others."""
     return [
-        code for code, fields in calls_in(source) if code not in CODES or fields != fields_of(code)
+        code
+        for code, fields in calls_in(source)
+        if code not in CODES or fields != template_fields(code)
     ]
 
 
@@ -49,7 +51,7 @@ def test_both_languages_have_the_same_codes_with_the_same_fields():
     for language in LANGUAGES:
         assert set(catalogue(language)) == CODES
     for code in CODES:
-        assert fields_of(code, "zh") == fields_of(code, "en"), code
+        assert template_fields(code, "zh") == template_fields(code, "en"), code
 
 
 def test_every_sentence_has_chinese_words():

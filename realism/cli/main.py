@@ -314,13 +314,13 @@ def rank_portraits(
     """Order portraits by their likeness to the photos, the closest first."""
     from realism.checks import photo_to_photo
     from realism.disk import write_json
-    from realism.faces.engine import the_face
+    from realism.faces.engine import primary_face
     from realism.portraits.rank import rank, rank_to_json
 
     chosen, known = engine(), []
     for photo in _pictures(photos):
         try:
-            known.append((photo.name, the_face(chosen.find(photo.pixels)).embedding))
+            known.append((photo.name, primary_face(chosen.find(photo.pixels)).embedding))
         except InputError as reason:
             say(f"  {photo.name} is left out: {reason}")
     if not known:
@@ -372,7 +372,7 @@ def marks_find(
 ) -> None:
     """Find moles, spots, acne and wrinkles on the skin of a face."""
     from realism.disk import write_json
-    from realism.faces.engine import the_face
+    from realism.faces.engine import primary_face
     from realism.faces.skin import skin_mask
     from realism.images import open_photo
     from realism.marks.find.finders import METHODS, find_marks
@@ -398,7 +398,7 @@ def marks_find(
 
     sources = []
     for photo in photos:
-        face = _named(photo.name, lambda: the_face(chosen.find(photo.pixels)))  # noqa: B023
+        face = _named(photo.name, lambda: primary_face(chosen.find(photo.pixels)))  # noqa: B023
         if together:
             sources.append(source_of(photo, face))
         else:
@@ -433,7 +433,7 @@ def marks_serve(
     ] = None,
 ) -> None:
     """Answer whale-anno's automatic-annotation button. All points get the label chosen there."""
-    from realism.faces.engine import the_face
+    from realism.faces.engine import primary_face
     from realism.faces.skin import skin_mask
     from realism.marks.find.finders import find_marks
     from realism.marks.mark import KINDS
@@ -445,7 +445,7 @@ def marks_serve(
     chosen = engine()
 
     def find(pixels):
-        face = the_face(chosen.find(pixels))
+        face = primary_face(chosen.find(pixels))
         skin = skin_mask(pixels, face)
         found = find_marks(pixels, face, skin, method, weights, threshold)
         say(f"  {len(found)} marks found")
@@ -519,7 +519,7 @@ def marks_restore(
     from realism.checks import photo_to_photo
     from realism.disk import read_json, write_json
     from realism.draw.card import fidelity_card
-    from realism.faces.engine import the_face
+    from realism.faces.engine import primary_face
     from realism.images import open_photo, read_info, save_png
     from realism.marks.find.multiview import find_together
     from realism.marks.mark import marks_by_image
@@ -544,7 +544,7 @@ def marks_restore(
         raise InputError("marks_of_other_photos", name=marks.name)
     chosen, sources = engine(), []
     for one in photos:
-        face = _named(one.name, lambda: the_face(chosen.find(one.pixels)))  # noqa: B023
+        face = _named(one.name, lambda: primary_face(chosen.find(one.pixels)))  # noqa: B023
         sources.append(source_of(one, face, given.get(one.name)))
     if not marks:
         sources = _said(find_together(sources))
@@ -620,12 +620,12 @@ def marks_passport(
 
 def _refuse_strangers(sources, chosen) -> None:
     """Raise InputError for a photo that seems to show another person than the rest."""
-    from realism.checks import to_the_rest
+    from realism.checks import similarity_to_others
 
     if len(sources) < 2:
         return
     faces = [source.face.embedding for source in sources]
-    cosines, limit = to_the_rest(faces, chosen.same_person)
+    cosines, limit = similarity_to_others(faces, chosen.same_person)
     for source, cosine in zip(sources, cosines, strict=True):
         if cosine < limit:
             raise InputError(

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from realism.head.geometry import Place
+from realism.head.geometry import SurfacePoint
 from realism.head.model import load_model
 from realism.marks.atlas import Atlas
 from realism.marks.mark import COLOURS
@@ -54,7 +54,7 @@ def _drawn(atlas: Atlas, turn: float, side: int) -> np.ndarray:
     return image
 
 
-def _seen_at(place: Place, flat: np.ndarray, normal: np.ndarray) -> np.ndarray | None:
+def _seen_at(place: SurfacePoint, flat: np.ndarray, normal: np.ndarray) -> np.ndarray | None:
     """Where a drawn head shows a place, None where it looks away."""
     if normal[place.triangle, 2] < 0.1:
         return None

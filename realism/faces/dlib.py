@@ -18,7 +18,7 @@ import numpy as np
 from realism.errors import InputError, Message
 from realism.faces.detect import ShortRangeDetector, overlap
 from realism.faces.face import Face
-from realism.faces.mesh import AGREEMENT, FaceMesh, box_of, landmarks68, pose_of
+from realism.faces.mesh import AGREEMENT, FaceMesh, estimate_pose, face_box, landmarks68
 
 # When a place in a picture counts as a face, and two faces as one person. Set with `python -m
 # benchmarks.faces` on ../shared/data.
@@ -60,7 +60,9 @@ class DlibEngine:
             found = []
             for box, mesh, score in self.meshes(pixels):
                 embedding = self._embedding(self.raw_embedding(pixels, mesh))
-                found.append(Face(box, landmarks68(mesh), mesh, pose_of(mesh), embedding, score))
+                found.append(
+                    Face(box, landmarks68(mesh), mesh, estimate_pose(mesh), embedding, score)
+                )
         return sorted(found, key=lambda face: -face.area)
 
     def meshes(self, pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
@@ -71,7 +73,7 @@ class DlibEngine:
             if fit is None:
                 continue
             mesh, presence = fit
-            box = box_of(mesh)
+            box = face_box(mesh)
             if all(overlap(box, other) < AGREEMENT for other, _, _ in kept):
                 kept.append((box, mesh, candidate.score * presence))
         return kept

@@ -59,7 +59,7 @@ def _load(name: str | None) -> Engine:
         return DlibEngine(note=Message("embedded_engine_used", reason=reason))
 
 
-def the_face(faces: list[Face]) -> Face:
+def primary_face(faces: list[Face]) -> Face:
     """The subject of a picture: its only face, or the one that is clearly the largest.
 
     faces    largest first, as an engine gives them

@@ -60,7 +60,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.dot(one, other))
 
 
-def mm_per_px(face: Face) -> float:
+def mm_per_px_from_eyes(face: Face) -> float:
     """Millimetres a pixel at the face, from the distance of its eyes."""
     eyes = face.mesh[[33, 133]].mean(0), face.mesh[[362, 263]].mean(0)
     return EYES_APART / max(float(np.linalg.norm(eyes[1] - eyes[0])), 1e-6)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
-from realism.faces.mesh import eyes_of, roll_of, upright_crop
+from realism.faces.mesh import eye_centres, roll_angle, upright_crop
 
 # Skin and head masks. Lengths are shares of the face's height where no unit is given. Set by eye
 # on ../shared/data/faces, example-people and the astronaut.
@@ -36,7 +36,7 @@ def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     pixels    (H, W, 3) uint8 sRGB
     ->        (H, W) float32, 0..1
     """
-    roll = roll_of(eyes_of(face.mesh))
+    roll = roll_angle(eye_centres(face.mesh))
     points = face.mesh[:, :2]
     extent = float(np.max(points.max(0) - points.min(0)))
     centre = (points[10] + points[152]) / 2

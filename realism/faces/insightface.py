@@ -20,7 +20,7 @@ import numpy as np
 
 from realism.errors import InputError, Message
 from realism.faces.face import Face
-from realism.faces.mesh import IBUG68, FaceMesh, box_of, pose_of
+from realism.faces.mesh import IBUG68, FaceMesh, estimate_pose, face_box
 
 # When a place in a picture counts as a face, and two faces as one person. Set with `python -m
 # benchmarks.faces` on ../shared/data.
@@ -70,7 +70,7 @@ class InsightFaceEngine:
         landmarks = seen.get("landmark_3d_68", mesh[IBUG68])[:, :2].astype(np.float32)
         embedding = seen.normed_embedding.astype(np.float32)
         score = float(seen.det_score) * presence
-        return Face(box_of(mesh), landmarks, mesh, pose_of(mesh), embedding, score)
+        return Face(face_box(mesh), landmarks, mesh, estimate_pose(mesh), embedding, score)
 
 
 def pack_folder() -> Path:

@@ -76,9 +76,9 @@ class FaceMesh:
         """
         centre, extent = (box[:2] + box[2:]) / 2, np.max(box[2:] - box[:2])
         for _ in range(PLACEMENTS):
-            mesh, presence = self._run(pixels, centre, extent * REACH, roll_of(eyes))
-            eyes = eyes_of(mesh)
-            centre, extent = upright_extent(mesh, roll_of(eyes))
+            mesh, presence = self._run(pixels, centre, extent * REACH, roll_angle(eyes))
+            eyes = eye_centres(mesh)
+            centre, extent = upright_extent(mesh, roll_angle(eyes))
         return mesh, presence
 
     def confirmed(
@@ -87,7 +87,7 @@ class FaceMesh:
         """Mesh and presence as of `fit`, or None when the mesh does not see a face at `box`."""
         mesh, presence = self.fit(pixels, box, eyes)
         # A mesh that walked off to another face, or settled on a part of one, is no face.
-        if presence < PRESENCE or overlap(box_of(mesh), box) < AGREEMENT:
+        if presence < PRESENCE or overlap(face_box(mesh), box) < AGREEMENT:
             return None
         return mesh, presence
 
@@ -103,12 +103,12 @@ class FaceMesh:
         return np.hstack([xy, z]).astype(np.float32), float(1 / (1 + np.exp(-logit)))
 
 
-def eyes_of(mesh: np.ndarray) -> np.ndarray:
+def eye_centres(mesh: np.ndarray) -> np.ndarray:
     """Middles of the person's right and left eye, (2, 2) px."""
     return np.stack([mesh[RIGHT_EYE, :2].mean(0), mesh[LEFT_EYE, :2].mean(0)])
 
 
-def roll_of(eyes: np.ndarray) -> float:
+def roll_angle(eyes: np.ndarray) -> float:
     """Angle of the line from the right eye to the left, radians; > 0: left eye lower."""
     across = eyes[1] - eyes[0]
     return float(np.arctan2(across[1], across[0]))
@@ -163,7 +163,7 @@ def landmarks68(mesh: np.ndarray) -> np.ndarray:
     return mesh[IBUG68, :2].copy()
 
 
-def box_of(mesh: np.ndarray) -> np.ndarray:
+def face_box(mesh: np.ndarray) -> np.ndarray:
     """The face's box, (4,) float32 px, brows to chin and ear to ear; the same for every engine."""
     points = mesh[IBUG68, :2]
     low, high = points.min(0), points.max(0)
@@ -171,7 +171,7 @@ def box_of(mesh: np.ndarray) -> np.ndarray:
     return np.concatenate([low - ears, high + ears]).astype(np.float32)
 
 
-def pose_of(mesh: np.ndarray) -> Pose:
+def estimate_pose(mesh: np.ndarray) -> Pose:
     """Turn of the head: the rotation under which a far camera sees the canonical head so.
 
     Only x and y are used: the network's z is too flat on some faces, which hid 10° of yaw.

@@ -13,7 +13,7 @@ Head: MediaPipe's selfie segmentation (Apache-2.0), cut by the outline of head a
 import cv2
 import numpy as np
 
-from realism.faces.face import Face, mm_per_px
+from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.faces.mesh import FACE_OVAL
 
 # Skin and head masks. Lengths are shares of the face's height where no unit is given. Set by eye
@@ -212,8 +212,8 @@ def _without_spots(distance: np.ndarray, size: float) -> np.ndarray:
     unlike = (distance >= UNLIKE).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(unlike, connectivity=8)
     longest = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    filled = stats[:, cv2.CC_STAT_AREA] / np.maximum(longest.astype(np.float32) ** 2, 1)
-    spot = (longest <= LONGEST_SPOT * size) & (filled > COMPACT_SPOT)
+    fill = stats[:, cv2.CC_STAT_AREA] / np.maximum(longest.astype(np.float32) ** 2, 1)
+    spot = (longest <= LONGEST_SPOT * size) & (fill > COMPACT_SPOT)
     spot[0] = False
     return np.where(spot[labels], 0, distance)
 
@@ -266,10 +266,10 @@ REGIONS = {
 }  # fmt: skip
 
 
-def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
+def feature_at(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
     """The code of what is not skin within `slack` mm of a point (2,) px, or ""."""
     at = (float(point[0]), float(point[1]))
-    reach = slack / mm_per_px(face)
+    reach = slack / mm_per_px_from_eyes(face)
     for name, outlines in REGIONS.items():
         for outline in outlines:
             hull = cv2.convexHull(face.mesh[outline, :2].astype(np.float32))
@@ -278,7 +278,7 @@ def region_of(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
     return ""
 
 
-def features(
+def feature_mask(
     face: Face, origin: tuple[int, int], shape: tuple[int, int], margin: float
 ) -> np.ndarray:
     """Brows, eyes, lips and nostrils with a margin in px, (h, w) uint8, 1 where they are.
@@ -292,7 +292,7 @@ def features(
     return cv2.dilate(mask, disc(max(1, round(margin))))
 
 
-def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
+def paintable_mask(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
     """Where marks may be put on a portrait: the skin mask, and what beside it looks like skin.
 
     The mask is strict, as finding needs it: the turned-away side and shaded rims are left out of
@@ -302,7 +302,7 @@ def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
     pixels    (H, W, 3) uint8 sRGB;  skin    (H, W) float32 0..1
     ->        (H, W) float32 0..1, nowhere below `skin`
     """
-    scale = 1 / mm_per_px(face)
+    scale = 1 / mm_per_px_from_eyes(face)
     x0, y0 = np.maximum(np.floor(face.mesh[:, :2].min(0) - 30 * scale), 0).astype(int)
     x1, y1 = np.ceil(face.mesh[:, :2].max(0) + 30 * scale).astype(int)
     part = np.s_[y0:y1, x0:x1]
@@ -316,24 +316,24 @@ def canvas(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
     shade = off.mean(2)
     hue = np.abs(off - shade[..., None]).max(2)
     alike = (weight > 0.02) & (hue < PAINTABLE_HUE) & (np.abs(shade) < PAINTABLE_SHADE)
-    alike &= features(face, (y0, x0), sure.shape, FEATURE_MARGIN * scale) == 0
+    alike &= feature_mask(face, (y0, x0), sure.shape, FEATURE_MARGIN * scale) == 0
     opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     wide = skin.copy()
     wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
     return wide
 
 
-def filled(wide: np.ndarray, face: Face) -> np.ndarray:
-    """`canvas` with what a large dark mark leaves of itself there, a hole or a notch, filled.
+def close_holes(wide: np.ndarray, face: Face) -> np.ndarray:
+    """`paintable_mask` with the hole or notch that a large dark mark leaves there filled.
 
     Such a mark is so unlike the skin around it that it is no skin by its colour.
     wide    (H, W) float32 0..1    ->    the same
     """
-    scale = 1 / mm_per_px(face)
+    scale = 1 / mm_per_px_from_eyes(face)
     bare = (wide > LEAST_SKIN).astype(np.uint8)
     largest = disc(max(1, round(LARGEST_HOLE * scale)))
     holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, largest) - bare
-    holes[features(face, (0, 0), wide.shape, FEATURE_MARGIN * scale) > 0] = 0
+    holes[feature_mask(face, (0, 0), wide.shape, FEATURE_MARGIN * scale) > 0] = 0
     _, parts, about, _ = cv2.connectedComponentsWithStats(holes)
     # Gaps between hairs are long; marks are not.
     long = about[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1)

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from realism.errors import InputError, Message
-from realism.faces.engine import Engine, the_face
+from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face
 from realism.faces.head_mask import head_mask
 from realism.finetune.captions import (
@@ -225,7 +225,7 @@ def crop_folder(
     for file, told in list_pictures(folder):
         try:
             photo = open_photo(file)
-            face = the_face(engine.find(photo.pixels))
+            face = primary_face(engine.find(photo.pixels))
         except InputError as reason:
             yield PictureSkipped(file.name, reason.message)
             continue

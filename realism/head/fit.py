@@ -5,7 +5,7 @@ face mesh by Gauss-Newton, regularised by the model's own statistics; a person's
 portraits share one identity. What the mesh still says otherwise is kept as a smooth warp. A
 place is a triangle of the head and a point in it, so it is the same place in every picture.
 
-The mesh network's points slide over the skin as the head turns. `settled` takes the part of
+The mesh network's points slide over the skin as the head turns. `debiased` takes the part of
 the slide that turn and shape foretell off; it was learned by `training/head`.
 
 Head: Li et al., "Learning formation of physically-based face attributes" (ICT FaceKit), CVPR
@@ -22,8 +22,8 @@ from realism.faces.mesh import (
     REACH,
     FaceMesh,
     canonical_head,
-    eyes_of,
-    roll_of,
+    eye_centres,
+    roll_angle,
     upright_extent,
 )
 from realism.head.geometry import Head
@@ -37,7 +37,7 @@ SURPRISE = 3.0  # standard deviations at which a point has lost half its say
 EXPRESSION_SPREAD = 0.3  # of a weight that runs 0..1
 FOCAL = 2.1  # picture sides: a 50 mm lens on a cropped 24 mm frame
 FOCAL_SPREAD = 0.35  # of its logarithm: 35 to 85 mm
-DRIFT_REACH = 2.5  # standard deviations of face shape, see `settled`
+DRIFT_REACH = 2.5  # standard deviations of face shape, see `debiased`
 
 
 def fit_head(mesh: np.ndarray, size: tuple[int, int], identity: np.ndarray | None = None) -> Head:
@@ -87,7 +87,7 @@ class _View:
 
     def __init__(self, mesh: np.ndarray, size: tuple[int, int]):
         model = load_model()
-        self.points, self.noise = settled(mesh)
+        self.points, self.noise = debiased(mesh)
         height, width = size
         self.centre = np.array([(width - 1) / 2, (height - 1) / 2])
         self.usual_focal = FOCAL * max(size)
@@ -184,7 +184,7 @@ def steady_mesh(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     mesh      (468, 3), `Face.mesh` of a face in it
     ->        (468, 3) float32, as `Face.mesh`
     """
-    roll = roll_of(eyes_of(mesh))
+    roll = roll_angle(eye_centres(mesh))
     centre, extent = upright_extent(mesh, roll)
     mirrored, last = np.ascontiguousarray(pixels[:, ::-1]), pixels.shape[1] - 1
     net, lock = _reader()
@@ -212,7 +212,7 @@ def _reader() -> tuple[FaceMesh, threading.Lock]:
     return FaceMesh(), threading.Lock()  # the network keeps state between calls
 
 
-def settled(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def debiased(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mesh points without their foreseeable slide over the skin, and how sure each is.
 
     mesh    (468, 3), `Face.mesh`
@@ -236,7 +236,7 @@ def unit_mesh(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, flo
     ->    (468, 3) mesh units, (9,) of yaw / 40° and pitch / 20°, (2, 2) that rolls px upright,
           px of a mesh unit
     """
-    roll = roll_of(eyes_of(mesh))
+    roll = roll_angle(eye_centres(mesh))
     upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     centred = mesh - mesh.mean(0)
     scale = float(np.sqrt((centred**2).sum(1).mean()))

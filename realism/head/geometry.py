@@ -13,6 +13,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from realism.head.model import load_model, mesh_places
+from realism.head.raycast import Hits, ProjectedSurface, barycentric, cross_2d, vertex_normals
 
 # The 3D head. First guesses that were kept: `benchmarks.head` moves by under 0.1 mm in the median
 # with `alike` 3, `warp_reach` 25, `warp_height` 3, or no warp.
@@ -25,7 +26,7 @@ OUTLINE = 10.0  # mm beside the fitted outline that still count as the head
 HIDDEN_BEHIND = 4.0  # mm behind the front surface: nose over cheek, not noise
 
 
-class Place(NamedTuple):
+class SurfacePoint(NamedTuple):
     """A place on the head's surface, the same in every picture of every person.
 
     triangle    number of the model's triangle
@@ -36,7 +37,7 @@ class Place(NamedTuple):
     weights: np.ndarray
 
 
-class Sight(NamedTuple):
+class Projection(NamedTuple):
     """How a place looks in one picture.
 
     xy          (2,) px
@@ -84,13 +85,7 @@ class Head:
     @cached_property
     def normals(self) -> np.ndarray:
         """(n, 3) unit, outward, in the camera's frame; an average of the triangles around."""
-        corners = self.vertices[load_model().triangles]
-        flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        total = np.zeros_like(self.vertices)
-        for axis in range(3):
-            total[:, axis] = np.bincount(
-                load_model().triangles.ravel(), np.repeat(flat[:, axis], 3), len(total)
-            )
+        total = vertex_normals(self.vertices, load_model().triangles)
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
 
     @cached_property
@@ -109,8 +104,7 @@ class Head:
         facing = (self.facings[corners] * shares).sum(1)
         use = facing > WARP_FACING
         anchors, residual = anchors[use], (self.points - anchors)[use]
-        scale = self.translation[2] / self.focal  # mm per px
-        reach, height = WARP_REACH / scale, WARP_HEIGHT / scale
+        reach, height = WARP_REACH / self.mm_per_px, WARP_HEIGHT / self.mm_per_px
         likeness = _likeness(anchors, anchors, reach)
         doubt = (self.noise[use] * WARP_DOUBT / height) ** 2
         pull = np.linalg.solve(likeness + np.diag(doubt), residual).astype(np.float32)
@@ -120,91 +114,120 @@ class Head:
         return warped
 
     @cached_property
-    def _fronts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Triangles that face the camera as the picture has them, and their doubled areas."""
+    def fronts(self) -> np.ndarray:
+        """(f,) numbers of the model's triangles that face the camera as the picture has them."""
         corners = self.pixels[load_model().triangles]
-        area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        fronts = np.flatnonzero(area < -1e-9)  # y down: counter-clockwise has a negative area
-        return fronts, area[fronts]
+        area = cross_2d(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        return np.flatnonzero(area < -1e-9)  # y down: counter-clockwise has a negative area
 
     @cached_property
-    def front_middles(self) -> tuple[np.ndarray, cKDTree]:
-        """Numbers of the triangles that face the camera, and a tree of their middles, px."""
-        fronts, _ = self._fronts
-        return fronts, cKDTree(self.pixels[load_model().triangles[fronts]].mean(1))
+    def surface(self) -> ProjectedSurface:
+        """The triangles `fronts` as the picture shows them, their depth in mm."""
+        corners = load_model().triangles[self.fronts]
+        return ProjectedSurface(self.pixels, self.vertices[:, 2], corners)
 
-    def _hits(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All front triangles over a pixel: numbers, corner weights (h, 3), depths mm."""
-        fronts, area = self._fronts
-        a, b, c = (self.pixels[load_model().triangles[fronts, k]] for k in range(3))
-        second = _cross(xy - a, c - a) / area
-        third = _cross(b - a, xy - a) / area
-        inside = np.flatnonzero((second >= 0) & (third >= 0) & (second + third <= 1))
-        weights = np.stack([1 - second - third, second, third], 1)[inside]
-        triangles = fronts[inside]
-        depths = (self.vertices[load_model().triangles[triangles], 2] * weights).sum(1)
-        return triangles, weights, depths
+    @cached_property
+    def _middles(self) -> cKDTree:
+        """Of the triangles `fronts`, px."""
+        return cKDTree(self.pixels[self.surface.triangles].mean(1))
 
-    def locate(self, xy: np.ndarray) -> Place | None:
-        """The place on the head seen at a pixel `(2,)`; None beside the head.
+    def raycast(self, points: np.ndarray) -> Hits:
+        """The head's front under pixels.
 
-        Just beside its outline (`OUTLINE`) the nearest place is taken: the outline is not
-        known to the pixel, and a mark there lies on skin.
+        Parameters
+        ----------
+        points : np.ndarray, (n, 2) px
+
+        Returns
+        -------
+        Hits
+            Triangles of the model, depths in mm. Beside the head the triangle with the nearest
+            middle, whose plane is carried on by weights outside 0..1, and depth inf.
         """
-        xy = np.asarray(xy, np.float64)
-        triangles, weights, depths = self._hits(xy)
-        if len(triangles):
-            first = depths.argmin()
-            return Place(int(triangles[first]), weights[first])
-        fronts, _ = self._fronts
-        away = np.linalg.norm(self.pixels[load_model().triangles[fronts]].mean(1) - xy, axis=1)
-        nearest = away.argmin()
-        if away[nearest] > OUTLINE * self.focal / self.translation[2]:
-            return None
-        a, b, c = self.pixels[load_model().triangles[fronts[nearest]]]
-        shares = np.array([_cross(b - xy, c - xy), _cross(c - xy, a - xy), _cross(a - xy, b - xy)])
-        shares = np.maximum(-shares, 0)  # front triangles have a negative area
-        return Place(int(fronts[nearest]), shares / shares.sum())
+        points = np.asarray(points, np.float64)
+        hits = self.surface.raycast(points)
+        triangle, weights, beside = hits.triangle.copy(), hits.weights.copy(), ~hits.found
+        if beside.any():
+            triangle[beside] = self._middles.query(points[beside])[1]
+            corners = self.pixels[self.surface.triangles[triangle[beside]]]
+            weights[beside] = barycentric(points[beside], corners)
+        return Hits(self.fronts[triangle], weights, hits.depth)
 
-    def carry(self, xy: np.ndarray, there: "Head") -> list[Sight | None]:
+    def hides(self, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """Whether the head itself hides points of it: nose over cheek, say.
+
+        Parameters
+        ----------
+        points : np.ndarray, (n, 2) px
+        depth : np.ndarray, (n,) mm
+            Of each point, as of `vertices`.
+
+        Returns
+        -------
+        np.ndarray, (n,) bool
+        """
+        return self.surface.hides(points, depth, HIDDEN_BEHIND)
+
+    def surface_points(self, points: np.ndarray) -> list[SurfacePoint | None]:
+        """The points on the head seen at pixels `(n, 2)`; None beside the head.
+
+        Just beside its outline (`OUTLINE`) the nearest is taken: the outline is not known to the
+        pixel, and a mark there lies on skin.
+        """
+        points = np.asarray(points, np.float64).reshape(-1, 2)
+        triangle, weights, depth = self.raycast(points)
+        middles = self.pixels[load_model().triangles[triangle]].mean(1)
+        near = np.linalg.norm(middles - points, axis=1) <= OUTLINE / self.mm_per_px
+        weights = np.maximum(weights, 0)
+        weights /= weights.sum(1, keepdims=True)
+        return [
+            SurfacePoint(int(triangle[n]), weights[n]) if near[n] or np.isfinite(depth[n]) else None
+            for n in range(len(points))
+        ]
+
+    def surface_point_at(self, xy: np.ndarray) -> SurfacePoint | None:
+        """`surface_points` of one pixel `(2,)`."""
+        return self.surface_points(xy)[0]
+
+    def transfer_points(self, points: np.ndarray, there: "Head") -> list[Projection | None]:
         """Pixels `(n, 2)` of this picture as seen in another; None for those beside the head."""
-        places = [self.locate(point) for point in xy]
-        return [None if place is None else there.project(place) for place in places]
+        return [
+            None if point is None else there.project(point) for point in self.surface_points(points)
+        ]
 
-    def project(self, place: Place) -> Sight:
-        """Where a place is in this picture, and whether it is seen."""
-        corners = load_model().triangles[place.triangle]
-        xy = place.weights @ self.pixels[corners]
-        facing = float(place.weights @ self.facings[corners])
-        depth = float(place.weights @ self.vertices[corners, 2])
-        _, _, depths = self._hits(xy)
-        clear = not len(depths) or depth - depths.min() < HIDDEN_BEHIND
-        return Sight(xy, facing, bool(facing > VISIBLE_FACING and clear))
+    def project(self, point: SurfacePoint) -> Projection:
+        """Where a surface point is in this picture, and whether it is seen."""
+        corners = load_model().triangles[point.triangle]
+        xy = point.weights @ self.pixels[corners]
+        facing = float(point.weights @ self.facings[corners])
+        depth = point.weights @ self.vertices[corners, 2]
+        hidden = self.hides(xy[None], depth[None])[0]
+        return Projection(xy, facing, bool(facing > VISIBLE_FACING and not hidden))
 
-    def normal(self, place: Place) -> np.ndarray:
-        """(3,) unit, outward: x right, y down, z away from the photographer."""
-        normal = place.weights @ self.normals[load_model().triangles[place.triangle]]
-        return normal / np.linalg.norm(normal)
+    @property
+    def mm_per_px(self) -> float:
+        """Millimetres that a pixel spans at the distance of the eyes, seen face on."""
+        return float(self.translation[2]) / self.focal
 
-    def mm_per_px(self, place: Place) -> float:
-        """Millimetres that a pixel spans at the place's distance, seen face on."""
-        corners = load_model().triangles[place.triangle]
-        return float(place.weights @ self.vertices[corners, 2]) / self.focal
+    def mm_per_px_at(self, point: SurfacePoint) -> float:
+        """Millimetres that a pixel spans at the point's own distance, seen face on."""
+        corners = load_model().triangles[point.triangle]
+        return float(point.weights @ self.vertices[corners, 2]) / self.focal
 
     def wire(self, pixels: np.ndarray) -> np.ndarray:
         """A copy of the picture `(H, W, 3) uint8` with the seen triangles drawn, to look at."""
         drawn = pixels.copy()
-        corners = self.pixels[load_model().triangles[self._fronts[0]]]
+        corners = self.pixels[self.surface.triangles]
         cv2.polylines(drawn, list(np.round(corners).astype(np.int32)), True, (0, 255, 0), 1)
         return drawn
 
 
-def jacobian(photo: Head, portrait: Head, place: Place) -> np.ndarray:
-    """d(portrait px) / d(photo px) at a place, (2, 2): turn, size and foreshortening.
+def jacobian(photo: Head, portrait: Head, point: SurfacePoint) -> np.ndarray:
+    """d(portrait px) / d(photo px) at a surface point, (2, 2): turn, size and foreshortening.
 
-    Where the place is seen edge-on in the photo it grows without bound: ask `facing` first.
+    Where the point is seen edge-on in the photo it grows without bound: ask `facing` first.
     """
-    corners = load_model().triangles[place.triangle]
+    corners = load_model().triangles[point.triangle]
     here, there = (
         np.stack([head.pixels[corners[k]] - head.pixels[corners[0]] for k in (1, 2)], 1)
         for head in (photo, portrait)
@@ -219,35 +242,3 @@ def _likeness(one: np.ndarray, other: np.ndarray, reach: float) -> np.ndarray:
     one, other = (((points - origin) / reach).astype(np.float32) for points in (one, other))
     square = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
     return np.exp(-0.5 * square)
-
-
-def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """z of the cross product of vectors (..., 2)."""
-    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
-
-
-def under(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The head's front under each point of its picture.
-
-    points    (n, 2) px
-    ->        (n,) triangle, (n, 3) weights of its corners, (n,) depth mm, inf beside the head
-    """
-    fronts, tree = head.front_middles
-    # A point lies in one of the triangles whose middles are nearest; few of 20,000 are tried.
-    _, near = tree.query(points, k=min(48, len(fronts)))
-    tried = fronts[near]
-    weights = barycentric(points[:, None], head.pixels[load_model().triangles[tried]])
-    depths = (head.vertices[load_model().triangles[tried], 2] * weights).sum(2)
-    depths = np.where((weights >= -1e-6).all(2), depths, np.inf)
-    first = depths.argmin(1)
-    row = np.arange(len(points))
-    return tried[row, first], weights[row, first], depths[row, first]
-
-
-def barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Weights (..., 3) of the corners (..., 3, 2) that give the points (..., 2)."""
-    a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
-    area = _cross(b - a, c - a)
-    area = np.where(np.abs(area) < 1e-9, 1e-9, area)
-    one, two = _cross(points - a, c - a) / area, _cross(b - a, points - a) / area
-    return np.stack([1 - one - two, one, two], -1)

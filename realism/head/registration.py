@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.head.geometry import HIDDEN_BEHIND, Head, under
+from realism.head.geometry import Head
 from realism.head.model import load_model
 from realism.images import to_linear
 
@@ -40,7 +40,7 @@ DRIFT = ((1.5, float("inf")), (2.0, 25.0), (0.6, 10.0))
 
 
 @dataclass(frozen=True, eq=False)
-class Shift:
+class ShiftField:
     """How far places that the heads carry lie off in the portrait, as a smooth field.
 
     at      (n, 2) mm, places in the portrait that were compared
@@ -58,7 +58,7 @@ class Shift:
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class PortraitGrid:
     """A portrait as photos are compared with it, for all of them once.
 
     head        fitted to it;  mm    millimetres in a px of it
@@ -77,28 +77,28 @@ class Grid:
     features: np.ndarray
 
 
-def grid_of(portrait: np.ndarray, head: Head) -> Grid:
+def build_grid(portrait: np.ndarray, head: Head) -> PortraitGrid:
     """The grid of a portrait (H, W, 3) uint8 sRGB, with the head fitted to it."""
-    mm = float(head.translation[2]) / head.focal
+    mm = head.mm_per_px
     outline = head.pixels[head.facings > LEAST_FACING]
     low = np.maximum(np.floor(outline.min(0)), 0)
     high = np.minimum(np.ceil(outline.max(0)), [portrait.shape[1] - 1, portrait.shape[0] - 1])
     step = STEP * WORKING_PX / mm
     xs, ys = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
     nodes = np.stack(np.meshgrid(xs, ys), -1)
-    triangle, weights, depth = under(head, nodes.reshape(-1, 2))
+    triangle, weights, depth = head.raycast(nodes.reshape(-1, 2))
     features = _features(_seen_through(portrait, nodes, mm))
-    return Grid(head, mm, nodes, triangle, weights, np.isfinite(depth), features)
+    return PortraitGrid(head, mm, nodes, triangle, weights, np.isfinite(depth), features)
 
 
-def register(photo: np.ndarray, photo_head: Head, portrait: Grid) -> Shift:
+def register(photo: np.ndarray, photo_head: Head, portrait: PortraitGrid) -> ShiftField:
     """What the heads' map from a photo to a portrait of the same person lacks.
 
     photo    (H, W, 3) uint8 sRGB;  the heads fitted to both, best of all together
     """
     mm, nodes = portrait.mm, portrait.nodes
-    photo_mm = float(photo_head.translation[2]) / photo_head.focal
-    shift = Shift(np.zeros((0, 2)), np.zeros((0, 2)), mm)
+    photo_mm = photo_head.mm_per_px
+    shift = ShiftField(np.zeros((0, 2)), np.zeros((0, 2)), mm)
     source, seen = _carried_back(photo_head, portrait)
     whole = _finer(seen[..., None].astype(np.float32))[..., 0] > 0.99
     for window, search in LOOKS:
@@ -115,16 +115,14 @@ def register(photo: np.ndarray, photo_head: Head, portrait: Grid) -> Shift:
     return shift
 
 
-def _carried_back(photo: Head, portrait: Grid) -> tuple[np.ndarray, np.ndarray]:
+def _carried_back(photo: Head, portrait: PortraitGrid) -> tuple[np.ndarray, np.ndarray]:
     """Where the heads see a grid's nodes in the photo, (h, w, 2) px, and whether, (h, w) bool."""
     corners, weights = load_model().triangles[portrait.triangle], portrait.weights
     source = (photo.pixels[corners] * weights[..., None]).sum(1)
     heads = photo, portrait.head
     facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in heads))
     own = (photo.vertices[corners, 2] * weights).sum(1)
-    front = under(photo, source)[2]
-    hidden = np.isfinite(front) & (own - front > HIDDEN_BEHIND)
-    seen = portrait.on_face & (facing > LEAST_FACING) & ~hidden
+    seen = portrait.on_face & (facing > LEAST_FACING) & ~photo.hides(source, own)
     return source.reshape(portrait.nodes.shape), seen.reshape(portrait.nodes.shape[:2])
 
 
@@ -212,7 +210,7 @@ def _bent(peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (axes * np.maximum(values, 1e-4)[:, None]) @ axes.transpose(0, 2, 1), slope
 
 
-def _field(at: np.ndarray, off: np.ndarray, precision: np.ndarray, mm: float) -> Shift:
+def _field(at: np.ndarray, off: np.ndarray, precision: np.ndarray, mm: float) -> ShiftField:
     """The smooth field through what patches say, those that disagree losing their say.
 
     at, off    (n, 2) mm;  precision    (n, 2, 2) 1 / mm²
@@ -230,7 +228,7 @@ def _field(at: np.ndarray, off: np.ndarray, precision: np.ndarray, mm: float) ->
         left = (said - prior @ pull).reshape(2, count).T
         # Cauchy weights, as in the head's fit.
         say = 1 / (1 + np.einsum("ni,nij,nj->n", left, np.linalg.inv(own), left) / 4)
-    return Shift(at, pull.reshape(2, count).T, mm)
+    return ShiftField(at, pull.reshape(2, count).T, mm)
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:

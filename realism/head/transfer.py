@@ -17,15 +17,16 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.mesh import WEIGHTS
-from realism.head.geometry import HIDDEN_BEHIND, Head, barycentric, under
+from realism.head.geometry import Head
 from realism.head.model import load_model
+from realism.head.raycast import ProjectedSurface, barycentric, vertex_normals
 
-# Where marks go.
 MATRIX_FACING = 0.2  # cosine; seen more edge-on, the local map is not trusted
+MESH_HIDDEN_BEHIND = 0.06  # of the mesh's width behind its front; less is noise of its depth
 
 
 @dataclass(frozen=True, eq=False)
-class Carried:
+class TransferredPoints:
     """Points carried from a photo to a portrait.
 
     to            (n, 2) px of the portrait
@@ -41,11 +42,11 @@ class Carried:
     photo_facing: np.ndarray
     hidden: np.ndarray
 
-    def split(self, at: np.ndarray) -> Iterator["Carried"]:
+    def split(self, at: np.ndarray) -> Iterator["TransferredPoints"]:
         """Cut into parts before each index of `at`."""
         columns = (self.to, self.matrix, self.facing, self.photo_facing, self.hidden)
         return (
-            Carried(*part)
+            TransferredPoints(*part)
             for part in zip(*(np.split(column, at) for column in columns), strict=True)
         )
 
@@ -58,19 +59,18 @@ def triangles() -> np.ndarray:
     return np.array([[int(corner.split("/")[0]) - 1 for corner in face] for face in faces])
 
 
-def carry_on_head(
+def transfer_on_head(
     points: np.ndarray, photo: Face, portrait: Face, heads: tuple[Head, Head]
-) -> Carried:
+) -> TransferredPoints:
     """Carry `points` (n, 2) px by the heads fitted to photo and portrait; the mesh beside them."""
     here, there = heads
-    triangle, weights, depth = under(here, points)
+    triangle, weights, depth = here.raycast(points)
     corners, on_head = load_model().triangles[triangle], np.isfinite(depth)
     to = (there.pixels[corners] * weights[..., None]).sum(1)
     facing = (there.facings[corners] * weights).sum(1)
     photo_facing = (here.facings[corners] * weights).sum(1)
     own_depth = (there.vertices[corners, 2] * weights).sum(1)
-    _, _, front = under(there, to)
-    hidden = np.isfinite(front) & (own_depth - front > HIDDEN_BEHIND)
+    hidden = there.hides(to, own_depth)
     edges, edges_there = (_edges(head.pixels[corners]) for head in (here, there))
     matrix = edges_there @ np.linalg.pinv(edges)
     # Seen edge-on, a triangle's own map grows without bound; the mesh's is tamer. The mesh also
@@ -79,14 +79,14 @@ def carry_on_head(
     others = np.flatnonzero(~on_head | edge_on)
     if len(others):
         faces = (_with_points(photo, here), _with_points(portrait, there))
-        beside, off = carry(points[others], *faces), ~on_head[others]
+        beside, off = transfer_on_mesh(points[others], *faces), ~on_head[others]
         matrix[others] = beside.matrix
         for ours, meshs in (
             (to, beside.to), (facing, beside.facing), (photo_facing, beside.photo_facing),
             (hidden, beside.hidden),
         ):  # fmt: skip
             ours[others[off]] = meshs[off]
-    return Carried(to, matrix, facing, photo_facing, hidden)
+    return TransferredPoints(to, matrix, facing, photo_facing, hidden)
 
 
 def _edges(corners: np.ndarray) -> np.ndarray:
@@ -99,42 +99,66 @@ def _with_points(face: Face, head: Head) -> Face:
     return replace(face, mesh=mesh.astype(np.float32))
 
 
-def carry(points: np.ndarray, photo: Face, portrait: Face) -> Carried:
-    """Carry `points` (n, 2) px from the photo's face to the portrait's by the mesh alone."""
+def transfer_on_mesh(points: np.ndarray, photo: Face, portrait: Face) -> TransferredPoints:
+    """Transfer points from the photo's face to the portrait's by the mesh alone.
+
+    Parameters
+    ----------
+    points : np.ndarray, (n, 2) px of the photo
+    photo, portrait : Face
+
+    Returns
+    -------
+    TransferredPoints
+    """
     here, there = photo.mesh.astype(np.float64), portrait.mesh.astype(np.float64)
-    triangle, weights, inside = locate(points, here)
+    triangle, weights, inside = raycast_mesh(points, here)
     corners = triangles()[triangle]
     guided, matrix = moving_least_squares(points, here[:, :2], there[:, :2])
-    ridden = (there[corners, :2] * weights[..., None]).sum(1)
-    to = np.where(inside[:, None], ridden, guided)
-    return Carried(
+    interpolated = (there[corners] * weights[..., None]).sum(1)
+    to = np.where(inside[:, None], interpolated[:, :2], guided)
+    margin = MESH_HIDDEN_BEHIND * np.ptp(there[:, 0])
+    hidden = _mesh_surface(there).hides(to, interpolated[:, 2], margin)
+    return TransferredPoints(
         to,
         matrix,
-        facing_at(there, corners, weights),
-        facing_at(here, corners, weights),
-        behind(to, there, corners, weights) & inside,
+        mesh_facing(there, corners, weights),
+        mesh_facing(here, corners, weights),
+        hidden & inside,
     )
 
 
-def locate(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The nearest-to-the-camera triangle under each point.
+def raycast_mesh(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The nearest-to-the-camera triangle of a face mesh under each point.
 
-    points    (n, 2) px;  mesh    (468, 3) px
-    ->        (n,) triangle, (n, 3) weights of its corners, (n,) bool whether it is inside; outside
-              the mesh the triangle is the one that comes nearest and the weights are clamped
+    Parameters
+    ----------
+    points : np.ndarray, (n, 2) px
+    mesh : np.ndarray, (468, 3) px
+
+    Returns
+    -------
+    triangle : np.ndarray, (n,) int
+        Outside the mesh the one that comes nearest.
+    weights : np.ndarray, (n, 3)
+        Of its corners; outside the mesh clamped to the triangle.
+    inside : np.ndarray, (n,) bool
     """
-    corners = mesh[triangles()]
-    weights = barycentric(points[:, None], corners[None, :, :, :2])  # (n, t, 3)
-    covers = (weights >= -1e-9).all(2)
-    depth = np.where(covers, (weights * corners[None, :, :, 2]).sum(2), np.inf)
-    inside = covers.any(1)
-    clamped = np.clip(weights, 0, None)
-    clamped /= clamped.sum(2, keepdims=True)
-    gap = np.linalg.norm(
-        (clamped[..., None] * corners[None, :, :, :2]).sum(2) - points[:, None], axis=2
-    )
-    triangle = np.where(inside, depth.argmin(1), gap.argmin(1))
-    return triangle, clamped[np.arange(len(points)), triangle], inside
+    hits = _mesh_surface(mesh).raycast(points)
+    triangle, weights = hits.triangle.copy(), np.clip(hits.weights, 0, None)
+    beside = np.flatnonzero(~hits.found)
+    if len(beside):
+        corners = mesh[triangles()][None, :, :, :2]
+        clamped = np.clip(barycentric(points[beside, None], corners), 0, None)  # (n, t, 3)
+        clamped /= clamped.sum(2, keepdims=True)
+        gap = np.linalg.norm((clamped[..., None] * corners).sum(2) - points[beside, None], axis=2)
+        triangle[beside] = gap.argmin(1)
+        weights[beside] = clamped[np.arange(len(beside)), triangle[beside]]
+    return triangle, weights / weights.sum(1, keepdims=True), hits.found
+
+
+def _mesh_surface(mesh: np.ndarray) -> ProjectedSurface:
+    return ProjectedSurface(mesh[:, :2], mesh[:, 2], triangles())
 
 
 def moving_least_squares(
@@ -162,25 +186,23 @@ def moving_least_squares(
     return middle_there + np.einsum("nij,nj->ni", matrix, points - middle), matrix
 
 
-def facing_at(mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Cosine between surface and line of sight, (n,): 1 faces the camera, < 0 is turned away."""
-    sides = mesh[triangles()]
-    across = np.cross(sides[:, 1] - sides[:, 0], sides[:, 2] - sides[:, 0])
-    normals = np.zeros_like(mesh)
-    np.add.at(normals, triangles().ravel(), np.repeat(across, 3, axis=0))
+def mesh_facing(mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Cosine between a face mesh and the line of sight: 1 faces the camera, < 0 is turned away.
+
+    Parameters
+    ----------
+    mesh : np.ndarray, (468, 3) px
+    corners : np.ndarray, (n, 3) int
+        Mesh points of the triangle that each point lies on.
+    weights : np.ndarray, (n, 3)
+        Of the corners.
+
+    Returns
+    -------
+    np.ndarray, (n,)
+    """
+    normals = vertex_normals(mesh, triangles())
     normal = (normals[corners] * weights[..., None]).sum(1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     # The camera looks along +z; the triangles wind so that normals leave the head.
     return -normal[:, 2]
-
-
-def behind(
-    to: np.ndarray, mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray
-) -> np.ndarray:
-    """Whether another part of the mesh lies clearly in front of each carried point, (n,) bool."""
-    depth = (mesh[corners, 2] * weights).sum(1)
-    all_corners = mesh[triangles()]
-    covering = barycentric(to[:, None], all_corners[None, :, :, :2])
-    covers = (covering >= 0).all(2)
-    front = np.where(covers, (covering * all_corners[None, :, :, 2]).sum(2), np.inf).min(1)
-    return front < depth - 0.06 * np.ptp(mesh[:, 0])

@@ -12,7 +12,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.head.fit import fit_person
-from realism.head.geometry import Head, Place
+from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
 from realism.marks.coverage import coverage_of, shows
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
@@ -49,8 +49,8 @@ class Entry:
 
     mark: Mark
     photo: str
-    place: Place
-    course: tuple[Place, ...]
+    place: SurfacePoint
+    course: tuple[SurfacePoint, ...]
     size: float
     seen_in: tuple[str, ...]
     chances: int
@@ -179,15 +179,15 @@ def atlas_from_json(value: dict) -> Atlas:
         raise InputError("not_a_passport", detail=error) from error
 
 
-def _place_to_json(place: Place) -> list:
+def _place_to_json(place: SurfacePoint) -> list:
     return [place.triangle, *(round(float(weight), 6) for weight in place.weights)]
 
 
-def _place_from_json(value: list) -> Place:
+def _place_from_json(value: list) -> SurfacePoint:
     triangle, *weights = value
     if not 0 <= int(triangle) < len(load_model().triangles) or len(weights) != 3:
         raise ValueError("a place off the head")
-    return Place(int(triangle), np.array(weights, np.float64))
+    return SurfacePoint(int(triangle), np.array(weights, np.float64))
 
 
 def counts(atlas: Atlas) -> dict[str, int]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from realism.errors import Message
 from realism.faces.skin import LEAST_SKIN
-from realism.head.geometry import Head, Place
+from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
 
 # The mark passport: when a mark is believed, and when a photo shows skin well.
@@ -34,7 +34,7 @@ WORDS = {
 
 
 @cache
-def _region_places() -> dict[str, Place]:
+def _region_places() -> dict[str, SurfacePoint]:
     """The front of the mean head at the middle of each region."""
     model = load_model()
     corners = model.mean[model.triangles]
@@ -47,7 +47,7 @@ def _region_places() -> dict[str, Place]:
         # Several layers may lie there (inside of the mouth): the one in front.
         close = np.flatnonzero(near < near.min() + 2)
         chosen = close[middles[close, 2].argmax()]
-        places[name] = Place(int(fronts[chosen]), np.full(3, 1 / 3))
+        places[name] = SurfacePoint(int(fronts[chosen]), np.full(3, 1 / 3))
     return places
 
 
@@ -62,7 +62,7 @@ def coverage_of(heads: list[Head], skins: list[np.ndarray]) -> dict[str, int]:
     }
 
 
-def shows(head: Head, skin: np.ndarray, place: Place) -> bool:
+def shows(head: Head, skin: np.ndarray, place: SurfacePoint) -> bool:
     """Whether a photo shows the skin at a place well enough to see a mark there."""
     sight = head.project(place)
     x, y = np.round(sight.xy).astype(int)

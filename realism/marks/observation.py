@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from scipy.spatial import cKDTree
 
-from realism.head.geometry import Head, Place
+from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
 from realism.marks.mark import Mark, Wrinkle
 
@@ -40,8 +40,8 @@ class Sighting:
 
     mark: Mark
     photo: str
-    place: Place
-    course: tuple[Place, ...]
+    place: SurfacePoint
+    course: tuple[SurfacePoint, ...]
     at: np.ndarray
     trail: np.ndarray
     size: float
@@ -56,15 +56,15 @@ class Sighting:
 
 def sighting_of(mark: Mark, photo: str, head: Head) -> Sighting | None:
     """A photo's mark on the head fitted to it; None beside the head."""
-    place = head.locate(mark.xy)
+    place = head.surface_point_at(mark.xy)
     line = mark.polyline if isinstance(mark, Wrinkle) else np.zeros((0, 2))
     course = tuple(
         found for point in line[:: max(1, len(line) // 12)]
-        if (found := head.locate(point)) is not None
+        if (found := head.surface_point_at(point)) is not None
     )  # fmt: skip
     if place is None or (len(line) and len(course) < 2):
         return None
-    mm, facing = head.mm_per_px(place), head.project(place).facing
+    mm, facing = head.mm_per_px_at(place), head.project(place).facing
     return Sighting(
         mark, photo, place, course, mean_point(place),
         np.array([*map(mean_point, course)]).reshape(-1, 3), mark.radius * mm, facing,
@@ -72,7 +72,7 @@ def sighting_of(mark: Mark, photo: str, head: Head) -> Sighting | None:
     )  # fmt: skip
 
 
-def mean_point(place: Place) -> np.ndarray:
+def mean_point(place: SurfacePoint) -> np.ndarray:
     """(3,) mm: a place on the mean head."""
     return place.weights @ load_model().mean[load_model().triangles[place.triangle]]
 

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
-from realism.faces.face import Face, mm_per_px
-from realism.faces.skin import canvas, skin_mask
+from realism.faces.face import Face, mm_per_px_from_eyes
+from realism.faces.skin import paintable_mask, skin_mask
 from realism.head.fit import steady_mesh
 from realism.images import Photo, log_light
 from realism.marks.mark import Mark
@@ -33,7 +33,7 @@ class Ground:
     @cached_property
     def wide(self) -> np.ndarray:
         """(H, W) float32 0..1, the skin with what beside it looks like skin."""
-        return canvas(self.pixels, self.skin, self.face)
+        return paintable_mask(self.pixels, self.skin, self.face)
 
     @cached_property
     def steady(self) -> tuple[np.ndarray, tuple[int, int]]:
@@ -43,7 +43,7 @@ class Ground:
     @property
     def mm(self) -> float:
         """Millimetres in a px."""
-        return mm_per_px(self.face)
+        return mm_per_px_from_eyes(self.face)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from realism.config import ASSETS
 from realism.errors import InputError
 from realism.faces import insightface
 from realism.faces.dlib import DlibEngine
-from realism.faces.engine import _load, load_engine, the_face
+from realism.faces.engine import _load, load_engine, primary_face
 from realism.faces.face import similarity
 from realism.faces.head_mask import head_mask
 from realism.faces.insightface import InsightFaceEngine, fetch_pack, pack_folder
@@ -60,14 +60,14 @@ def test_pose_has_the_sign_and_size_of_the_truth(found):
 
 
 def test_a_mirrored_face_turns_the_other_way(engine, mei):
-    straight = the_face(engine.find(mei[1].pixels)).pose
-    mirrored = the_face(engine.find(mei[1].pixels[:, ::-1].copy())).pose
+    straight = primary_face(engine.find(mei[1].pixels)).pose
+    mirrored = primary_face(engine.find(mei[1].pixels[:, ::-1].copy())).pose
     assert straight.yaw > 20
     assert mirrored.yaw == pytest.approx(-straight.yaw, abs=4)
 
 
 def test_a_real_face_is_found_and_its_box_lies_on_it(engine, astronaut):
-    face = the_face(engine.find(astronaut))
+    face = primary_face(engine.find(astronaut))
     x, y = (face.box[:2] + face.box[2:]) / 2
     assert (x, y) == (pytest.approx(225, abs=12), pytest.approx(130, abs=15))
     assert 85 < face.width < 125
@@ -88,8 +88,8 @@ def test_photos_of_one_person_are_more_alike_than_of_two(found):
 
 
 def test_one_picture_in_two_sizes_is_one_person(engine, astronaut):
-    small = the_face(engine.find(astronaut)).embedding
-    large = the_face(engine.find(cv2.resize(astronaut, (1400, 1400)))).embedding
+    small = primary_face(engine.find(astronaut)).embedding
+    large = primary_face(engine.find(cv2.resize(astronaut, (1400, 1400)))).embedding
     assert similarity(small, large) > 0.9
 
 
@@ -99,13 +99,13 @@ def test_ten_faces_in_one_picture_are_all_found(engine, mei, ravi):
     assert len(faces) == 10
     assert [face.area for face in faces] == sorted((f.area for f in faces), reverse=True)
     with pytest.raises(InputError, match=r"10 faces.*Crop"):
-        the_face(faces)
+        primary_face(faces)
 
 
 def test_a_small_face_in_a_large_picture_is_found(engine, mei):
     canvas = np.full((1500, 2000, 3), 120, np.uint8)
     canvas[900:1028, 300:428] = cv2.resize(mei[0].pixels, (128, 128), interpolation=cv2.INTER_AREA)
-    face = the_face(engine.find(canvas))
+    face = primary_face(engine.find(canvas))
     assert 300 < face.box[0] < face.box[2] < 428
 
 
@@ -116,7 +116,7 @@ def test_pictures_without_a_face_give_none(engine):
         assert engine.find(picture) == []
     assert engine.find(np.full((64, 64, 3), 255, np.uint8)) == []
     with pytest.raises(InputError, match="No face"):
-        the_face([])
+        primary_face([])
 
 
 def test_the_largest_face_is_taken_when_it_is_clearly_the_subject(engine, mei, ravi):
@@ -124,7 +124,7 @@ def test_the_largest_face_is_taken_when_it_is_clearly_the_subject(engine, mei, r
     picture[:120, :120] = cv2.resize(ravi[0].pixels, (120, 120), interpolation=cv2.INTER_AREA)
     faces = engine.find(picture)
     assert len(faces) == 2
-    assert the_face(faces) is faces[0]
+    assert primary_face(faces) is faces[0]
     assert faces[0].width > 150
 
 
@@ -134,7 +134,7 @@ def test_the_largest_face_is_taken_when_it_is_clearly_the_subject(engine, mei, r
 @pytest.mark.parametrize("index", [0, 1, 13])
 def test_skin_is_on_the_cheeks_and_not_on_eyes_lips_hair_or_backdrop(engine, mei, index):
     photo = mei[index]
-    face = the_face(engine.find(photo.pixels))
+    face = primary_face(engine.find(photo.pixels))
     skin = skin_mask(photo.pixels, face)
     assert skin.shape == photo.pixels.shape[:2] and skin.dtype == np.float32
     assert skin.min() >= 0 and skin.max() <= 1
@@ -154,7 +154,7 @@ def test_skin_is_on_the_cheeks_and_not_on_eyes_lips_hair_or_backdrop(engine, mei
 
 def test_a_mole_is_part_of_the_skin(engine, mei):
     photo = mei[0]
-    skin = skin_mask(photo.pixels, the_face(engine.find(photo.pixels)))
+    skin = skin_mask(photo.pixels, primary_face(engine.find(photo.pixels)))
     moles = [m for m in truth_of(photo)["marks"] if m["visible"] and m["kind"] == "mole"]
     on_skin = [skin[int(m["xy"][1]), int(m["xy"][0])] > 0.5 for m in moles]
     assert moles and np.mean(on_skin) > 0.7
@@ -162,7 +162,7 @@ def test_a_mole_is_part_of_the_skin(engine, mei):
 
 def test_the_head_mask_holds_the_face_and_leaves_the_corners(engine, ravi):
     for photo in ravi[:3]:
-        face = the_face(engine.find(photo.pixels))
+        face = primary_face(engine.find(photo.pixels))
         head = head_mask(photo.pixels, face)
         x, y = face.mesh[:, :2].round().astype(int).T
         assert np.mean(head[y, x] > 0.5) > 0.9
@@ -259,13 +259,13 @@ def no_server(monkeypatch, tmp_path):
 
 def test_a_pack_runs_through_insightfaces_own_loader(engine, mei, no_server):
     photo = mei[0]
-    known = the_face(engine.find(photo.pixels))
+    known = primary_face(engine.find(photo.pixels))
     constant_pack(pack_folder(), known, photo.pixels.shape[0])
     other = load_engine("insightface")
     assert (other.name, other.note) == ("insightface", None)
     assert "non-commercial" in str(other.licence)
     assert load_engine().name == "insightface"  # the default wherever the pack is on disk
-    face = the_face(other.find(photo.pixels))
+    face = primary_face(other.find(photo.pixels))
     assert face.box == pytest.approx(known.box, abs=3)  # one box, whichever engine
     assert face.embedding.shape == (512,)
     assert np.linalg.norm(face.embedding) == pytest.approx(1, abs=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from marked import round_marks, truth_of
 
-from realism.head.fit import fit_head, fit_person, mirror_points, settled, steady_mesh
+from realism.head.fit import debiased, fit_head, fit_person, mirror_points, steady_mesh
 from realism.head.geometry import jacobian
 from realism.head.model import WEIGHTS, load_model
 
@@ -42,7 +42,9 @@ def test_marks_that_face_the_camera_land_within_three_millimetres_mostly(views):
         here, wanted = round_marks(truth), round_marks(truth_there)
         cosine, cosine_there = facing(truth), facing(truth_there)
         both = [n for n in here if n in wanted and min(cosine[n], cosine_there[n]) > 0.3]
-        for name, sight in zip(both, head.carry([here[n].xy for n in both], there), strict=True):
+        for name, sight in zip(
+            both, head.transfer_points([here[n].xy for n in both], there), strict=True
+        ):
             if sight is None:
                 beside += 1
                 continue
@@ -58,7 +60,7 @@ def test_a_mark_turned_well_away_is_said_to_be_hidden(views):
     for (head, _, truth), (there, _, truth_there) in pairs(views):
         here, cosine = round_marks(truth), facing(truth_there)
         gone = [n for n in here if cosine.get(n, 1) < -0.15]
-        for sight in head.carry([here[n].xy for n in gone], there):
+        for sight in head.transfer_points([here[n].xy for n in gone], there):
             hidden += 1
             wrong += sight is not None and sight.visible
     assert hidden >= 5
@@ -68,20 +70,20 @@ def test_a_mark_turned_well_away_is_said_to_be_hidden(views):
 def test_every_place_comes_back_to_its_pixel(views):
     head, (mesh, _), _ = views[0][0]
     for xy in mesh[[1, 50, 280, 151, 199], :2].astype(float):  # nose, cheeks, forehead, chin
-        sight = head.project(head.locate(xy))
+        sight = head.project(head.surface_point_at(xy))
         assert np.allclose(sight.xy, xy, atol=1e-3)
         assert sight.visible
 
 
 def test_a_pixel_of_the_backdrop_is_no_place_on_the_head(views):
-    assert views[0][0][0].locate(np.array([2.0, 2.0])) is None
+    assert views[0][0][0].surface_point_at(np.array([2.0, 2.0])) is None
 
 
 def test_the_jacobian_foretells_where_a_neighbour_goes(views):
     (head, (mesh, _), _), (there, _, _) = views[0][0], views[0][2]
     xy = mesh[50, :2].astype(float)
-    place, step = head.locate(xy), np.array([1.5, 1.0])
-    moved = there.project(head.locate(xy + step)).xy - there.project(place).xy
+    place, step = head.surface_point_at(xy), np.array([1.5, 1.0])
+    moved = there.project(head.surface_point_at(xy + step)).xy - there.project(place).xy
     assert np.linalg.norm(moved - jacobian(head, there, place) @ step) < 0.4
 
 
@@ -116,8 +118,8 @@ def test_the_fit_recovers_a_picture_of_the_model_itself():
     mesh = np.hstack([wanted, depth])
     # The fit takes the network's slide off: what it is given must carry that slide.
     for _ in range(20):
-        mesh[:, :2] += wanted - settled(mesh)[0]
-    assert np.abs(settled(mesh)[0] - wanted).max() < 1.5
+        mesh[:, :2] += wanted - debiased(mesh)[0]
+    assert np.abs(debiased(mesh)[0] - wanted).max() < 1.5
     head = fit_head(mesh, (512, 512))
     known = (head.vertices - head.translation) @ head.rotation
     whole = model.mean + np.tensordot(identity, model.modes[: model.people].astype(float), 1)

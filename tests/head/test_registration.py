@@ -8,7 +8,7 @@ from marked import round_marks, truth_of
 
 from realism.faces.skin import skin_mask
 from realism.head.fit import fit_head, fit_person, steady_mesh
-from realism.head.registration import grid_of, register
+from realism.head.registration import build_grid, register
 from realism.marks.restore.relight import carried, light_of
 from realism.marks.restore.wrinkle import measure_fold, relit
 
@@ -26,14 +26,14 @@ def views(mei, engine):
 def test_a_portrait_moved_under_its_head_is_found_where_it_was_moved_to(views):
     pixels, face, _, head = views[0]
     moved = np.roll(pixels, (3, -4), (0, 1))
-    shift = register(pixels, head, grid_of(moved, head))
+    shift = register(pixels, head, build_grid(moved, head))
     cheeks = face.mesh[[50, 280, 151, 205, 425], :2]
     assert np.abs(shift(cheeks) - [-4, 3]).max() < 1.0
 
 
 def test_a_picture_registered_on_itself_stays_where_it_is(views):
     pixels, face, _, head = views[0]
-    assert np.abs(register(pixels, head, grid_of(pixels, head))(face.mesh[:, :2])).max() < 0.2
+    assert np.abs(register(pixels, head, build_grid(pixels, head))(face.mesh[:, :2])).max() < 0.2
 
 
 def test_registration_brings_true_marks_nearer_to_their_places(views):
@@ -42,11 +42,13 @@ def test_registration_brings_true_marks_nearer_to_their_places(views):
         for there, _, truth_there, portrait in views:
             if here is there:
                 continue
-            shift = register(here, head, grid_of(there, portrait))
+            shift = register(here, head, build_grid(there, portrait))
             wanted = round_marks(truth_there)
             both = {k: m for k, m in round_marks(truth).items() if k in wanted}
             for (name, _), sight in zip(
-                both.items(), head.carry([m.xy for m in both.values()], portrait), strict=True
+                both.items(),
+                head.transfer_points([m.xy for m in both.values()], portrait),
+                strict=True,
             ):
                 off = sight.xy - wanted[name].xy
                 before.append(np.hypot(*off) * truth_there["mm_per_px"])

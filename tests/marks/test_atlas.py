@@ -9,7 +9,7 @@ from marked import round_marks, truth_of
 
 from realism.draw.passport import draw
 from realism.errors import InputError
-from realism.faces.engine import the_face
+from realism.faces.engine import primary_face
 from realism.faces.skin import skin_mask
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json, build_atlas, mean_point
 from realism.marks.coverage import REGIONS, coach, next_photo
@@ -23,7 +23,7 @@ def sources(mei, engine) -> list[Source]:
     """Six photos of mei with the renderer's own marks."""
     made = []
     for photo in mei[:6]:
-        face = the_face(engine.find(photo.pixels))
+        face = primary_face(engine.find(photo.pixels))
         marks = list(round_marks(truth_of(photo)).values())
         made.append(Source(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks))
     return made
@@ -70,7 +70,7 @@ def test_what_one_of_many_photos_shows_is_kept_but_off(sources):
 
 def test_a_mirrored_selfie_is_told_from_its_marks_and_left_out(sources, engine):
     pixels = np.ascontiguousarray(sources[0].pixels[:, ::-1])
-    face = the_face(engine.find(pixels))
+    face = primary_face(engine.find(pixels))
     marks = [
         replace(mark, xy=np.float32([pixels.shape[1] - 1 - mark.xy[0], mark.xy[1]]))
         for mark in sources[0].marks

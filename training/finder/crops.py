@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks.marks import as_mark, views
 from realism.disk import whole_file, write_json
 from realism.errors import InputError
-from realism.faces.engine import load_engine, the_face
-from realism.faces.skin import canvas, skin_mask
+from realism.faces.engine import load_engine, primary_face
+from realism.faces.skin import paintable_mask, skin_mask
 from realism.images import open_photo
 from realism.marks.find.crop import face_span
 from realism.marks.find.wrinkles import trace
@@ -44,9 +44,9 @@ def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
           the crop's (0, 0)
     """
     pixels = open_photo(path).pixels
-    face = the_face(load_engine().find(pixels))
+    face = primary_face(load_engine().find(pixels))
     skin, span = skin_mask(pixels, face), face_span(face)
-    wide = canvas(pixels, skin, face)
+    wide = paintable_mask(pixels, skin, face)
     low = face.mesh[:, :2].min(0) - span * np.array([0.3, 0.45])
     high = face.mesh[:, :2].max(0) + span * np.array([0.3, 0.2])
     x0, y0 = np.maximum(np.floor(low), 0).astype(int)

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from benchmarks.find import truth_to_score
 from benchmarks.marks import seen
 from realism.faces.face import Face, Pose
-from realism.faces.mesh import box_of, landmarks68
+from realism.faces.mesh import face_box, landmarks68
 from realism.faces.skin import skin_mask
 from realism.marks.find.heatmap import Courses, Rounds, evidence_of
 from realism.marks.find.network import ROUND, read_about, read_heatmap, save_heatmap
@@ -39,7 +39,12 @@ FACES = 24
 def face_of(sample: Painted) -> Face:
     """A face as an engine would give it."""
     return Face(
-        box_of(sample.mesh), landmarks68(sample.mesh), sample.mesh, Pose(0, 0, 0), np.zeros(1), 1.0
+        face_box(sample.mesh),
+        landmarks68(sample.mesh),
+        sample.mesh,
+        Pose(0, 0, 0),
+        np.zeros(1),
+        1.0,
     )
 
 

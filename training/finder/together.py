@@ -27,7 +27,7 @@ import torch
 
 from benchmarks.find import truth_to_score
 from benchmarks.marks import seen, views
-from realism.faces.skin import canvas, filled, skin_mask
+from realism.faces.skin import close_holes, paintable_mask, skin_mask
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.marks.find.crop import FINDER
@@ -105,7 +105,7 @@ def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
                 for value in truth[f"{folder}-{view.marked.name}"]:
                     marks[value["certain"]].append(mark_from_json(value))
                 look = look_at(net, picture.pixels, picture.face, picture.skin)
-                skin = filled(picture.canvas, picture.face)
+                skin = close_holes(picture.canvas, picture.face)
                 several.append(shown(person, look, marks[True], marks[False], head, skin))
             yield several
         seen.cache_clear()
@@ -126,7 +126,7 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
             bare = skin_mask(sample.pixels, face)
             look = look_at(net, sample.pixels, face, bare)
             zoom, corner = _way_back(crop)
-            skin = filled(canvas(sample.pixels, bare, face), face)
+            skin = close_holes(paintable_mask(sample.pixels, bare, face), face)
             back = np.float32([[1 / zoom, 0, corner[0]], [0, 1 / zoom, corner[1]]])
             skin = cv2.warpAffine(skin, back, picture.pixels.shape[1::-1])
             several.append(

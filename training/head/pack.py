@@ -19,7 +19,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from realism.faces.dlib import DlibEngine
-from realism.faces.mesh import REACH, FaceMesh, eyes_of, roll_of, upright_extent
+from realism.faces.mesh import REACH, FaceMesh, eye_centres, roll_angle, upright_extent
 from realism.head.fit import DRIFT_REACH, mirror_points, unit_mesh
 from realism.images import open_photo
 
@@ -37,7 +37,7 @@ def readings(data: Path, names: list[str]) -> np.ndarray:
         pixels = open_photo(data / "images" / f"{name}.jpg").pixels
         mesh = engine.find(pixels)[0].mesh
         mirrored, last = np.ascontiguousarray(pixels[:, ::-1]), pixels.shape[1] - 1
-        roll = roll_of(eyes_of(mesh))
+        roll = roll_angle(eye_centres(mesh))
         centre, extent = upright_extent(mesh, roll)
         four = []
         for size, lean, shift in CROPS:

@@ -11,7 +11,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.faces.face import Face
-from realism.faces.skin import canvas
+from realism.faces.skin import paintable_mask
 from realism.marks.find.blobs import find_round
 from realism.marks.find.crop import FINDER, view_of
 from realism.marks.find.wrinkles import find_wrinkles
@@ -63,7 +63,7 @@ def find_marks(
     else:
         # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines
         # true.
-        wide = view_of(pixels, face, canvas(pixels, skin, face))
+        wide = view_of(pixels, face, paintable_mask(pixels, skin, face))
         marks = find_round(view_of(pixels, face, skin)) + find_wrinkles(wide, face)
         least = FINDER.threshold if threshold is None else threshold
     return surest_first(marks, least)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from realism.faces.face import Face
-from realism.faces.skin import canvas, disc, filled
+from realism.faces.skin import close_holes, disc, paintable_mask
 from realism.marks.find.blobs import (
     LEAST_RESPONSE,
     MARK_SIZE,
@@ -145,8 +145,8 @@ def evidence_of(
     """All that may be a mark, and what speaks for it."""
     # The strict mask leaves out folds, shade and marks at its own edge: where skin may be, the
     # network tells; how far inside the strict one a place lies is evidence.
-    ground = canvas(pixels, skin, face)
-    wide, closed = (view_of(pixels, face, mask) for mask in (ground, filled(ground, face)))
+    ground = paintable_mask(pixels, skin, face)
+    wide, closed = (view_of(pixels, face, mask) for mask in (ground, close_holes(ground, face)))
     span = float(np.clip(face_span(face), FINDER.span, MOST_SPAN))
     own = view_of(pixels, face, skin, replace(FINDER, span=span))
     maps = respond(net, normalised(own.log_light, own.skin))

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realism.faces.skin import filled
+from realism.faces.skin import close_holes
 from realism.head.fit import fit_person
-from realism.head.geometry import HIDDEN_BEHIND, Head, under
+from realism.head.geometry import Head
 from realism.head.model import load_model
 from realism.marks.find.blobs import LEAST_RESPONSE
 from realism.marks.find.finders import HEATMAP_THRESHOLD, WEIGHTS, surest_first
@@ -74,7 +74,7 @@ def find_together(
     told = [(look.odds, look.kinds, look.folded) for look in looks]
     if len(sources) > 1:
         heads = fit_person([source.ground.steady for source in sources])
-        skins = [filled(source.ground.wide, source.face) for source in sources]
+        skins = [close_holes(source.ground.wide, source.face) for source in sources]
         told = judged(looks, heads, skins, net)
     least = HEATMAP_THRESHOLD if threshold is None else threshold
     return [
@@ -135,7 +135,7 @@ class OnHead:
 
     def __init__(self, xy: np.ndarray, head: Head):
         model = load_model()
-        triangle, self.weights, depth = under(head, xy.astype(np.float64))
+        triangle, self.weights, depth = head.raycast(xy.astype(np.float64))
         self.head, self.corners = head, model.triangles[triangle]
         self.at = self.on(model.mean).astype(np.float64)
         self.at[~np.isfinite(depth)] = np.nan
@@ -155,9 +155,7 @@ class OnHead:
         bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0.5
         shown = np.isfinite(self.at[:, 0]) & (self.on(head.facings) > LEAST_FACING)
         shown &= inside & bare
-        front = under(head, to[shown])[2]
-        behind = self.on(head.vertices)[shown, 2] - front > HIDDEN_BEHIND
-        shown[shown] = ~(np.isfinite(front) & behind)
+        shown[shown] = ~head.hides(to[shown], self.on(head.vertices)[shown, 2])
         return shown
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from realism.errors import InputError, Message
-from realism.faces.face import Face, mm_per_px
-from realism.faces.skin import LEAST_SKIN, region_of
+from realism.faces.face import Face, mm_per_px_from_eyes
+from realism.faces.skin import LEAST_SKIN, feature_at
 from realism.head.geometry import Head
-from realism.head.transfer import Carried, carry, carry_on_head
+from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
 from realism.marks.mark import Mark, Wrinkle
 from realism.marks.observation import (
     LEAST_PHOTO_FACING,
@@ -143,20 +143,20 @@ def place(
     lengths = np.cumsum([len(p) for p in points])[:-1]
     everywhere = np.concatenate(points).astype(np.float64)
     if heads is None:
-        carried = carry(everywhere, photo_face, portrait_face)
+        carried = transfer_on_mesh(everywhere, photo_face, portrait_face)
     else:
-        carried = carry_on_head(everywhere, photo_face, portrait_face, heads)
+        carried = transfer_on_head(everywhere, photo_face, portrait_face, heads)
     if shift is not None:
         carried = _shifted(carried, shift)
     if method == "nearest3":
         to, matrix = carry_by_nearest3(everywhere, photo_face.landmarks, portrait_face.landmarks)
         # The original knows no hidden side: everything counts as facing.
         ones = np.ones(len(to))
-        carried = Carried(to, matrix, ones, ones, ones < 0)
+        carried = TransferredPoints(to, matrix, ones, ones, ones < 0)
     if heads is None:
-        size = mm_per_px(photo_face) / mm_per_px(portrait_face)
+        size = mm_per_px_from_eyes(photo_face) / mm_per_px_from_eyes(portrait_face)
     else:
-        here, there = (float(head.translation[2]) / head.focal for head in heads)
+        here, there = (head.mm_per_px for head in heads)
         size = here / there
     placed = [
         _placement(mark, photo, part, size, portrait_face, portrait_skin)
@@ -172,7 +172,9 @@ def _carried_points(mark: Mark) -> np.ndarray:
     return np.concatenate([mark.xy[None], mark.points]) if mark.is_traced else mark.points
 
 
-def _shifted(carried: Carried, shift: Callable[[np.ndarray], np.ndarray]) -> Carried:
+def _shifted(
+    carried: TransferredPoints, shift: Callable[[np.ndarray], np.ndarray]
+) -> TransferredPoints:
     """Carried points moved by a smooth field, and their maps bent with it."""
     to, step = carried.to, 3.0  # px; the field changes over tens of px
     bend = np.stack(
@@ -182,7 +184,12 @@ def _shifted(carried: Carried, shift: Callable[[np.ndarray], np.ndarray]) -> Car
 
 
 def _placement(
-    mark: Mark, photo: str, carried: Carried, size: float, portrait_face: Face, skin: np.ndarray
+    mark: Mark,
+    photo: str,
+    carried: TransferredPoints,
+    size: float,
+    portrait_face: Face,
+    skin: np.ndarray,
 ) -> Placement:
     """The placement of one mark from its carried points: its centre, then its line's."""
     reasons = [
@@ -226,7 +233,7 @@ def why_not(
     if facing < LEAST_FACING or hidden:
         return Message("hidden_by_turn")
     if skin[y, x] < LEAST_SKIN:
-        return Message(region_of(to, face) or "off_skin")
+        return Message(feature_at(to, face) or "off_skin")
     return None
 
 
@@ -264,7 +271,7 @@ def merge(placements: list[Placement], portrait_face: Face) -> list[Placement]:
     camera best and has the most pixels is kept, at the mean place. Two marks of one photo never
     merge.
     """
-    mm = mm_per_px(portrait_face)
+    mm = mm_per_px_from_eyes(portrait_face)
     ordered = sorted(placements, key=_worth, reverse=True)
     groups = grouped(ordered, lambda one, other: _gap(one, other, mm), SAME_MARK_MM)
     return [_merged(group) for group in groups]

@@ -16,7 +16,7 @@ from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
-from realism.head.registration import grid_of, register
+from realism.head.registration import build_grid, register
 from realism.images import GREY
 from realism.marks.observation import BELIEVED, ENOUGH_CHANCES
 from realism.marks.photo import Ground, Source
@@ -68,7 +68,7 @@ def locate(own: Ground, sources: list[Source], placement: str = "head") -> list[
     heads, shifts = [None] * len(sources), [None] * len(sources)
     if placement == "head" and sources:
         heads = _heads(own, sources)
-        grid = grid_of(own.pixels, heads[0][1])
+        grid = build_grid(own.pixels, heads[0][1])
         shifts = [
             register(source.pixels, here, grid) if source.marks else None
             for source, (here, _) in zip(sources, heads, strict=True)

@@ -12,7 +12,7 @@ irradiance environment maps", SIGGRAPH 2001.
 
 import numpy as np
 
-from realism.head.geometry import Head, under
+from realism.head.geometry import Head
 from realism.head.model import load_model
 from realism.marks.restore.wrinkle import normals_of
 
@@ -58,7 +58,7 @@ def carried(
     heads     fitted to photo and portrait;  lights    (3,) each, of `light_of`
     ->        depth that is left, 0..1; factor of its lit and unlit sides, -1..1
     """
-    corners = load_model().triangles[under(heads[0], line)[0]]
+    corners = load_model().triangles[heads[0].raycast(line)[0]]
     flat = heads[0].pixels[corners]
     edges = np.stack([flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]], 2)
     steps = np.einsum("nij,nj->ni", np.linalg.pinv(edges), normals_of(line))

@@ -11,7 +11,7 @@ import numpy as np
 
 from realism.checks import photo_to_photo
 from realism.errors import InputError, Message
-from realism.faces.engine import Engine, the_face
+from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face, similarity
 from realism.faces.skin import skin_mask
 from realism.images import Photo
@@ -105,7 +105,7 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
     if not faces:
         raise InputError("portrait_without_face", name=portrait.name)
     if len(faces) == 1 or not photos:
-        face = the_face(faces)
+        face = primary_face(faces)
     else:
         face = max(faces, key=lambda face: _nearest(face, photos))
     if abs(face.pose.yaw) > MOST_TURNED:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from realism.errors import InputError, Message
-from realism.faces.engine import Engine, the_face
+from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.images import SUFFIXES, open_photo
@@ -118,7 +118,7 @@ def _read(
         return LeftOut(annotation.file_name, Message("picture_not_in_folder"))
     try:
         photo = open_photo(path)
-        face = the_face(engine.find(photo.pixels))
+        face = primary_face(engine.find(photo.pixels))
     except InputError as reason:
         return LeftOut(annotation.file_name, reason.message)
     height, width = photo.pixels.shape[:2]

@@ -14,7 +14,7 @@ from realism.disk import write_json
 from realism.draw.card import fidelity_card
 from realism.draw.passport import draw
 from realism.errors import InputError, Message
-from realism.faces.engine import load_engine, the_face
+from realism.faces.engine import load_engine, primary_face
 from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.images import Photo, open_photo, read_info, save_png
@@ -368,7 +368,7 @@ def on_flip(
             source = sources[photo]
             pixels = np.ascontiguousarray(source.pixels[:, ::-1])
             marks = [flipped(mark, pixels.shape[1]) for mark in source.marks]
-            face = the_face(engine.find(pixels))
+            face = primary_face(engine.find(pixels))
             turned[photo] = source_of(Photo(photo, pixels), face, marks)
         if not files:  # photos dropped here belong to nobody
             person = chosen(name, root)
@@ -446,7 +446,7 @@ def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
         photo, face = given.photo(), given.verdict.face
     else:
         photo = open_photo(given)
-        face = the_face(load_engine().find(photo.pixels))
+        face = primary_face(load_engine().find(photo.pixels))
     return source_of(photo, face, marks)
 
 

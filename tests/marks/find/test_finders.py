@@ -8,8 +8,8 @@ import pytest
 from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
 from realism.errors import InputError
-from realism.faces.face import mm_per_px
-from realism.faces.skin import region_of, skin_mask
+from realism.faces.face import mm_per_px_from_eyes
+from realism.faces.skin import feature_at, skin_mask
 from realism.marks.find.finders import find_marks
 from realism.marks.mark import RoundMark, Wrinkle
 
@@ -65,7 +65,7 @@ def test_no_mark_is_found_on_brows_eyes_or_lips(mei, engine):
         marks = find_marks(photo.pixels, face, skin_mask(photo.pixels, face), threshold=0.0)
         for mark in marks:
             if isinstance(mark, RoundMark):
-                assert region_of(mark.xy, face, slack=0.0) == ""
+                assert feature_at(mark.xy, face, slack=0.0) == ""
 
 
 def test_most_moles_of_the_example_people_are_found(mei, ravi, engine):
@@ -92,7 +92,7 @@ def test_a_drawn_forehead_line_is_found_as_a_wrinkle_along_its_course(frontal):
     wrinkles = [m for m in marks if isinstance(m, Wrinkle)]
     found = np.concatenate([m.polyline for m in wrinkles]) if wrinkles else np.full((1, 2), 1e9)
     gaps = np.linalg.norm(line[:, None] - found[None], axis=2).min(1)
-    assert (gaps < 2 / mm_per_px(face)).mean() > 0.7
+    assert (gaps < 2 / mm_per_px_from_eyes(face)).mean() > 0.7
 
 
 def test_marks_of_a_large_face_are_found_at_the_same_places(frontal):

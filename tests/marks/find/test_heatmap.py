@@ -10,8 +10,8 @@ import torch
 from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
 from realism.errors import InputError
-from realism.faces.face import mm_per_px
-from realism.faces.skin import canvas, filled, region_of, skin_mask
+from realism.faces.face import mm_per_px_from_eyes
+from realism.faces.skin import close_holes, feature_at, paintable_mask, skin_mask
 from realism.marks.find.crop import FINDER, view_of
 from realism.marks.find.finders import WEIGHTS, find_marks
 from realism.marks.find.heatmap import respond
@@ -73,20 +73,24 @@ def test_round_marks_lie_on_skin_only(dotted):
     marks = [m for m in find_marks(pixels, face, skin, threshold=0.0) if isinstance(m, RoundMark)]
     assert len(marks) > 20
     # Shade and folds that the strict mask leaves out may carry marks; brows, eyes and lips never.
-    wide = filled(canvas(pixels, skin, face), face)
+    wide = close_holes(paintable_mask(pixels, skin, face), face)
     for mark in marks:
         x, y = np.rint(mark.xy).astype(int)
-        assert wide[y, x] > 0.5 and region_of(mark.xy, face, slack=0) == ""
+        assert wide[y, x] > 0.5 and feature_at(mark.xy, face, slack=0) == ""
 
 
 @pytest.mark.parametrize("place", [346, 369, 428])  # by the edge of the strict mask
 def test_a_mole_so_dark_that_it_is_no_skin_by_its_colour_is_found(frontal, place):
     pixels, face, _ = frontal
     at = face.mesh[place, :2]
-    marked = painted(pixels, tuple(at), 3.0 / mm_per_px(face), 2.7 * MELANIN)
+    marked = painted(pixels, tuple(at), 3.0 / mm_per_px_from_eyes(face), 2.7 * MELANIN)
     skin = skin_mask(marked, face)
     x, y = np.rint(at).astype(int)
-    assert canvas(marked, skin, face)[y, x] < 0.5 < filled(canvas(marked, skin, face), face)[y, x]
+    assert (
+        paintable_mask(marked, skin, face)[y, x]
+        < 0.5
+        < close_holes(paintable_mask(marked, skin, face), face)[y, x]
+    )
     assert found_of(at[None], find_marks(marked, face, skin)) == 1
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
-from realism.faces.engine import the_face
+from realism.faces.engine import primary_face
 from realism.faces.skin import skin_mask
 from realism.head.fit import fit_person
 from realism.images import Photo
@@ -24,7 +24,7 @@ FAINT = 0.22 * MELANIN
 @pytest.fixture(scope="module")
 def faces(ravi, engine):
     """Five photos of ravi, turned by less than 30 degrees, and his face in them."""
-    found = ((photo, the_face(engine.find(photo.pixels))) for photo in ravi)
+    found = ((photo, primary_face(engine.find(photo.pixels))) for photo in ravi)
     return [pair for pair in found if abs(pair[1].pose.yaw) < 30][:5]
 
 
@@ -38,7 +38,7 @@ def hinted(faces):
     heads = fit_person([source.ground.steady for source in sources])
     first = faces[0][1]
     everywhere, once = first.mesh[[50, 205], :2].mean(0), first.mesh[[280, 425], :2].mean(0)
-    place, marked = heads[0].locate(everywhere), []
+    place, marked = heads[0].surface_point_at(everywhere), []
     for number, (source, head) in enumerate(zip(sources, heads, strict=True)):
         pixels = painted(source.pixels, tuple(head.project(place).xy), 3.0, FAINT)
         if number == 0:
@@ -83,8 +83,8 @@ def test_a_pimple_beside_a_mole_is_not_taken_for_it(faces):
     sources = [source_of(*pair) for pair in faces]
     heads = fit_person([source.ground.steady for source in sources])
     at = faces[0][1].mesh[[50, 205], :2].mean(0)
-    place, marked = heads[0].locate(at), []
-    beside = at + np.array([5.0, 0]) / heads[0].mm_per_px(place)
+    place, marked = heads[0].surface_point_at(at), []
+    beside = at + np.array([5.0, 0]) / heads[0].mm_per_px_at(place)
     for number, (source, head) in enumerate(zip(sources, heads, strict=True)):
         pixels = painted(source.pixels, tuple(head.project(place).xy), 3.0, 1.5 * MELANIN)
         if number == 0:
@@ -101,7 +101,7 @@ def test_a_pimple_beside_a_mole_is_not_taken_for_it(faces):
 
 def test_kinds_are_judged_by_all_photos(mei, engine):
     right = {True: 0, False: 0}
-    sources = [source_of(photo, the_face(engine.find(photo.pixels))) for photo in mei[:5]]
+    sources = [source_of(photo, primary_face(engine.find(photo.pixels))) for photo in mei[:5]]
     for together in (False, True):
         for photo, found in zip(mei, finished(find_together(sources)), strict=False):
             marks = found.marks if together else find_marks(found.pixels, found.face, found.skin)
@@ -137,7 +137,7 @@ def test_marks_that_are_known_are_kept_and_help_is_asked_of_their_photos(hinted)
 
 def test_a_mirrored_selfie_neither_confirms_nor_needs_to_be_confirmed(mei, engine):
     def ready(photo):
-        return source_of(photo, the_face(engine.find(photo.pixels)))
+        return source_of(photo, primary_face(engine.find(photo.pixels)))
 
     upright = [ready(photo) for photo in mei[:3]]
     pixels = np.ascontiguousarray(mei[3].pixels[:, ::-1])

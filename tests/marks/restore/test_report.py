@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from realism.faces.engine import the_face
+from realism.faces.engine import primary_face
 from realism.marks.restore.report import likeness_to_json, measure_likeness, person_in
 
 
 @pytest.fixture(scope="module")
 def photos(mei, engine):
     """Embeddings of three photos."""
-    return [the_face(engine.find(photo.pixels)).embedding for photo in mei[:3]]
+    return [primary_face(engine.find(photo.pixels)).embedding for photo in mei[:3]]
 
 
 def test_of_two_faces_after_restoring_the_persons_is_measured(two_people, photos, engine):

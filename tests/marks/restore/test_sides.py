@@ -7,7 +7,7 @@ import pytest
 from marked import MELANIN, painted
 
 from realism.errors import InputError
-from realism.faces.engine import the_face
+from realism.faces.engine import primary_face
 from realism.faces.face import Pose
 from realism.faces.skin import skin_mask
 from realism.finetune.crops import crop_photo
@@ -24,7 +24,7 @@ LEFT_CHEEK, RIGHT_CHEEK = 280, 50  # mesh points; the person's own sides
 @pytest.fixture(scope="module")
 def marked(mei, engine) -> tuple[Photo, object, Mark]:
     """A photo with a large mole painted on the person's left cheek, and nowhere else."""
-    pixels, face = mei[0].pixels, the_face(engine.find(mei[0].pixels))
+    pixels, face = mei[0].pixels, primary_face(engine.find(mei[0].pixels))
     xy = face.mesh[LEFT_CHEEK, :2]
     spotted = painted(pixels, tuple(xy), 6.0, 1.6 * MELANIN)
     return Photo(mei[0].name, spotted), face, RoundMark("mole", xy.astype(np.float32), 6.0)
@@ -51,7 +51,7 @@ def test_a_mark_of_the_left_cheek_is_on_the_left_of_the_passport_and_of_every_po
     assert mean_point(entry.place)[0] > 20  # mm to the person's left
     placed = 0
     for portrait in mei[1:8]:
-        seen = the_face(engine.find(portrait.pixels))
+        seen = primary_face(engine.find(portrait.pixels))
         (spot,) = prepare(
             portrait.pixels, seen, skin_mask(portrait.pixels, seen), [source]
         ).placements
@@ -64,7 +64,7 @@ def test_a_mark_of_the_left_cheek_is_on_the_left_of_the_passport_and_of_every_po
 
 def test_of_two_faces_on_a_portrait_the_persons_is_taken(two_people, mei, ravi, engine):
     for photos in (mei, ravi):
-        embeddings = [the_face(engine.find(photo.pixels)).embedding for photo in photos[:3]]
+        embeddings = [primary_face(engine.find(photo.pixels)).embedding for photo in photos[:3]]
         face = person_in(two_people, embeddings, engine)
         others = [f for f in engine.find(two_people.pixels) if f.box[0] != face.box[0]]
         assert others and face.embedding @ embeddings[0] > others[0].embedding @ embeddings[0]
