@@ -28,7 +28,7 @@ from realism.marks.find.finders import find_marks
 from realism.marks.find.multiview import find_together
 from realism.marks.mark import Mark, RoundMark, Wrinkle, marks_to_json
 from realism.marks.photo import Source
-from realism.progress import finished
+from realism.workflow import run_through
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 SCORER = SHARED / "tools" / "score_marks.py"
@@ -136,7 +136,7 @@ def found_together(data: Path, weights: Path | None) -> dict[str, list[Mark]]:
                 picture = seen(path)
                 name = f"{folder}-{path.name}"
                 sources.append(Source(name, picture.pixels, picture.face, picture.skin, []))
-            ready = finished(find_together(sources, (), weights, threshold=0.0))
+            ready = run_through(find_together(sources, (), weights, threshold=0.0))
             found |= {source.name: source.marks for source in ready}
     return found
 

@@ -52,8 +52,8 @@ from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.prepare import Prepared, lay, locate, prepare
 from realism.marks.restore.quotient import without
-from realism.marks.restore.report import restore_portrait
-from realism.progress import finished
+from realism.workflow import run_through
+from realism.workflow.restore import restore_portrait
 
 WAYS = {
     "ratio, head": ("ratio", "head", False),
@@ -412,7 +412,7 @@ def people(data: Path, sheet: Path | None) -> None:
         for name in PHOTOS:
             photo = open_photo(data / f"{person}_{name}.jpg")
             sources.append(source_of(photo, primary_face(engine.find(photo.pixels))))
-        sources = finished(find_together(sources))
+        sources = run_through(find_together(sources))
         embeddings = [source.face.embedding for source in sources]
         for name in PORTRAITS:
             portrait = open_photo(data / f"{person}_{name}.jpg")

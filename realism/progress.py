@@ -25,15 +25,6 @@ def reworded(
         number += 1
 
 
-def finished(work: Generator[Said, None, Result]) -> Result:
-    """What work returns, whatever it says on the way."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as ended:
-            return ended.value
-
-
 def line_of(event: Event) -> str:
     """The line for an event, "" for one not worth a line."""
     match event:

@@ -20,7 +20,6 @@ from realism.config import ASSETS, PORTRAITS
 from realism.diffusion.base import Base, load_base
 from realism.diffusion.lora import Adapter
 from realism.disk import write_json
-from realism.draw.card import fidelity_card
 from realism.draw.overview import BeforeAfter, Tile, overview
 from realism.draw.passport import draw
 from realism.errors import InputError
@@ -32,18 +31,17 @@ from realism.finetune.stages import (
     finetune_faces,
     finetune_person,
 )
-from realism.images import open_photo, read_info, save_png
+from realism.images import open_photo, save_png
 from realism.marks.atlas import build_atlas
 from realism.marks.coverage import coach
 from realism.marks.find.multiview import find_together
 from realism.marks.photo import source_of
-from realism.marks.restore.report import Restored, restore_portrait
 from realism.person.person import Person, create_person
-from realism.portraits.provenance import restored_entries
 from realism.portraits.rank import Ranked, rank_to_json
 from realism.portraits.sample import make_portraits, save_portrait
 from realism.portraits.styles import find_style, prompt_for
 from realism.progress import line_of, reworded
+from realism.workflow.restore import RestoredPortrait, restore_portrait, save_restored
 
 CLASS_WORDS = {"mei": "woman", "ravi": "man"}  # the example people
 STYLE = "studio"
@@ -185,19 +183,12 @@ def _marks(
     on = sum(entry.on for entry in atlas.entries)
     yield f"  {len(atlas.entries)} marks on the head, {on} of them believed"
     yield f"  {coach(atlas.coverage)}"
-    restored: dict[str, Restored] = {}
+    restored: dict[str, RestoredPortrait] = {}
     for one in [one for one in ranked if one.similarity is not None][:RESTORED]:
-        portrait = open_photo(run / one.name)
-        done = restore_portrait(portrait, sources, engine)
-        info = restored_entries(read_info(run / one.name), done.pixels)
-        save_png(folder / one.name, done.pixels, info)
-        placed = done.report["placements"]
-        near = done.report["similarity"]
-        scale = list(person.photo_to_photo().values())
-        card = fidelity_card(
-            Path(one.name).stem, portrait.pixels, done.pixels, placed,
-            (near["before"], near["after"]), scale,
-        )  # fmt: skip
+        done = restore_portrait(run / one.name, sources, engine)
+        save_restored(done.pixels, run / one.name, folder / one.name)
+        placed, near = done.report["placements"], done.report["similarity"]
+        card = done.card()
         save_png(folder / "cards" / one.name, card)
         yield (
             f"  {one.name}: {sum(p['visible'] for p in placed)} of {len(placed)} marks put back, "
@@ -243,9 +234,9 @@ def _sheet(person, base, engine, ranked, run, restored, steps) -> np.ndarray:
     )
 
 
-def _pair(name: str, restored: Restored) -> BeforeAfter:
+def _pair(name: str, restored: RestoredPortrait) -> BeforeAfter:
     """Before and after with a zoom on where most changed."""
-    before, after = restored.prepared.portrait, restored.pixels
+    before, after = restored.placed.portrait.pixels, restored.pixels
     change = np.abs(after.astype(np.float32) - before).sum(2)
     side = min(before.shape[:2]) / 4
     y, x = _densest(change, int(side))

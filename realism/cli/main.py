@@ -324,7 +324,7 @@ def rank_portraits(
         except InputError as reason:
             say(f"  {photo.name} is left out: {reason}")
     if not known:
-        raise InputError("no_photo_with_one_face", folder=photos)
+        raise InputError("no_photo_with_one_face")
     shown = [(picture.name, chosen.find(picture.pixels)) for picture in _pictures(portraits)]
     names, embeddings = zip(*known, strict=True)
     scale = dict(zip(names, photo_to_photo(list(embeddings)), strict=True))
@@ -516,18 +516,14 @@ def marks_restore(
     wrinkle: Annotated[float, typer.Option(help="0 to 1.5.")] = 1.0,
 ) -> None:
     """Put the marks of the photos back into a portrait; all else stays bit for bit."""
-    from realism.checks import photo_to_photo
     from realism.disk import read_json, write_json
-    from realism.draw.card import fidelity_card
-    from realism.faces.engine import primary_face
-    from realism.images import open_photo, read_info, save_png
-    from realism.marks.find.multiview import find_together
+    from realism.images import open_photo, save_png
     from realism.marks.mark import marks_by_image
     from realism.marks.observation import BELIEVED
-    from realism.marks.photo import source_of
     from realism.marks.restore.blend import Sliders
-    from realism.marks.restore.report import restore_portrait
-    from realism.portraits.provenance import restored_entries
+    from realism.workflow import translated
+    from realism.workflow.marks import find_marks_of_photos
+    from realism.workflow.restore import RestoreOptions, restore_portrait, save_restored
 
     strengths = {"overall": strength, "mole": mole, "spot": spot, "acne": acne, "wrinkle": wrinkle}
     for name, value in strengths.items():
@@ -542,28 +538,20 @@ def marks_restore(
     given = marks_by_image(read_json(marks, "file_marks")) if marks else {}
     if marks and not any(one.name in given for one in photos):
         raise InputError("marks_of_other_photos", name=marks.name)
-    chosen, sources = engine(), []
-    for one in photos:
-        face = _named(one.name, lambda: primary_face(chosen.find(one.pixels)))  # noqa: B023
-        sources.append(source_of(one, face, given.get(one.name)))
-    if not marks:
-        sources = _said(find_together(sources))
+    chosen = engine()
+    names = {one.name for one in photos} if marks else ()
+    looking = find_marks_of_photos(photos, chosen, given, reviewed=names)
+    sources = _said(translated(looking, lambda event: event.name))
     # Marks in a file were chosen: each of them is meant.
     least = seen or (1 if marks else BELIEVED)
-    restored = restore_portrait(
-        target, sources, chosen, method, placement, Sliders(**strengths), least
-    )
-    info = read_info(portrait) if portrait.suffix.lower() == ".png" else {}
-    save_png(out, restored.pixels, restored_entries(info, restored.pixels))
+    options = RestoreOptions(method, placement, Sliders(**strengths), least)
+    restored = restore_portrait(target, sources, chosen, options)
+    save_restored(restored.pixels, portrait, out)
     if report:
         write_json(report, restored.report)
-    placed, near = restored.report["placements"], restored.report["similarity"]
     if card:
-        likeness = (near["before"], near["after"])
-        scale = photo_to_photo([source.face.embedding for source in sources])
-        scale = list(scale) if len(scale) > 1 else []
-        pictures = (target.pixels, restored.pixels)
-        save_png(card, fidelity_card(portrait.stem, *pictures, placed, likeness, scale))
+        save_png(card, restored.card())
+    placed, near = restored.report["placements"], restored.report["similarity"]
     put = sum(one["visible"] for one in placed)
     seldom = sum(one["code"] == "seen_on_few" for one in placed)
     print(
@@ -635,9 +623,9 @@ def _refuse_strangers(sources, chosen) -> None:
 
 def _said(lines):
     """Say each line as it comes; -> what the generator returns at its end."""
-    from realism.progress import finished, reworded
+    from realism.workflow import run_through, translated
 
-    return finished(reworded(lines, lambda _number, line: say(f"  {line}")))
+    return run_through(translated(lines, lambda line: say(f"  {line}")))
 
 
 def _named(name: str, step):

@@ -1,10 +1,9 @@
-"""A portrait and photos in, the restored portrait and its report out.
+"""What a restoration says of itself: whose face it was done on, what was put where, how alike.
 
-Joins the parts of step 4 for the shell and the demo: the person's face on the portrait, the
-marks of each photo (given or found), their places, the blend, and the likeness before and after
-on the scale of the photos among themselves.
+Likeness is read on the scale of the photos among themselves, before and after.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +12,8 @@ from realism.checks import photo_to_photo
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face, similarity
-from realism.faces.skin import skin_mask
 from realism.images import Photo
-from realism.marks.observation import BELIEVED
-from realism.marks.photo import Source
-from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.placement import placements_to_json, why_to_json
-from realism.marks.restore.prepare import Prepared, prepare, rare
+from realism.marks.restore.placement import Placement, placements_to_json, why_to_json
 
 # Where marks go.
 MOST_TURNED = 60.0  # degrees of a portrait's head; the mesh is a guess beyond
@@ -44,58 +38,34 @@ class Likeness:
     photos: tuple[float, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Restored:
-    """A portrait with the person's marks.
+def report_to_json(
+    placements: Sequence[Placement], off: Mapping[int, Message], likeness: Likeness
+) -> dict:
+    """The report of a restoration as plain JSON values.
 
-    pixels      (H, W, 3) uint8 sRGB
-    prepared    for another blend under other sliders
-    likeness    to the photos, before and after
-    report      {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON;
-                "after" is None where the engine finds no face any more, "photos" with one photo
+    Parameters
+    ----------
+    placements : sequence of Placement
+        Every mark, those that cannot be shown too.
+    off : mapping of int to Message
+        Which of them were left out, and why.
+    likeness : Likeness
+        Of the portrait.
+
+    Returns
+    -------
+    dict
+        {"placements": [...], "similarity": {"before", "after", "photos"}}; "after" is None where
+        no face is found any more, "photos" with one photo.
     """
-
-    pixels: np.ndarray
-    prepared: Prepared
-    likeness: Likeness
-    report: dict
-
-
-def restore_portrait(
-    portrait: Photo,
-    sources: list[Source],
-    engine: Engine,
-    method: str = "ratio",
-    placement: str = "head",
-    sliders: Sliders | None = None,
-    least_sightings: int = BELIEVED,
-) -> Restored:
-    """Put the marks of the photos back into a portrait.
-
-    least_sightings    photos that must show a mark, see `restore.rare`; those with fewer are
-                       reported, not put back
-    Raises InputError: no photos, no face on the portrait, another method or placement.
-    """
-    if not sources:
-        raise InputError("no_photo_of_marks")
-    photos = [source.face.embedding for source in sources]
-    face = person_in(portrait, photos, engine)
-    skin = skin_mask(portrait.pixels, face)
-    prepared = prepare(portrait.pixels, face, skin, sources, method, placement)
-    seldom = rare(prepared.placements, len(sources), least_sightings)
-    pixels = blend(prepared, sliders or Sliders(), frozenset(seldom))
-    likeness = measure_likeness(face, pixels, photos, engine)
-    placements = placements_to_json(list(prepared.placements))
-    for index in seldom:
-        if placements[index]["visible"]:
-            seen = placements[index]["sightings"]
-            why = Message("seen_on_few", seen=seen, photos=len(sources))
-            placements[index] |= {"visible": False, **why_to_json(why)}
-    report = {"placements": placements, "similarity": likeness_to_json(likeness)}
-    return Restored(pixels, prepared, likeness, report)
+    placed = placements_to_json(list(placements))
+    for index, why in off.items():
+        if placed[index]["visible"]:
+            placed[index] |= {"visible": False, **why_to_json(why)}
+    return {"placements": placed, "similarity": likeness_to_json(likeness)}
 
 
-def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face:
+def person_in(portrait: Photo, photos: Sequence[np.ndarray], engine: Engine) -> Face:
     """The person's face on a portrait: of several, the one most like the photos.
 
     photos    (D,) unit embeddings
@@ -116,7 +86,7 @@ def person_in(portrait: Photo, photos: list[np.ndarray], engine: Engine) -> Face
 
 
 def measure_likeness(
-    before: Face, restored: np.ndarray, photos: list[np.ndarray], engine: Engine
+    before: Face, restored: np.ndarray, photos: Sequence[np.ndarray], engine: Engine
 ) -> Likeness:
     """How like the person a portrait is, before and after its marks came back.
 
@@ -132,7 +102,7 @@ def measure_likeness(
         By which all these were made.
     """
     after = [_nearest(face, photos) for face in engine.find(restored)]
-    among = photo_to_photo(photos)
+    among = photo_to_photo(list(photos))
     return Likeness(
         _nearest(before, photos),
         max(after, default=None),
@@ -150,5 +120,5 @@ def likeness_to_json(likeness: Likeness) -> dict[str, float | None]:
     }
 
 
-def _nearest(face: Face, photos: list[np.ndarray]) -> float:
+def _nearest(face: Face, photos: Sequence[np.ndarray]) -> float:
     return max(similarity(face.embedding, photo) for photo in photos)

@@ -16,7 +16,7 @@ from realism.marks.find.multiview import find_together
 from realism.marks.find.network import HeatmapNet, read_heatmap
 from realism.marks.mark import Mark, RoundMark, Wrinkle
 from realism.marks.photo import Source, source_of
-from realism.progress import finished
+from realism.workflow import run_through
 
 FAINT = 0.22 * MELANIN
 
@@ -57,7 +57,7 @@ def test_what_several_photos_show_counts_for_more_and_what_one_shows_for_less(hi
     sources, everywhere, once = hinted
     first = sources[0]
     alone = find_marks(first.pixels, first.face, first.skin, threshold=0.0)
-    together = finished(find_together(sources, threshold=0.0))[0].marks
+    together = run_through(find_together(sources, threshold=0.0))[0].marks
     assert 0.05 < score_at(everywhere, alone) < 0.95 and 0.05 < score_at(once, alone) < 0.95
     assert score_at(everywhere, together) > score_at(everywhere, alone) + 0.05
     assert score_at(once, together) < score_at(once, alone) - 0.05
@@ -69,7 +69,7 @@ def test_a_wrinkle_counts_for_more_where_another_photo_shows_it_than_where_it_do
     smooth = replace(source, name="smooth.jpg", pixels=cv2.GaussianBlur(source.pixels, (0, 0), 5))
 
     def folds(*sources):
-        marks = finished(find_together(sources, threshold=0.0))[0].marks
+        marks = run_through(find_together(sources, threshold=0.0))[0].marks
         return {tuple(m.xy): m.score for m in marks if isinstance(m, Wrinkle)}
 
     alone, seen_again, not_seen = folds(source), folds(source, again), folds(source, smooth)
@@ -90,7 +90,7 @@ def test_a_pimple_beside_a_mole_is_not_taken_for_it(faces):
         if number == 0:
             pixels = painted(pixels, tuple(beside), 2.0, 0.6 * BLOOD)
         marked.append(Source(source.name, pixels, source.face, source.skin, []))
-    marks = finished(find_together(marked, threshold=0.0))[0].marks
+    marks = run_through(find_together(marked, threshold=0.0))[0].marks
     pimple, mole = (min(marks, key=lambda m: np.hypot(*(m.xy - xy))) for xy in (beside, at))
     first = marked[0]
     alone = find_marks(first.pixels, first.face, first.skin, threshold=0.0)
@@ -103,7 +103,7 @@ def test_kinds_are_judged_by_all_photos(mei, engine):
     right = {True: 0, False: 0}
     sources = [source_of(photo, primary_face(engine.find(photo.pixels))) for photo in mei[:5]]
     for together in (False, True):
-        for photo, found in zip(mei, finished(find_together(sources)), strict=False):
+        for photo, found in zip(mei, run_through(find_together(sources)), strict=False):
             marks = found.marks if together else find_marks(found.pixels, found.face, found.skin)
             for true in round_marks(truth_of(photo)).values():
                 near = [
@@ -115,7 +115,7 @@ def test_kinds_are_judged_by_all_photos(mei, engine):
 
 def test_a_single_photo_is_found_as_by_itself(hinted):
     source = hinted[0][0]
-    (found,) = finished(find_together([source]))
+    (found,) = run_through(find_together([source]))
     alone = find_marks(source.pixels, source.face, source.skin)
     assert [(m.kind, *m.xy, m.score) for m in found.marks] == [
         (m.kind, *m.xy, m.score) for m in alone
@@ -127,10 +127,10 @@ def test_marks_that_are_known_are_kept_and_help_is_asked_of_their_photos(hinted)
     own = [RoundMark("spot", np.float32([200, 200]), 3.0)]
     known = [replace(source, marks=own) for source in sources[1:]]
     looking = find_together([sources[0], *known], [source.name for source in known], threshold=0.0)
-    first, *others = finished(looking)
+    first, *others = run_through(looking)
     assert all(source.marks == own for source in others)
     assert score_at(everywhere, first.marks) > score_at(
-        everywhere, finished(find_together(sources[:1], threshold=0.0))[0].marks
+        everywhere, run_through(find_together(sources[:1], threshold=0.0))[0].marks
     )
     assert list(find_together(known, [source.name for source in known])) == []  # none looked at
 
@@ -142,8 +142,8 @@ def test_a_mirrored_selfie_neither_confirms_nor_needs_to_be_confirmed(mei, engin
     upright = [ready(photo) for photo in mei[:3]]
     pixels = np.ascontiguousarray(mei[3].pixels[:, ::-1])
     selfie = ready(Photo("selfie.jpg", pixels))
-    with_it = finished(find_together([*upright, selfie], threshold=0.0))
-    without = finished(find_together(upright, threshold=0.0))
+    with_it = run_through(find_together([*upright, selfie], threshold=0.0))
+    without = run_through(find_together(upright, threshold=0.0))
     face = selfie.face
     alone = find_marks(pixels, face, skin_mask(pixels, face), threshold=0.0)
     assert scores(with_it[3].marks) == pytest.approx(scores(alone))
@@ -165,7 +165,7 @@ def test_a_network_from_before_lets_each_photo_speak_for_itself(tmp_path, hinted
     net = read_heatmap(tmp_path / "old.safetensors")
     assert net.mix_several.tolist() == HeatmapNet().mix_several.tolist()
     sources = hinted[0][:2]
-    found = finished(find_together(sources, (), tmp_path / "old.safetensors"))
+    found = run_through(find_together(sources, (), tmp_path / "old.safetensors"))
     for before, after in zip(sources, found, strict=True):
         alone = find_marks(before.pixels, before.face, before.skin)
         assert scores(after.marks) == pytest.approx(scores(alone))

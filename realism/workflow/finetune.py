@@ -1,0 +1,122 @@
+"""Step 2: a base learns real faces (once for a base), then the person."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from realism.config import Stage
+from realism.diffusion.base import Base
+from realism.errors import InputError
+from realism.faces.engine import Engine
+from realism.finetune.loop import Event
+from realism.finetune.stages import (
+    FACES,
+    default_stages,
+    find_stage1,
+    finetune_faces,
+    finetune_person,
+)
+from realism.person.person import Person
+
+
+@dataclass(frozen=True)
+class FacesBegin:
+    """Stage 1 begins, on the faces of a folder."""
+
+    faces: Path
+
+
+@dataclass(frozen=True)
+class FacesKnown:
+    """Stage 1 was done before, or its LoRA ships with the base."""
+
+    lora: Path
+
+
+@dataclass(frozen=True)
+class PersonBegins:
+    """Stage 2 begins, on so many photos."""
+
+    photos: int
+
+
+FinetuneEvent = FacesBegin | FacesKnown | PersonBegins | Event
+
+
+@dataclass(frozen=True)
+class FinetuneOptions:
+    """What a fine-tune does.
+
+    stage         "1": the faces alone; "2": the person, on stage 1 where it is done; "both": the
+                  faces where they were not learned before, then the person
+    one_stage     the person on the base as it is, without stage 1
+    faces         folder of real faces for stage 1
+    first         settings of stage 1; None: those of the base
+    second        settings of stage 2, likewise
+    resume        go on where an earlier fine-tune stopped
+    """
+
+    stage: Literal["1", "2", "both"] = "both"
+    one_stage: bool = False
+    faces: Path = FACES
+    first: Stage | None = None
+    second: Stage | None = None
+    resume: bool = True
+
+
+def finetune(
+    person: Person | None, base: Base, engine: Engine, options: FinetuneOptions | None = None
+) -> Generator[FinetuneEvent, None, Path]:
+    """Fine-tune a base on real faces, on a person, or on both.
+
+    Parameters
+    ----------
+    person : Person or None
+        Whose accepted photos are learned; None is enough for stage 1.
+    base : Base
+        The base, as `load_base` gives it; without LoRA again afterwards.
+    engine : Engine
+        Finds the faces on the photos of stage 1, and compares previews with the held-out photo.
+    options : FinetuneOptions, optional
+        Which stages, with which settings.
+
+    Yields
+    ------
+    FacesBegin, FacesKnown, PersonBegins or an event of `finetune.loop`
+
+    Returns
+    -------
+    Path
+        Folder of the LoRA: of stage 1 for "1", else the person's for this base.
+
+    Raises
+    ------
+    InputError
+        No person where one is needed, a person without accepted photos, or a folder without faces.
+    """
+    options = options or FinetuneOptions()
+    if person is None and options.stage != "1":
+        raise InputError("person_not_named")
+    photos = []
+    if person is not None and options.stage != "1":
+        photos = [(record.photo(), record.verdict.face) for record in person.accepted()]
+    own_first, own_second = default_stages(base)
+    first, second = options.first or own_first, options.second or own_second
+    faces, resume = options.faces, options.resume
+    stage1 = None if options.one_stage else find_stage1(base, first, faces)
+    learn_faces = options.stage == "both" and stage1 is None and not options.one_stage
+    if options.stage == "1" or learn_faces:
+        yield FacesBegin(faces)
+        yield from finetune_faces(base, engine, faces, first, resume=resume)
+        stage1 = find_stage1(base, first, faces)
+    elif stage1 is not None:
+        yield FacesKnown(stage1)
+    if person is None or options.stage == "1":
+        return stage1
+    yield PersonBegins(len(photos))
+    out = person.adapter_folder(base.name)
+    yield from finetune_person(
+        base, engine, photos, person.subject, out, stage1, second, resume=resume
+    )
+    return out

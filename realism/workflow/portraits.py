@@ -1,0 +1,212 @@
+"""Step 3: portraits of a person are made, saved with how they were made, and ranked."""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from realism.checks import photo_to_photo
+from realism.config import PORTRAITS
+from realism.diffusion.base import Base
+from realism.diffusion.lora import Adapter
+from realism.errors import InputError, Message
+from realism.faces.engine import Engine, primary_face
+from realism.images import Photo
+from realism.person.person import Person
+from realism.portraits.rank import Ranked, rank
+from realism.portraits.sample import (
+    Portrait,
+    SamplingStep,
+    new_seeds,
+    sample_portraits,
+    save_portrait,
+    unread_prompt_end,
+)
+from realism.portraits.styles import find_style, prompt_for
+
+
+@dataclass(frozen=True)
+class PromptCut:
+    """The prompt is too long for the base: this end of it is not read."""
+
+    unread: str
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitSaved:
+    """A portrait is made and saved.
+
+    file          in the run's folder
+    portrait      its pixels, and how to make it again
+    number, of    which of how many portraits, from 1
+    """
+
+    file: Path
+    portrait: Portrait
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class PortraitsRanked:
+    """All portraits of the run are compared with the person's photos.
+
+    run               the run's folder
+    ranked            its portraits, the closest first
+    photo_to_photo    name of each accepted photo -> its cosine with the best of the others
+    """
+
+    run: Path
+    ranked: tuple[Ranked, ...]
+    photo_to_photo: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PhotoLeftOut:
+    """A photo cannot be compared with, and why."""
+
+    name: str
+    reason: Message
+
+
+@dataclass(frozen=True)
+class PortraitRequest:
+    """What portraits to make.
+
+    style              a preset of `portraits.styles`
+    prompt             own words instead of the preset's; "{person}" is the person
+    negative_prompt    what to keep away from; None: the preset's
+    count              portraits, 1..64
+    seed               of the first, the next ones count up; None: a random one
+    steps              of the sampler
+    guidance_scale     1..30; None: what suits the base
+    adapter            "best" | "last" | "none" | a LoRA's file
+    weight             of the person's LoRA
+    style_loras        LoRAs of styles
+    label              "en" | "zh": a visible notice in a corner; "": in the file only
+    run                folder to save in; None: a new run of the person's
+    """
+
+    style: str = "studio"
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    count: int = PORTRAITS.count
+    seed: int | None = None
+    steps: int = PORTRAITS.steps
+    guidance_scale: float | None = None
+    adapter: str = "best"
+    weight: float = 1.0
+    style_loras: tuple[Adapter, ...] = ()
+    label: Literal["", "en", "zh"] = ""
+    run: Path | None = None
+
+
+def make_portraits(
+    person: Person, base: Base, engine: Engine, request: PortraitRequest | None = None
+) -> Generator[PromptCut | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
+    """Make portraits of a person and rank them.
+
+    Parameters
+    ----------
+    person : Person
+        With accepted photos, and a LoRA for this base unless the request says "none".
+    base : Base
+        As `load_base` gives it; without LoRA again afterwards.
+    engine : Engine
+        Compares the portraits with the photos.
+    request : PortraitRequest, optional
+        What to make.
+
+    Yields
+    ------
+    PromptCut, SamplingStep, PortraitSaved or PortraitsRanked
+        A SamplingStep after each step of the sampler; PortraitsRanked last.
+
+    Returns
+    -------
+    Path
+        The run's folder, with the PNGs and `ranking.json`.
+
+    Raises
+    ------
+    InputError
+        No accepted photos, no LoRA for this base, an unknown style or numbers out of range.
+    """
+    request = request or PortraitRequest()
+    person.accepted()
+    preset = find_style(request.style)
+    seeds = new_seeds(request.count, request.seed)
+    lora = person.adapter(base.name, request.adapter)
+    prompt = preset.prompt if request.prompt is None else request.prompt
+    prompt = prompt_for(prompt, person.subject if lora else person.class_word)
+    negative = request.negative_prompt
+    negative = preset.negative_prompt if negative is None else negative
+    if rest := unread_prompt_end(base, prompt):
+        yield PromptCut(rest)
+    run, number = request.run or person.new_run(), 0
+    adapter = Adapter(lora, request.weight) if lora else None
+    for event in sample_portraits(
+        base, prompt, negative, seeds, request.steps, request.guidance_scale, adapter,
+        request.style_loras,
+    ):  # fmt: skip
+        if isinstance(event, SamplingStep):
+            yield event
+            continue
+        number += 1
+        file = person.portrait_file(run, number, event.seed)
+        save_portrait(event, file, request.label)
+        yield PortraitSaved(file, event, number, len(seeds))
+    yield PortraitsRanked(run, tuple(rank_run(person, run, engine)), person.photo_to_photo())
+    return run
+
+
+def rank_run(person: Person, run: Path, engine: Engine) -> list[Ranked]:
+    """The portraits of a run by their likeness to the person's accepted photos.
+
+    Raises InputError without accepted photos or without portraits.
+    """
+    return person.rank_run(run, engine)
+
+
+def rank_pictures(
+    portraits: Iterable[Photo], photos: Iterable[Photo], engine: Engine
+) -> Generator[PhotoLeftOut, None, tuple[list[Ranked], dict[str, float]]]:
+    """Order any portraits by their likeness to photos, the closest first.
+
+    Parameters
+    ----------
+    portraits : iterable of Photo
+        What is ranked.
+    photos : iterable of Photo
+        Of one person; one on which not exactly one face is found is left out.
+    engine : Engine
+        Finds and compares the faces.
+
+    Yields
+    ------
+    PhotoLeftOut
+
+    Returns
+    -------
+    ranked : list of Ranked
+        The portraits in their order.
+    photo_to_photo : dict of str to float
+        Each photo's cosine with the best of the others.
+
+    Raises
+    ------
+    InputError
+        No photo can be compared with, or there is no portrait.
+    """
+    embeddings = {}
+    for photo in photos:
+        try:
+            embeddings[photo.name] = primary_face(engine.find(photo.pixels)).embedding
+        except InputError as error:
+            yield PhotoLeftOut(photo.name, error.message)
+    if not embeddings:
+        raise InputError("no_photo_with_one_face")
+    found = [(portrait.name, engine.find(portrait.pixels)) for portrait in portraits]
+    scale = dict(zip(embeddings, photo_to_photo(list(embeddings.values())), strict=True))
+    ranked = rank(found, list(embeddings.items()), photo_to_photo=list(scale.values()))
+    return ranked, scale

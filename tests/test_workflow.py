@@ -1,0 +1,177 @@
+"""The four steps as events: what comes in which order, and what is there afterwards."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from realism.config import ASSETS
+from realism.errors import InputError
+from realism.images import open_photo, read_info
+from realism.marks.restore.blend import Sliders
+from realism.person.person import create_person
+from realism.workflow import run_through, translated
+from realism.workflow.marks import (
+    PhotoOpened,
+    PhotoSearched,
+    build_passport,
+    find_marks_of_person,
+    find_marks_of_photos,
+    with_least_score,
+)
+from realism.workflow.photos import PhotoChecked, SetChecked, add_photos
+from realism.workflow.restore import (
+    PortraitRestored,
+    PortraitSkipped,
+    RestoreOptions,
+    blend_portrait,
+    finish_portrait,
+    mark_key,
+    place_portrait,
+    restore_portrait,
+    restore_portraits,
+)
+
+MEI = ASSETS / "people/mei"
+FILES = [MEI / f"mei-{number}.jpg" for number in ("01", "02", "05")]
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory, engine):
+    """Mei with three photos."""
+    mei = create_person("Mei", True, "woman", tmp_path_factory.mktemp("people"))
+    run_through(add_photos(mei, FILES, engine))
+    return mei
+
+
+@pytest.fixture(scope="module")
+def marked(person, engine):
+    """Her photos with the marks found."""
+    return run_through(find_marks_of_person(person, engine))
+
+
+@pytest.fixture(scope="module")
+def placed(marked, engine):
+    """Another picture of her with the marks placed."""
+    return place_portrait(MEI / "mei-04.jpg", marked, engine)
+
+
+def test_work_gives_its_result_whatever_becomes_of_its_events():
+    def work():
+        yield from (1, 2)
+        return "done"
+
+    assert run_through(work()) == "done"
+    assert list(translated(work(), lambda number: number * 10)) == [10, 20]
+    assert run_through(translated(work(), str)) == "done"
+
+
+def test_photos_are_checked_one_by_one_then_as_a_set(tmp_path, engine):
+    mei = create_person("Mei", True, root=tmp_path)
+    *each, whole = add_photos(mei, [*FILES[:2], MEI / "faulty/mei-blurred.jpg"], engine)
+    assert [(event.number, event.of) for event in each] == [(1, 3), (2, 3), (3, 3)]
+    assert all(isinstance(event, PhotoChecked) for event in each)
+    assert isinstance(whole, SetChecked)
+    assert [photo.accepted for photo in whole.photos] == [True, True, False]
+    assert set(whole.photo_to_photo) == {"mei-01.jpg", "mei-02.jpg"}
+
+
+def test_marks_found_on_a_person_s_photos_are_kept_with_the_person(person, marked, engine):
+    assert {name: len(marks) for name, marks in person.marks().items()} == {
+        photo.name: len(photo.marks) for photo in marked
+    }
+    assert sum(len(photo.marks) for photo in marked) >= 6
+    # All were looked at before: nothing is searched again.
+    events = list(find_marks_of_person(person, engine))
+    assert [type(event) for event in events] == [PhotoOpened] * 3
+
+
+def test_photos_of_nobody_are_opened_searched_and_named_in_errors(engine, tmp_path):
+    walk = find_marks_of_photos(FILES[:1], engine)
+    kinds = [(type(event), event.name, event.number, event.of) for event in walk]
+    assert kinds == [(PhotoOpened, "mei-01.jpg", 1, 1), (PhotoSearched, "mei-01.jpg", 1, 1)]
+    with pytest.raises(InputError, match=r"mei-and-ravi.jpg: "):
+        run_through(find_marks_of_photos([MEI.parent / "mei-and-ravi.jpg"], engine))
+
+
+def test_marks_below_a_score_are_left_out(marked):
+    surest = with_least_score(marked, 0.9)
+    scores = [mark.score for photo in surest for mark in photo.marks]
+    assert scores and min(scores) >= 0.9
+    assert len(scores) < sum(len(photo.marks) for photo in marked)
+
+
+def test_a_passport_is_kept_under_a_new_version_each_time(person, marked):
+    assert build_passport(marked).version is None
+    first, second = (build_passport(marked, person) for _ in range(2))
+    assert second.version == first.version + 1
+    assert len(person.passport().entries) == len(second.atlas.entries)
+
+
+def test_two_phases_give_what_restoring_at_once_gives(placed, marked, engine):
+    seldom = [placed.keys[index] for index in placed.rare()]
+    finished = finish_portrait(placed, engine, off=seldom)
+    at_once = restore_portrait(MEI / "mei-04.jpg", marked, engine)
+    assert np.array_equal(blend_portrait(placed, off=seldom), at_once.pixels)
+    assert np.array_equal(finished.pixels, at_once.pixels)
+    assert finished.report == at_once.report
+    assert finished.put_back > 0 and (finished.pixels != placed.portrait.pixels).any()
+    assert finished.likeness.after == pytest.approx(finished.likeness.before, abs=0.1)
+    assert len(finished.likeness.photos) == len(marked)
+
+
+def test_a_mark_that_is_switched_off_is_not_put_back_and_the_report_says_so(placed, engine):
+    shown = next(index for index, one in enumerate(placed.placements) if one.visible)
+    key = placed.keys[shown]
+    whole, without = (blend_portrait(placed, off=off) for off in ([], [key]))
+    x, y = np.rint(placed.placements[shown].to).astype(int)
+    near = np.s_[y - 3 : y + 4, x - 3 : x + 4]
+    assert (whole[near] != without[near]).any()
+    told = finish_portrait(placed, engine, off=[list(key)], least_sightings=1).report
+    assert told["placements"][shown]["code"] == "switched_off"
+    assert not told["placements"][shown]["visible"]
+    counted = finish_portrait(placed, engine, off=[key], least_sightings=99).report
+    expected = "switched_off" if placed.placements[shown].mark.score == 1 else "seen_on_few"
+    assert counted["placements"][shown]["code"] == expected
+
+
+def test_a_mark_is_put_where_it_was_moved(placed, marked, engine):
+    shown = next(index for index, one in enumerate(placed.placements) if one.visible)
+    key, to = placed.keys[shown], tuple((placed.placements[shown].to + 9).tolist())
+    moved = place_portrait(
+        MEI / "mei-04.jpg", marked, engine, RestoreOptions(moves={(placed.digest, *key): to})
+    )
+    (index,) = moved.indices([key])
+    assert moved.placements[index].to.tolist() == pytest.approx(list(to))
+    others = [number for number in range(len(placed.keys)) if number != shown]
+    for number in others:
+        (same,) = moved.indices([placed.keys[number]])
+        assert moved.placements[same].to.tolist() == placed.placements[number].to.tolist()
+
+
+def test_without_strength_the_portrait_comes_back_bit_for_bit(placed):
+    assert np.array_equal(blend_portrait(placed, Sliders(overall=0)), placed.portrait.pixels)
+
+
+def test_a_batch_is_saved_and_what_cannot_be_restored_is_passed_over(marked, engine, tmp_path):
+    files = [MEI / "mei-04.jpg", tmp_path / "none.png"]
+    walk = restore_portraits(files, marked, engine, tmp_path / "restored")
+    restored, skipped = itertools.islice(walk, 2)
+    assert isinstance(restored, PortraitRestored) and isinstance(skipped, PortraitSkipped)
+    assert (skipped.file, skipped.number, skipped.of) == (files[1], 2, 2)
+    assert skipped.message.code == "photo_file_not_found"
+    assert restored.saved == tmp_path / "restored" / "mei-04.png"
+    assert np.array_equal(open_photo(restored.saved).pixels, restored.restored.pixels)
+    assert read_info(restored.saved)["Restored"] == "true"
+    assert restored.restored.card().shape[2] == 3
+
+
+def test_restoring_needs_photos(engine):
+    with pytest.raises(InputError) as refused:
+        place_portrait(MEI / "mei-04.jpg", [], engine)
+    assert refused.value.code == "no_photo_of_marks"
+
+
+def test_a_key_names_a_mark_of_a_photo(marked):
+    mark = marked[0].marks[0]
+    assert mark_key(marked[0].name, mark)[:2] == (marked[0].name, mark.kind)
