@@ -1,7 +1,8 @@
-"""Write a file whole or not at all.
+"""Write a file whole or not at all; read JSON back as what it should be.
 
 Every file of ours is written under a temporary name beside its place and renamed, so that a
-killed process, a full disk or a second reader never meets half a file.
+killed process, a full disk or a second reader never meets half a file. People edit our JSON by
+hand: what does not fit is refused with the place in the file, never a KeyError later.
 """
 
 import errno
@@ -10,10 +11,17 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from realism.errors import InputError, Message
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Model = TypeVar("Model")
+MOST_FAULTS = 3  # of a file that are named in one message
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a file-size limit, as good as full
 
 
@@ -58,11 +66,65 @@ def write_json(path: Path, value: object) -> None:
     write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
-def read_json(path: Path, what: str) -> object:
-    """Read JSON that a person may have edited; `what` is the code of its name in messages."""
+def read_json(path: Path, what: str) -> Any:
+    """Read free-form JSON that a person may have edited.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        Code of the file's name in messages.
+
+    Raises
+    ------
+    InputError
+        `file_not_there`, `file_not_json`.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("file_not_there", what=Message(what), path=path) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError("file_not_json", path=path, what=Message(what), detail=error) from error
+
+
+def read_model(path: Path, model: type[Model], what: str) -> Model:
+    """Read JSON that a person may have edited into the type that it is of.
+
+    Parameters
+    ----------
+    path : Path
+    model : type
+        Whatever pydantic can validate: a dataclass, a TypedDict, a BaseModel, `dict[str, float]`.
+    what : str
+        Code of the file's name in messages.
+
+    Raises
+    ------
+    InputError
+        As of `read_json`, and `file_does_not_fit` with the places and what is wrong there.
+    """
+    return validate(read_json(path, what), model, what, path)
+
+
+def validate(value: object, model: type[Model], what: str, path: Path | str) -> Model:
+    """What `read_model` makes of JSON that has been read already, from `path`."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(model).validate_python(value)
+    except ValidationError as error:
+        wrong = [
+            ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
+            for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+        ]
+        raise InputError(
+            "file_does_not_fit", path=path, what=Message(what), faults=wrong
+        ) from error
+
+
+@cache
+def _adapter(model: type[Model]) -> "TypeAdapter[Model]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(model)

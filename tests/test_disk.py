@@ -1,0 +1,58 @@
+"""A file is written whole or not at all, and read back as what it should be or refused."""
+
+import os
+from dataclasses import dataclass
+from typing import NotRequired
+
+import pytest
+from typing_extensions import TypedDict
+
+from realism.disk import read_json, read_model, validate, write_json
+from realism.errors import InputError
+
+
+@dataclass(frozen=True)
+class Kept:
+    name: str
+    widths: dict[str, float]
+    note: str | None = None
+
+
+class Entry(TypedDict):
+    code: str
+    value: NotRequired[float]
+
+
+def test_what_was_written_is_read_back_as_its_type(tmp_path):
+    file = tmp_path / "folder" / "kept.json"
+    write_json(file, {"name": "玫", "widths": {"a.jpg": 160}})
+    assert read_model(file, Kept, "file_person") == Kept("玫", {"a.jpg": 160.0})
+    assert validate([{"code": "soft"}], list[Entry], "file_marks", file) == [{"code": "soft"}]
+    assert os.listdir(file.parent) == ["kept.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ('{"widths": {}}', "file_does_not_fit", "name: Field required"),
+        ('{"name": "a", "widths": {"b": "wide"}}', "file_does_not_fit", "widths.b: .*number"),
+        ("[]", "file_does_not_fit", "cannot be used as person"),
+        ('{"name": ', "file_not_json", "cannot be read as JSON"),
+        (None, "file_not_there", "There is no person"),
+    ],
+    ids=["a field is missing", "another type", "a list", "cut off", "no file"],
+)
+def test_a_file_edited_by_hand_is_refused_with_the_place_in_it(tmp_path, text, code, says):
+    file = tmp_path / "person.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InputError, match=says) as refused:
+        read_model(file, Kept, "file_person")
+    assert refused.value.code == code
+    assert str(file) in str(refused.value) and "\n" not in str(refused.value)
+    assert str(file) in refused.value.message.text("zh")
+
+
+def test_free_form_json_is_read_as_it_is(tmp_path):
+    write_json(tmp_path / "a.json", [1, {"b": None}])
+    assert read_json(tmp_path / "a.json", "file_person") == [1, {"b": None}]
