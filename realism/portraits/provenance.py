@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from realism import __version__
+from realism.config import ASSETS
 
 # The visible notice on a portrait, where it is asked for.
 LABEL_HEIGHT = 0.055  # of the shorter side; GB 45438-2025 asks for 0.05 at least
@@ -29,24 +30,9 @@ GENERATED = SOURCES + "trainedAlgorithmicMedia"
 COMPOSITE = SOURCES + "compositeWithTrainedAlgorithmicMedia"
 NOTICE = "AI-generated image"
 
-# The strokes of two characters on a square of 100, drawn as lines: Pillow's own font has none.
-STROKES = {
-    "生": (
-        ((30, 8), (22, 30), (10, 46)),
-        ((22, 28), (88, 28)),
-        ((52, 4), (52, 92)),
-        ((20, 58), (84, 58)),
-        ((6, 92), (96, 92)),
-    ),
-    "成": (
-        ((18, 24), (92, 24)),
-        ((18, 24), (18, 56), (6, 94)),
-        ((18, 46), (44, 46), (42, 74), (32, 72)),
-        ((56, 4), (60, 44), (74, 76), (92, 94), (95, 74)),
-        ((84, 40), (70, 68), (46, 92)),
-        ((72, 6), (84, 14)),
-    ),
-}
+LABELS = {False: "AI-generated", True: "AI生成"}  # by whether it is Chinese
+# Pillow's own font has no Chinese: a subset of Noto Sans CJK of just these characters.
+CHINESE_FONT = ASSETS / "fonts" / "label-zh.otf"
 
 
 def provenance_entries(
@@ -54,10 +40,20 @@ def provenance_entries(
 ) -> dict[str, str]:
     """The text entries of a PNG that shows what a machine made.
 
-    parameters    how it was made, plain JSON values; its "seed", "prompt", "base" and so on are
-                  also written one by one, so that any program shows them
-    pixels    (H, W, 3) uint8, what the number of this production is taken from
-    source    GENERATED, or COMPOSITE where pixels of photographs were put in
+    Parameters
+    ----------
+    parameters : mapping
+        How it was made, plain JSON values; its "seed", "prompt", "base" and so on are also written
+        one by one, so that any program shows them.
+    pixels : (H, W, 3) uint8 sRGB
+        What the number of this production is taken from.
+    source : str
+        GENERATED, or COMPOSITE where pixels of photographs were put in.
+
+    Returns
+    -------
+    dict of str to str
+        Keyword of the PNG's text entry to its text.
     """
     aigc = json.dumps(
         {
@@ -88,7 +84,12 @@ def provenance_entries(
 def restored_entries(info: Mapping[str, str], pixels: np.ndarray) -> dict[str, str]:
     """The entries of a portrait after marks from photographs were put back into it.
 
-    info    the entries of the portrait before, {} for one of another generator
+    Parameters
+    ----------
+    info : mapping
+        The entries of the portrait before, {} for one of another generator.
+    pixels : (H, W, 3) uint8 sRGB
+        The restored portrait.
     """
     try:
         parameters = json.loads(info.get(PARAMETERS_KEY, "{}"))
@@ -120,42 +121,45 @@ def _packet(aigc: str, source: str) -> str:
 def with_visible_label(pixels: np.ndarray, chinese: bool = False) -> np.ndarray:
     """The picture with "AI-generated" or "AI生成" in its lower right corner.
 
-    pixels    (H, W, 3) uint8, not changed
-    ->        (H, W, 3) uint8; the letters are LABEL_HEIGHT of the shorter side high
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8 sRGB
+        Not changed.
+    chinese : bool
+        In which language.
+
+    Returns
+    -------
+    (H, W, 3) uint8 sRGB
+        Capitals are LABEL_HEIGHT of the shorter side high.
     """
     height = int(np.ceil(LABEL_HEIGHT * min(pixels.shape[:2])))
-    words = _words(height, chinese)
+    label = _label_mask(height, chinese)
     pad = height // 3
     picture = Image.fromarray(pixels)
     right, bottom = picture.width - pad, picture.height - pad
-    left, top = right - words.width - 2 * pad, bottom - words.height - 2 * pad
+    left, top = right - label.width - 2 * pad, bottom - label.height - 2 * pad
     plate = Image.new("L", picture.size, 0)
     ImageDraw.Draw(plate).rounded_rectangle(
         (left, top, right, bottom), pad, int(255 * PLATE_DARKNESS)
     )
     picture.paste((0, 0, 0), mask=plate)
-    picture.paste((255, 255, 255), (left + pad, top + pad), words)
+    picture.paste((255, 255, 255), (left + pad, top + pad), label)
     return np.asarray(picture)
 
 
-def _words(height: int, chinese: bool) -> Image.Image:
-    """The notice as a mask of exactly `height` px from the top of its letters to their foot."""
-    latin = "AI" if chinese else "AI-generated"
-    # Capitals of Pillow's own font stand 0.7 of its size; found by drawing, since fonts differ.
-    font = ImageFont.load_default(100)
-    _, top, _, foot = font.getbbox("A")
-    font = ImageFont.load_default(100 * height / (foot - top))
-    left, top, right, _ = font.getbbox(latin, anchor="ls")
-    below = font.getbbox(latin, anchor="ls")[3]
-    gap = height // 8
-    width = right - left + (2 * (height + gap) if chinese else 0)
-    words = Image.new("L", (int(width), height + int(max(below, 0))))
-    draw = ImageDraw.Draw(words)
-    draw.text((-left, height), latin, 255, font, anchor="ls")
-    x = right - left + gap
-    for strokes in STROKES.values() if chinese else ():
-        for stroke in strokes:
-            points = [(x + px * height / 100, py * (height - 1) / 100) for px, py in stroke]
-            draw.line(points, 255, max(1, height // 11), joint="curve")
-        x += height + gap
-    return words
+def _label_mask(height: int, chinese: bool) -> Image.Image:
+    """The notice as a mask as large as its ink, its capitals `height` px high."""
+
+    def font(size: float) -> ImageFont.FreeTypeFont:
+        if chinese:
+            return ImageFont.truetype(str(CHINESE_FONT), size)
+        return ImageFont.load_default(size)
+
+    # How much of a font's size its capitals take differs from font to font: found by drawing.
+    _, top, _, foot = font(100).getbbox("A")
+    sized = font(100 * height / (foot - top))
+    left, top, right, foot = map(int, sized.getbbox(LABELS[chinese], anchor="ls"))
+    mask = Image.new("L", (right - left, foot - top))
+    ImageDraw.Draw(mask).text((-left, -top), LABELS[chinese], 255, sized, anchor="ls")
+    return mask

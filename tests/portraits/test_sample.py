@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFont
 from skimage.data import astronaut
 
 from realism.diffusion.base import load_base
@@ -15,7 +15,13 @@ from realism.diffusion.device import choose_device
 from realism.diffusion.lora import Adapter, add_lora, save_lora
 from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
-from realism.portraits.provenance import XMP, restored_entries, with_visible_label
+from realism.portraits.provenance import (
+    CHINESE_FONT,
+    LABELS,
+    XMP,
+    restored_entries,
+    with_visible_label,
+)
 from realism.portraits.sample import (
     Portrait,
     SamplingStep,
@@ -215,6 +221,13 @@ def test_the_visible_label_is_high_enough_and_in_the_corner(side, chinese):
     assert rows.max() - rows.min() + 1 >= 0.05 * side
     assert rows.min() > 0.8 * side and columns.min() > 0.3 * side
     assert np.array_equal(shown[: side // 2], grey[: side // 2])
+
+
+def test_every_character_of_the_chinese_label_has_a_shape_of_its_own():
+    font = ImageFont.truetype(str(CHINESE_FONT), 40)
+    shapes = [bytes(font.getmask(character)) for character in (*LABELS[True], "乙")]
+    assert len(set(shapes)) == len(LABELS[True]) + 1  # the last is the box of a missing one
+    assert all(any(shape) for shape in shapes[:-1])
 
 
 def test_the_label_is_off_unless_asked_for(tmp_path):
