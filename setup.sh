@@ -10,10 +10,10 @@ import ctypes.util
 import struct
 import sys
 
-if not (3, 11) <= sys.version_info[:2] <= (3, 12) or struct.calcsize("P") != 8:
+if not (3, 11) <= sys.version_info[:2] <= (3, 14) or struct.calcsize("P") != 8:
     sys.exit(
-        f"Realism needs a 64-bit Python 3.11 or 3.12; this is {sys.version.split()[0]}. "
-        "Install one and run: make PYTHON=python3.11 ..."
+        f"Realism needs a 64-bit Python 3.11 to 3.14; this is {sys.version.split()[0]}. "
+        "Install one and run: make PYTHON=python3.13 ..."
     )
 try:
     import ensurepip, venv  # noqa: E401, F401
