@@ -16,8 +16,8 @@ import numpy as np
 from realism.config import CHECK
 from realism.errors import Message, as_written, message_from_json, message_to_json
 from realism.faces.engine import Engine
-from realism.faces.face import Face, similarity
-from realism.faces.mesh import FACE_OVAL, eye_centres, roll_angle, upright_crop, upright_extent
+from realism.faces.face import Face, eye_centres, similarity
+from realism.faces.mesh import FACE_OVAL, roll_angle, upright_crop, upright_extent
 from realism.images import Photo, to_linear
 
 SET_CODES = ("duplicate", "other_person", "two_people")

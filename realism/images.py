@@ -4,7 +4,7 @@ An image in this program is always `(H, W, 3) uint8 sRGB`, upright. Everything t
 a phone or a scanner may put around that (orientation, colour profile, 16 bits, palette, alpha,
 position, device) is resolved or dropped here, once.
 
-Linear light: the sRGB transfer curve of IEC 61966-2-1.
+Linear light: the sRGB transfer curve of IEC 61966-2-1. Luminance: ITU-R BT.709; luma: BT.601.
 """
 
 import io
@@ -13,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
@@ -23,14 +24,23 @@ from realism.errors import InputError
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 NAMED = ("GIF", "BMP", "TIFF")  # read only to name them when they are refused
+# Added to linear light before the logarithm: below it a camera's noise is larger than light.
+DARKEST = 0.002
+# Grey as a weighted sum of red, green and blue.
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light: what the eye sees
+GREY = np.array([0.25, 0.55, 0.2], np.float32)  # of log light; blue is mostly noise
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
     """A picture as it is seen.
 
-    name      its file name, without a folder
-    pixels    (H, W, 3) uint8 sRGB, upright
+    Parameters
+    ----------
+    name : str
+        Its file name, without a folder.
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+        Upright.
     """
 
     name: str
@@ -44,22 +54,35 @@ TOO_LARGE = ("photo_too_large", "photo_too_many_pixels", "photo_decompression_bo
 def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTAKE) -> Photo:
     """Open a JPEG, PNG, WebP or HEIC of any mode and bit depth.
 
-    source    a path, or the file's bytes (then `name` is used in messages)
-    ->        Photo; EXIF orientation applied, embedded profile converted to sRGB, alpha over
-              white, first frame of an animation, 16 bits reduced to 8
-    Raises InputError with the reason: missing, too large in bytes or pixels, not a picture,
-    broken, another format.
+    Parameters
+    ----------
+    source : str, Path or bytes
+        A path, or the file's bytes.
+    name : str
+        The photo's name, also in messages; of a path, its last part by default.
+    limits : Intake
+
+    Returns
+    -------
+    Photo
+        EXIF orientation applied, embedded profile converted to sRGB, alpha over white, first
+        frame of an animation, 16 bits reduced to 8.
+
+    Raises
+    ------
+    InputError
+        The file is missing, too large in bytes or pixels, no picture, broken, of another format.
     """
     if not isinstance(source, bytes):
         name = name or Path(source).name
-        source = _bytes_of(Path(source), name, limits)
+        source = _read_bytes(Path(source), name, limits)
     if len(source) > limits.max_bytes:
         raise _too_many_bytes(name, len(source), limits)
     picture = _decode(source, name, limits)
     return Photo(name, np.asarray(_to_srgb(ImageOps.exif_transpose(picture), picture)))
 
 
-def _bytes_of(path: Path, name: str, limits: Intake) -> bytes:
+def _read_bytes(path: Path, name: str, limits: Intake) -> bytes:
     try:
         size = path.stat().st_size
         if size > limits.max_bytes:
@@ -87,7 +110,7 @@ def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
             picture = Image.open(io.BytesIO(data), formats=(*FORMATS, *NAMED))
     except Image.DecompressionBombError as error:
         raise InputError(
-            "photo_decompression_bomb", name=name, limit=limits.max_pixels / 1000000.0
+            "photo_decompression_bomb", name=name, limit=limits.max_pixels / 1e6
         ) from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise InputError("not_a_picture", name=name) from error
@@ -100,8 +123,8 @@ def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
             name=name,
             width=width,
             height=height,
-            megapixels=width * height / 1000000.0,
-            limit=limits.max_pixels / 1000000.0,
+            megapixels=width * height / 1e6,
+            limit=limits.max_pixels / 1e6,
         )
     if min(width, height) < limits.min_side:
         raise InputError("photo_too_few_pixels", name=name, width=width, height=height)
@@ -141,11 +164,16 @@ def _to_srgb(upright: Image.Image, original: Image.Image) -> Image.Image:
 def to_linear(pixels: np.ndarray) -> np.ndarray:
     """sRGB to linear light.
 
-    pixels    (..., 3) uint8, or float in 0..255
-    ->        (..., 3) float32 in 0..1
+    Parameters
+    ----------
+    pixels : np.ndarray, (..., 3) uint8, or float in 0..255
+
+    Returns
+    -------
+    np.ndarray, (..., 3) float32 in 0..1
     """
     if pixels.dtype == np.uint8:
-        return _LINEAR_OF_BYTE[pixels]
+        return _LINEAR_BY_BYTE[pixels]
     value = np.asarray(pixels, np.float32) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(
         np.float32
@@ -155,21 +183,57 @@ def to_linear(pixels: np.ndarray) -> np.ndarray:
 def to_srgb(linear: np.ndarray) -> np.ndarray:
     """Linear light to sRGB, not rounded.
 
-    linear    (..., 3) float, clipped to 0..1
-    ->        (..., 3) float32 in 0..255
+    Parameters
+    ----------
+    linear : np.ndarray, (..., 3) float
+        Clipped to 0..1.
+
+    Returns
+    -------
+    np.ndarray, (..., 3) float32 in 0..255
     """
     value = np.clip(np.asarray(linear, np.float32), 0, 1)
     curve = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
     return (curve * 255).astype(np.float32)
 
 
-_LINEAR_OF_BYTE = to_linear(np.arange(256, dtype=np.float32))
+_LINEAR_BY_BYTE = to_linear(np.arange(256, dtype=np.float32))
+
+
+def log_light(pixels: np.ndarray) -> np.ndarray:
+    """Logarithm of linear light: in it skin in more or less light differs by a constant.
+
+    Parameters
+    ----------
+    pixels : np.ndarray, (..., 3) uint8 sRGB
+
+    Returns
+    -------
+    np.ndarray, (..., 3) float32
+    """
+    return np.log(to_linear(pixels) + DARKEST)
+
+
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """The usual grey copy of a picture, (H, W) uint8: Rec. 601 weights of the sRGB values.
+
+    For comparing structure; amounts of light are compared as `to_linear(...) @ LUMINANCE`.
+    """
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
 
 
 def save_png(
     path: str | os.PathLike, pixels: np.ndarray, info: dict[str, str] | None = None
 ) -> None:
-    """Write `(H, W, 3) uint8 sRGB` as PNG with text entries `info`, whole or not at all."""
+    """Write a PNG, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+    info : dict of str to str, optional
+        Text entries of the file.
+    """
     text = PngImagePlugin.PngInfo()
     for key, value in (info or {}).items():
         text.add_itxt(key, value)
@@ -182,15 +246,3 @@ def read_info(path: str | os.PathLike) -> dict[str, str]:
     with Image.open(path) as picture:
         picture.load()
         return {key: str(value) for key, value in getattr(picture, "text", {}).items()}
-
-
-# Added to linear light before the logarithm: below it a camera's noise is larger than light.
-DARKEST = 0.002
-
-
-def log_light(pixels: np.ndarray) -> np.ndarray:
-    """Logarithm of linear light, (H, W, 3) float32."""
-    return np.log(to_linear(pixels) + DARKEST)
-
-
-GREY = np.float32([0.25, 0.55, 0.2])  # of log light; blue is mostly noise

@@ -7,6 +7,7 @@ group pictures). It follows turns up to profile, which dlib's HOG detector does 
 Network and anchors: Bazarevsky et al., "BlazeFace", 2019; weights of MediaPipe, Apache-2.0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +16,20 @@ import numpy as np
 
 WEIGHTS = Path(__file__).parent / "weights" / "face_detection_short_range.tflite"
 SIDE = 128  # px, input of the network
+SAME_PLACE = 0.3  # intersection over union from which two candidates are one face
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
     """A place that looks like a face, before the mesh has been asked.
 
-    box      (4,) float32, x0, y0, x1, y1 px, brows to chin
-    eyes     (2, 2) float32, px: the person's right eye, then the left
-    score    0..1
+    Parameters
+    ----------
+    box : np.ndarray, (4,) float32 px
+        x0, y0, x1, y1; brows to chin.
+    eyes : np.ndarray, (2, 2) float32 px
+        The person's right eye, then the left.
+    score : float, 0..1
     """
 
     box: np.ndarray
@@ -39,10 +45,15 @@ class ShortRangeDetector:
         self.net = cv2.dnn.readNetFromTFLite(str(WEIGHTS), cv2.dnn.ENGINE_CLASSIC)
 
     def find(self, pixels: np.ndarray, at_least: float, work_side: int) -> list[Candidate]:
-        """Candidates of an image `(H, W, 3) uint8 sRGB`, best first, one for each place.
+        """Candidates of a picture, best first, one for each place.
 
-        at_least     score below which a place is dropped, 0..1
-        work_side    px; a larger picture is looked at in this size
+        Parameters
+        ----------
+        pixels : np.ndarray, (H, W, 3) uint8 sRGB
+        at_least : float, 0..1
+            Score below which a place is dropped.
+        work_side : int, px
+            A larger picture is looked at in this size.
         """
         shrink = min(1.0, work_side / max(pixels.shape[:2]))
         if shrink < 1:
@@ -50,20 +61,22 @@ class ShortRangeDetector:
         found = []
         for squares in squares_by_size(*pixels.shape[:2]):
             for x, y, side in squares:
-                found += self._look(cut(pixels, x, y, side), at_least, np.float32([x, y]), side)
+                square = crop_square(pixels, x, y, side)
+                found += self._detect(square, at_least, np.array([x, y], np.float32), side)
             if found:  # smaller faces than these would be bystanders
                 break
         found.sort(key=lambda candidate: -candidate.score)
-        kept = []
-        for candidate in found:
-            if all(overlap(candidate.box, other.box) < 0.3 for other in kept):
-                kept.append(candidate)
+        boxes, scores = [c.box for c in found], [c.score for c in found]
+        kept = [found[index] for index in suppress_overlaps(boxes, scores, SAME_PLACE)]
         return [
             Candidate(c.box / np.float32(shrink), c.eyes / np.float32(shrink), c.score)
             for c in kept
         ]
 
-    def _look(self, square, at_least, corner, side) -> list[Candidate]:
+    def _detect(
+        self, square: np.ndarray, at_least: float, corner: np.ndarray, side: int
+    ) -> list[Candidate]:
+        """Candidates in a square of `side` px whose upper left corner is at `corner`."""
         blob = cv2.dnn.blobFromImage(square, 1 / 127.5, (SIDE, SIDE), (127.5, 127.5, 127.5))
         self.net.setInput(blob)
         logits, raw = self.net.forward(["classificators", "regressors"])
@@ -103,7 +116,7 @@ def _tiles(height: int, width: int, side: int) -> list[tuple[int, int, int]]:
     return [(int(x), int(y), side) for y in rows for x in columns]
 
 
-def cut(pixels: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
+def crop_square(pixels: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
     """The square of `side` px at `x`, `y`; grey where it sticks out of the picture."""
     height, width = pixels.shape[:2]
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + side, width), min(y + side, height)
@@ -114,11 +127,36 @@ def cut(pixels: np.ndarray, x: int, y: int, side: int) -> np.ndarray:
     return square
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes, 0..1."""
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+def overlap(box: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes x0, y0, x1, y1, 0..1."""
+    low, high = np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])
     both = np.prod(np.maximum(high - low, 0))
-    return float(both / (np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - both))
+    return float(both / (np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2]) - both))
+
+
+def suppress_overlaps(
+    boxes: Sequence[np.ndarray], scores: Sequence[float], most: float
+) -> list[int]:
+    """Non-maximum suppression: of boxes on one place the one with the best score.
+
+    Parameters
+    ----------
+    boxes : sequence of np.ndarray, (4,)
+        x0, y0, x1, y1.
+    scores : sequence of float, > 0
+    most : float, 0..1
+        Intersection over union up to which two boxes are two places.
+
+    Returns
+    -------
+    list of int
+        Indices of the boxes that stay, best first.
+    """
+    if not len(boxes):
+        return []
+    corners = np.asarray(boxes, np.float64)
+    sized = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
+    return [int(n) for n in cv2.dnn.NMSBoxes(sized.tolist(), list(scores), 0.0, most)]
 
 
 def _anchors() -> np.ndarray:

@@ -16,15 +16,16 @@ from pathlib import Path
 import numpy as np
 
 from realism.errors import InputError, Message
-from realism.faces.detect import ShortRangeDetector, overlap
+from realism.faces.detect import ShortRangeDetector, suppress_overlaps
 from realism.faces.face import Face
 from realism.faces.mesh import AGREEMENT, FaceMesh, estimate_pose, face_box, landmarks68
 
-# When a place in a picture counts as a face, and two faces as one person. Set with `python -m
-# benchmarks.faces` on ../shared/data.
+# When a place in a picture counts as a face, and two faces as one person. Set with
+# `python -m benchmarks.faces`.
 CANDIDATE = 0.6  # detector score 0..1; true faces there 0.8-1.0
 WORK_SIDE = 1024  # px; larger pictures are searched in this size
 SAME_PERSON = 0.45  # calibrated cosine; strangers above it: 2 % of pairs of
+# renders, 8 % of photos (`benchmarks.faces`)
 
 CALIBRATION = Path(__file__).parent / "weights" / "dlib_calibration.npz"
 # The five points dlib's chips are aligned by, as mesh points: outer and inner corner of the eye
@@ -35,7 +36,18 @@ CHIP_PADDING = 0.25  # of the side, as in dlib's examples
 
 
 class DlibEngine:
-    """MediaPipe's detector and mesh, dlib's embedding."""
+    """MediaPipe's detector and mesh, dlib's embedding.
+
+    Parameters
+    ----------
+    note : Message, optional
+        Why it is this engine.
+
+    Raises
+    ------
+    InputError
+        dlib's weights are not installed.
+    """
 
     name = "dlib"
     licence = Message("licence_dlib")
@@ -55,7 +67,7 @@ class DlibEngine:
         self._lock = threading.Lock()  # the networks keep state between calls
 
     def find(self, pixels: np.ndarray) -> list[Face]:
-        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
+        """All faces of a picture, as `Engine.find`."""
         with self._lock:
             found = []
             for box, mesh, score in self.meshes(pixels):
@@ -66,20 +78,19 @@ class DlibEngine:
         return sorted(found, key=lambda face: -face.area)
 
     def meshes(self, pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
-        """Box, mesh and score of each place on which detector and mesh agree."""
-        kept = []
+        """Box (4,), mesh (468, 3) and score of each place on which detector and mesh agree."""
+        found, sure = [], []
         for candidate in self._detector.find(pixels, CANDIDATE, WORK_SIDE):
             fit = self._mesh.confirmed(pixels, candidate.box, candidate.eyes)
-            if fit is None:
-                continue
-            mesh, presence = fit
-            box = face_box(mesh)
-            if all(overlap(box, other) < AGREEMENT for other, _, _ in kept):
-                kept.append((box, mesh, candidate.score * presence))
-        return kept
+            if fit is not None:
+                mesh, presence = fit
+                found.append((face_box(mesh), mesh, candidate.score * presence))
+                sure.append(candidate.score)
+        boxes = [box for box, _, _ in found]
+        return [found[index] for index in suppress_overlaps(boxes, sure, AGREEMENT)]
 
     def raw_embedding(self, pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
-        """dlib's 128 numbers of the face, not calibrated, (128,) float64."""
+        """dlib's numbers of the face with that mesh, not calibrated, (128,) float64."""
         import dlib
 
         points = [dlib.point(round(float(x)), round(float(y))) for x, y in mesh[CHIP_POINTS, :2]]

@@ -18,29 +18,55 @@ from realism.faces.insightface import InsightFaceEngine, fetch_pack
 
 
 class Engine(Protocol):
-    """What finds faces: `insightface.py` or `dlib.py`.
+    """What finds faces: `InsightFaceEngine` or `DlibEngine`.
 
-    name       "insightface" | "dlib"
-    licence    one line on the terms of its weights, shown wherever it is used
-    note       why it is this one, where that is worth a sentence; else None
+    Attributes
+    ----------
+    name : str
+        "insightface" or "dlib".
+    licence : Message
+        The terms of its weights in a line, shown wherever it is used.
+    note : Message or None
+        Why it is this one, where that is worth a sentence.
+    same_person : float
+        Cosine of two embeddings from which they count as of one person.
     """
 
     name: str
     licence: Message
     note: Message | None
+    same_person: float
 
     def find(self, pixels: np.ndarray) -> list[Face]:
-        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
+        """All faces of a picture.
+
+        Parameters
+        ----------
+        pixels : np.ndarray, (H, W, 3) uint8 sRGB
+
+        Returns
+        -------
+        list of Face
+            Largest first; empty when there is none.
+        """
+        ...
 
 
 ENGINES = ("insightface", "dlib")
 
 
 def load_engine(name: str | None = None) -> Engine:
-    """The engine `name`, else that of `$REALISM_FACE_ENGINE`, else the best that can be had.
+    """The engine of that name, loaded once in a process.
 
-    Loaded once in a process. Raises InputError for an unknown name, or when InsightFace is asked
-    for by name and its pack cannot be had.
+    Parameters
+    ----------
+    name : str, optional
+        One of `ENGINES`; by default that of `$REALISM_FACE_ENGINE`, else the best to be had.
+
+    Raises
+    ------
+    InputError
+        The name is unknown, or InsightFace is asked for by name and its pack cannot be had.
     """
     return _load(name or os.environ.get("REALISM_FACE_ENGINE") or None)
 
@@ -62,8 +88,15 @@ def _load(name: str | None) -> Engine:
 def primary_face(faces: list[Face]) -> Face:
     """The subject of a picture: its only face, or the one that is clearly the largest.
 
-    faces    largest first, as an engine gives them
-    Raises InputError when there is no face, or when two are of like size.
+    Parameters
+    ----------
+    faces : list of Face
+        Largest first, as an engine gives them.
+
+    Raises
+    ------
+    InputError
+        `face_not_found`, or `no_largest_face` when two are of like size.
     """
     if not faces:
         raise InputError("face_not_found")

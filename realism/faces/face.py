@@ -8,16 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RIGHT_EYE, LEFT_EYE = [33, 133], [362, 263]  # the person's; mesh points at the corners
 EYES_APART = 63.0  # mm between the pupils of an adult: Dodgson, SPIE 5291, 2004
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Turn of the head relative to the camera, degrees.
+    """Turn of the head relative to the camera.
 
-    yaw      > 0: the face turns to its own left, towards the image's right
-    pitch    > 0: it looks up
-    roll     > 0: the top of the head leans to the image's right
+    Parameters
+    ----------
+    yaw : float, degrees
+        > 0: the face turns to its own left, towards the image's right.
+    pitch : float, degrees
+        > 0: it looks up.
+    roll : float, degrees
+        > 0: the top of the head leans to the image's right.
     """
 
     yaw: float
@@ -29,12 +35,18 @@ class Pose:
 class Face:
     """One face in one picture.
 
-    box          (4,) float32, x0, y0, x1, y1 px, brows to chin and ear to ear
-    landmarks    (68, 2) float32, px
-    mesh         (468, 3) float32, x and y in px, z in the same scale, negative towards the camera
-    pose         Pose
-    embedding    (D,) float32, unit length; cosines of one engine compare, of two do not
-    score        how sure the detector is, 0..1
+    Parameters
+    ----------
+    box : np.ndarray, (4,) float32 px
+        x0, y0, x1, y1; brows to chin and ear to ear.
+    landmarks : np.ndarray, (68, 2) float32 px
+    mesh : np.ndarray, (468, 3) float32 px
+        x, y, and z in the same scale, negative towards the camera.
+    pose : Pose
+    embedding : np.ndarray, (D,) float32
+        Of unit length; cosines of one engine compare, of two do not.
+    score : float, 0..1
+        How sure the detector is.
     """
 
     box: np.ndarray
@@ -55,12 +67,22 @@ class Face:
         return self.width * float(self.box[3] - self.box[1])
 
 
-def similarity(one: np.ndarray, other: np.ndarray) -> float:
+def similarity(embedding: np.ndarray, other: np.ndarray) -> float:
     """Cosine of two unit embeddings, -1..1."""
-    return float(np.dot(one, other))
+    return float(np.dot(embedding, other))
 
 
 def mm_per_px_from_eyes(face: Face) -> float:
-    """Millimetres a pixel at the face, from the distance of its eyes."""
-    eyes = face.mesh[[33, 133]].mean(0), face.mesh[[362, 263]].mean(0)
-    return EYES_APART / max(float(np.linalg.norm(eyes[1] - eyes[0])), 1e-6)
+    """Millimetres in a pixel at the face, guessed from the distance of its eyes in the picture.
+
+    Needs no head, and is enough for margins and reaches of search. The distance is that in the
+    mesh, depth and all, which the network flattens on some faces: where a 3D head is fitted, its
+    `Head.mm_per_px` is meant.
+    """
+    right, left = (face.mesh[corners].mean(0) for corners in (RIGHT_EYE, LEFT_EYE))
+    return EYES_APART / max(float(np.linalg.norm(left - right)), 1e-6)
+
+
+def eye_centres(mesh: np.ndarray) -> np.ndarray:
+    """Middles between the corners of the person's right and left eye, (2, 2) px."""
+    return np.stack([mesh[RIGHT_EYE, :2].mean(0), mesh[LEFT_EYE, :2].mean(0)])

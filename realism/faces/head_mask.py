@@ -10,11 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.faces.face import Face
-from realism.faces.mesh import eye_centres, roll_angle, upright_crop
+from realism.faces.face import Face, eye_centres
+from realism.faces.mesh import roll_angle, upright_crop
 
-# Skin and head masks. Lengths are shares of the face's height where no unit is given. Set by eye
-# on ../shared/data/faces, example-people and the astronaut.
+# Set by eye on photographs and renders of faces.
 HEAD_VIEW = 3.0  # face sizes that the segmentation is shown
 HEAD_ASIDE = 0.85  # face sizes from the face's middle to the side of the hair
 HEAD_UP = 1.15  # to the top of the hair
@@ -22,10 +21,7 @@ HEAD_DOWN = 0.62  # to below the chin
 HEAD_FADE = 0.12  # share of that over which the outline fades
 
 SEGMENTATION = Path(__file__).parent / "weights" / "selfie_segmentation.tflite"
-
-
 SEGMENTATION_SIDE = 256  # px, input of the network
-
 
 _ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
 
@@ -33,8 +29,14 @@ _ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
 def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     """Head and hair of one face, soft.
 
-    pixels    (H, W, 3) uint8 sRGB
-    ->        (H, W) float32, 0..1
+    Parameters
+    ----------
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+    face : Face
+
+    Returns
+    -------
+    np.ndarray, (H, W) float32, 0..1
     """
     roll = roll_angle(eye_centres(face.mesh))
     points = face.mesh[:, :2]
@@ -60,5 +62,5 @@ def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
 
 
 @cache
-def _segmentation():
+def _segmentation() -> cv2.dnn.Net:
     return cv2.dnn.readNetFromTFLite(str(SEGMENTATION), cv2.dnn.ENGINE_CLASSIC)

@@ -2,12 +2,13 @@
 
 Used wherever the pack is on disk or can be fetched. insightface's own download waits without
 limit, and leaves an empty folder behind that makes the next start fail; so we look first, give
-up within seconds, and move the pack into place whole.
+up within seconds, compare the checksum, and move the pack into place whole.
 
 Deng et al., "ArcFace", CVPR 2019; Guo et al., "SCRFD", ICLR 2022. Its weights may be used for
 non-commercial research only.
 """
 
+import hashlib
 import logging
 import os
 import shutil
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,18 +24,21 @@ from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.faces.mesh import IBUG68, FaceMesh, estimate_pose, face_box
 
-# When a place in a picture counts as a face, and two faces as one person. Set with `python -m
-# benchmarks.faces` on ../shared/data.
+if TYPE_CHECKING:
+    from insightface.app import FaceAnalysis
+
 LEAST_SCORE = 0.5  # detector score 0..1, insightface's own default
 CONNECT_SECONDS = 3.0  # until the model server must answer
 READ_SECONDS = 20.0  # without a byte, before a download counts as dead
-# renders, 8 % of photos (`benchmarks.faces`)
 SAME_PERSON = 0.3  # cosine of ArcFace embeddings, the usual choice
 
 PACK = "buffalo_l"
 # insightface 2.1 fetches from here (insightface.utils.storage); naming it again saves the two
 # seconds of that import when there is no network.
 ADDRESS = f"https://github.com/deepinsight/insightface/releases/download/model-zoo/{PACK}.zip"
+# Of that file, 288,621,354 bytes. InsightFace publishes none: this is what other projects that pin
+# the pack found, independently of each other, at this address and at that of release v0.7.
+PACK_SHA256 = "80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f"
 
 log = logging.getLogger(__name__)
 
@@ -41,35 +46,43 @@ log = logging.getLogger(__name__)
 class InsightFaceEngine:
     """InsightFace's detector, embedding and landmarks; MediaPipe's mesh on its boxes.
 
-    folder    of the pack's .onnx files
-    Raises InputError when the folder holds no pack that works.
+    Parameters
+    ----------
+    folder : Path
+        Of the pack's .onnx files.
+
+    Raises
+    ------
+    InputError
+        The folder holds no pack that works.
     """
 
     name = "insightface"
     licence = Message("licence_insightface", pack=PACK)
 
     def __init__(self, folder: Path):
-        self.note = None
+        self.note: Message | None = None
         self.same_person = SAME_PERSON
         self._mesh = FaceMesh()
         self._app = _load(folder)
         self._lock = threading.Lock()  # the mesh's network keeps state between calls
 
     def find(self, pixels: np.ndarray) -> list[Face]:
-        """All faces of an image `(H, W, 3) uint8 sRGB`, largest first; [] when there is none."""
+        """All faces of a picture, as `Engine.find`."""
         with self._lock:
-            found = [self._face(pixels, seen) for seen in self._app.get(pixels[..., ::-1].copy())]
+            detections = self._app.get(pixels[..., ::-1].copy())
+            found = [self._face(pixels, detection) for detection in detections]
         return sorted((face for face in found if face is not None), key=lambda face: -face.area)
 
-    def _face(self, pixels: np.ndarray, seen) -> Face | None:
+    def _face(self, pixels: np.ndarray, detection: Any) -> Face | None:
         # InsightFace's first two of five points are the eyes, the image's left one first.
-        fit = self._mesh.confirmed(pixels, seen.bbox.astype(np.float32), seen.kps[:2])
+        fit = self._mesh.confirmed(pixels, detection.bbox.astype(np.float32), detection.kps[:2])
         if fit is None:
             return None
         mesh, presence = fit
-        landmarks = seen.get("landmark_3d_68", mesh[IBUG68])[:, :2].astype(np.float32)
-        embedding = seen.normed_embedding.astype(np.float32)
-        score = float(seen.det_score) * presence
+        landmarks = detection.get("landmark_3d_68", mesh[IBUG68])[:, :2].astype(np.float32)
+        embedding = detection.normed_embedding.astype(np.float32)
+        score = float(detection.det_score) * presence
         return Face(face_box(mesh), landmarks, mesh, estimate_pose(mesh), embedding, score)
 
 
@@ -80,9 +93,18 @@ def pack_folder() -> Path:
 
 
 def fetch_pack() -> Path:
-    """Download the pack unless it is there; returns its folder.
+    """Download the pack unless it is there.
 
-    Raises InputError within seconds when it cannot be had; then nothing is left on disk.
+    Returns
+    -------
+    Path
+        Its folder. A pack that is there already is taken as it is: it may be the owner's own.
+
+    Raises
+    ------
+    InputError
+        Within seconds when it cannot be had (`insightface_cannot_be_fetched`), or when what came
+        is not the file it should be (`insightface_not_genuine`). Then nothing is left on disk.
     """
     folder = pack_folder()
     if any(folder.glob("*.onnx")):
@@ -99,6 +121,13 @@ def fetch_pack() -> Path:
                 with archive.open("wb") as out:
                     for chunk in reply.iter_content(1 << 20):
                         out.write(chunk)
+            with archive.open("rb") as fetched:
+                found = hashlib.file_digest(fetched, "sha256").hexdigest()
+            if found != PACK_SHA256:
+                raise InputError(
+                    "insightface_not_genuine", pack=PACK, address=ADDRESS, found=found[:12],
+                    wanted=PACK_SHA256[:12], folder=folder,
+                )  # fmt: skip
             with zipfile.ZipFile(archive) as packed:
                 packed.extractall(Path(scratch) / "pack")
             _move_whole(Path(scratch) / "pack", folder)
@@ -118,7 +147,7 @@ def _move_whole(unpacked: Path, folder: Path) -> None:
         Path(beside).rename(folder)
 
 
-def _load(folder: Path):
+def _load(folder: Path) -> "FaceAnalysis":
     """The loaded FaceAnalysis of the pack in `folder`."""
     from google.protobuf.message import DecodeError
     from insightface.app import FaceAnalysis

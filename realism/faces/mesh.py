@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 
 from realism.faces.detect import overlap
-from realism.faces.face import Pose
+from realism.faces.face import Pose, eye_centres
 
-# When a place in a picture counts as a face, and two faces as one person. Set with `python -m
-# benchmarks.faces` on ../shared/data.
+# When a place in a picture counts as a face. Set with `python -m benchmarks.faces`.
 PRESENCE = 0.5  # of the mesh, 0..1; true faces there above 0.99
 AGREEMENT = 0.3  # intersection over union of detector's and mesh's box
 
@@ -48,7 +47,6 @@ CANONICAL_TILT = np.array(
     [[1, 0, 0], [0, np.cos(_TILT), np.sin(_TILT)], [0, -np.sin(_TILT), np.cos(_TILT)]]
 )
 
-RIGHT_EYE, LEFT_EYE = [33, 133], [362, 263]  # the person's; corners
 # The outline of the face, clockwise in the image from the top of the forehead.
 FACE_OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400]
 FACE_OVAL += [377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67]
@@ -68,17 +66,27 @@ class FaceMesh:
     ) -> tuple[np.ndarray, float]:
         """Mesh of the face near `box`.
 
-        pixels    (H, W, 3) uint8 sRGB
-        box       (4,) x0, y0, x1, y1 px, a rough face, brows to chin
-        eyes      (2, 2) px, the person's right and left eye, for the roll
-        ->        (468, 3) float32, x, y in px, z in the same scale, negative towards the camera;
-                  presence 0..1: how sure the network is that the crop shows a face
+        Parameters
+        ----------
+        pixels : np.ndarray, (H, W, 3) uint8 sRGB
+        box : np.ndarray, (4,) px
+            x0, y0, x1, y1 of a rough face, brows to chin.
+        eyes : np.ndarray, (2, 2) px
+            The person's right and left eye, for the roll.
+
+        Returns
+        -------
+        mesh : np.ndarray, (468, 3) float32 px
+            x, y, and z in the same scale, negative towards the camera.
+        presence : float, 0..1
+            How sure the network is that the crop shows a face.
         """
         centre, extent = (box[:2] + box[2:]) / 2, np.max(box[2:] - box[:2])
-        for _ in range(PLACEMENTS):
-            mesh, presence = self._run(pixels, centre, extent * REACH, roll_angle(eyes))
-            eyes = eye_centres(mesh)
-            centre, extent = upright_extent(mesh, roll_angle(eyes))
+        mesh, presence = self.read_crop(pixels, centre, extent * REACH, roll_angle(eyes))
+        for _ in range(PLACEMENTS - 1):
+            roll = roll_angle(eye_centres(mesh))
+            centre, extent = upright_extent(mesh, roll)
+            mesh, presence = self.read_crop(pixels, centre, extent * REACH, roll)
         return mesh, presence
 
     def confirmed(
@@ -86,12 +94,15 @@ class FaceMesh:
     ) -> tuple[np.ndarray, float] | None:
         """Mesh and presence as of `fit`, or None when the mesh does not see a face at `box`."""
         mesh, presence = self.fit(pixels, box, eyes)
-        # A mesh that walked off to another face, or settled on a part of one, is no face.
+        # A mesh that walked off to another face, or came to rest on a part of one, is no face.
         if presence < PRESENCE or overlap(face_box(mesh), box) < AGREEMENT:
             return None
         return mesh, presence
 
-    def _run(self, pixels, centre, side, roll) -> tuple[np.ndarray, float]:
+    def read_crop(
+        self, pixels: np.ndarray, centre: np.ndarray, side: float, roll: float
+    ) -> tuple[np.ndarray, float]:
+        """One run of the network on the square of `upright_crop`; mesh and presence as of `fit`."""
         crop, to_crop = upright_crop(pixels, centre, side, roll, SIDE)
         self.net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
         points, presence = self.net.forward(["conv2d_21", "conv2d_31"])
@@ -101,11 +112,6 @@ class FaceMesh:
         z = points[:, 2:] * np.sqrt(abs(np.linalg.det(back[:, :2])))
         logit = np.clip(presence.ravel()[0], -50, 50)
         return np.hstack([xy, z]).astype(np.float32), float(1 / (1 + np.exp(-logit)))
-
-
-def eye_centres(mesh: np.ndarray) -> np.ndarray:
-    """Middles of the person's right and left eye, (2, 2) px."""
-    return np.stack([mesh[RIGHT_EYE, :2].mean(0), mesh[LEFT_EYE, :2].mean(0)])
 
 
 def roll_angle(eyes: np.ndarray) -> float:
@@ -125,9 +131,25 @@ def upright_extent(mesh: np.ndarray, roll: float) -> tuple[np.ndarray, float]:
 def upright_crop(
     pixels: np.ndarray, centre: np.ndarray, side: float, roll: float, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A square of `side` px round `centre`, turned by `roll`, in `size` px.
+    """A square of a picture, turned upright and scaled.
 
-    ->    (size, size, 3) uint8, and the (2, 3) matrix from the picture to it
+    Parameters
+    ----------
+    pixels : np.ndarray, (H, W, 3) uint8
+    centre : np.ndarray, (2,) px
+    side : float, px
+        Of the square in the picture.
+    roll : float, radians
+        Angle of its upper side.
+    size : int, px
+        Side of the result.
+
+    Returns
+    -------
+    crop : np.ndarray, (size, size, 3) uint8
+        Black outside the picture.
+    to_crop : np.ndarray, (2, 3)
+        Matrix from the picture to the crop.
     """
     scale = size / side
     cos, sin = np.cos(roll) * scale, np.sin(roll) * scale

@@ -18,14 +18,8 @@ from functools import cache
 import cv2
 import numpy as np
 
-from realism.faces.mesh import (
-    REACH,
-    FaceMesh,
-    canonical_head,
-    eye_centres,
-    roll_angle,
-    upright_extent,
-)
+from realism.faces.face import eye_centres
+from realism.faces.mesh import REACH, FaceMesh, canonical_head, roll_angle, upright_extent
 from realism.head.geometry import Head
 from realism.head.model import load_model
 
@@ -192,8 +186,8 @@ def steady_mesh(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     for size, lean, shift in ((1.0, 0.0, 0.0), (0.9, 0.05, 0.02)):
         at, side = centre + extent * shift, extent * REACH * size
         with lock:
-            readings.append(net._run(pixels, at, side, roll + lean)[0])
-            twin = net._run(mirrored, np.array([last - at[0], at[1]]), side, -roll - lean)[0]
+            readings.append(net.read_crop(pixels, at, side, roll + lean)[0])
+            twin = net.read_crop(mirrored, np.array([last - at[0], at[1]]), side, -roll - lean)[0]
         twin = twin[mirror_points()]
         twin[:, 0] = last - twin[:, 0]
         readings.append(twin)

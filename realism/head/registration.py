@@ -19,7 +19,7 @@ import numpy as np
 
 from realism.head.geometry import Head
 from realism.head.model import load_model
-from realism.images import to_linear
+from realism.images import GREY, log_light
 
 # Registration of a photo on a portrait over the heads; set on the people q01, q03 and q05 of
 # ../shared/data/marked-people (`benchmarks.restore`).
@@ -152,8 +152,8 @@ def _seen_through(pixels: np.ndarray, nodes: np.ndarray, mm: float) -> np.ndarra
 
 def _features(pixels: np.ndarray) -> np.ndarray:
     """What light changes little, at working size: (H, W, 2) float32 of about unit strength."""
-    light = np.log(to_linear(pixels) + 0.01)
-    channels = np.stack([light @ np.float32([0.25, 0.55, 0.2]), light[..., 0] - light[..., 1]], -1)
+    light = log_light(pixels)
+    channels = np.stack([light @ GREY, light[..., 0] - light[..., 1]], -1)
     fine, coarse = (length / WORKING_PX for length in BAND)
     band = cv2.GaussianBlur(channels, (0, 0), fine) - cv2.GaussianBlur(channels, (0, 0), coarse)
     strength = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), EVENED / WORKING_PX))

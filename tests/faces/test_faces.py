@@ -1,5 +1,6 @@
 """Faces are found where they are, turned as they are, and told apart."""
 
+import hashlib
 import json
 import zipfile
 
@@ -321,14 +322,26 @@ def test_a_fetched_pack_is_moved_into_place_whole(no_server, tmp_path, monkeypat
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(insightface, "ADDRESS", f"{address}/buffalo_l.zip")
+    sha256 = hashlib.sha256((served / "buffalo_l.zip").read_bytes()).hexdigest()
+    monkeypatch.setattr(insightface, "PACK_SHA256", sha256)
     pack_folder().mkdir(parents=True)  # left behind by a download that failed
     folder = fetch_pack()
     assert sorted(file.name for file in folder.iterdir()) == ["det_10g.onnx", "w600k_r50.onnx"]
     assert [file.name for file in folder.parent.iterdir()] == ["buffalo_l"]
-    # A page instead of an archive leaves nothing.
-    (served / "buffalo_l.zip").write_bytes(b"<html>")
+    # Another archive, or a page instead of one, is not unpacked and leaves nothing.
     for file in folder.iterdir():
         file.unlink()
+    with zipfile.ZipFile(served / "buffalo_l.zip", "a") as archive:
+        archive.writestr("buffalo_l/genderage.onnx", b"three")
+    another = (served / "buffalo_l.zip").read_bytes()
+    for content in (another, b"<html>"):
+        (served / "buffalo_l.zip").write_bytes(content)
+        with pytest.raises(InputError, match="it was thrown away") as refused:
+            fetch_pack()
+        assert refused.value.code == "insightface_not_genuine"
+        assert hashlib.sha256(content).hexdigest().startswith(refused.value.values["found"])
+    assert load_engine().note.values["reason"].code == "insightface_not_genuine"
+    (served / "buffalo_l.zip").unlink()
     with pytest.raises(InputError, match="could not be fetched"):
         fetch_pack()
     server.shutdown()

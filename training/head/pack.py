@@ -19,7 +19,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from realism.faces.dlib import DlibEngine
-from realism.faces.mesh import REACH, FaceMesh, eye_centres, roll_angle, upright_extent
+from realism.faces.face import eye_centres
+from realism.faces.mesh import REACH, FaceMesh, roll_angle, upright_extent
 from realism.head.fit import DRIFT_REACH, mirror_points, unit_mesh
 from realism.images import open_photo
 
@@ -42,8 +43,8 @@ def readings(data: Path, names: list[str]) -> np.ndarray:
         four = []
         for size, lean, shift in CROPS:
             at, side = centre + extent * shift, extent * REACH * size
-            four.append(net._run(pixels, at, side, roll + lean)[0])
-            twin = net._run(mirrored, np.array([last - at[0], at[1]]), side, -roll - lean)[0]
+            four.append(net.read_crop(pixels, at, side, roll + lean)[0])
+            twin = net.read_crop(mirrored, np.array([last - at[0], at[1]]), side, -roll - lean)[0]
             twin = twin[twin_of]
             twin[:, 0] = last - twin[:, 0]
             four.append(twin)
