@@ -50,19 +50,24 @@ def default_stages(base: Base) -> tuple[Stage, Stage]:
     return STAGES.get(base.name) or STAGES[base.family]
 
 
-def stage1_folder(base: Base, stage: Stage, faces: Path) -> Path:
-    """Where stage 1 of these settings on these faces is kept; it may not exist yet."""
+def stage1_folder(base: Base, stage: Stage, faces: Path, root: Path | None = None) -> Path:
+    """Where stage 1 of these settings on these faces is kept; it may not exist yet.
+
+    root    folder of all people; None: `home()`
+    """
     parts = repr((base.fingerprint, asdict(stage), folder_digest(faces)))
-    return home() / ".stage1" / sha256(parts.encode()).hexdigest()[:16]
+    return (root or home()) / ".stage1" / sha256(parts.encode()).hexdigest()[:16]
 
 
-def find_stage1(base: Base, stage: Stage | None = None, faces: Path = FACES) -> Path | None:
+def find_stage1(
+    base: Base, stage: Stage | None = None, faces: Path = FACES, root: Path | None = None
+) -> Path | None:
     """Folder of the LoRA of stage 1, where it is done already or ships with the base."""
     stage = stage or default_stages(base)[0]
     shipped = base.path / "stage1"
     if faces == FACES and _fits(shipped, base, stage):
         return shipped
-    folder = stage1_folder(base, stage, faces)
+    folder = stage1_folder(base, stage, faces, root)
     done = (folder / "last").exists() and not (folder / "running").exists()
     return folder / "last" if done else None
 

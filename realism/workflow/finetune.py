@@ -16,6 +16,7 @@ from realism.finetune.stages import (
     find_stage1,
     finetune_faces,
     finetune_person,
+    stage1_folder,
 )
 from realism.person.person import Person
 
@@ -36,9 +37,10 @@ class FacesKnown:
 
 @dataclass(frozen=True)
 class PersonBegins:
-    """Stage 2 begins, on so many photos."""
+    """Stage 2 begins, on so many photos of a person."""
 
     photos: int
+    name: str
 
 
 FinetuneEvent = FacesBegin | FacesKnown | PersonBegins | Event
@@ -55,6 +57,7 @@ class FinetuneOptions:
     first         settings of stage 1; None: those of the base
     second        settings of stage 2, likewise
     resume        go on where an earlier fine-tune stopped
+    root          folder of all people, in which stage 1 is kept; None: `config.home()`
     """
 
     stage: Literal["1", "2", "both"] = "both"
@@ -63,6 +66,7 @@ class FinetuneOptions:
     first: Stage | None = None
     second: Stage | None = None
     resume: bool = True
+    root: Path | None = None
 
 
 def finetune(
@@ -103,18 +107,19 @@ def finetune(
         photos = [(record.photo(), record.verdict.face) for record in person.accepted()]
     own_first, own_second = default_stages(base)
     first, second = options.first or own_first, options.second or own_second
-    faces, resume = options.faces, options.resume
-    stage1 = None if options.one_stage else find_stage1(base, first, faces)
+    faces, resume, root = options.faces, options.resume, options.root
+    stage1 = None if options.one_stage else find_stage1(base, first, faces, root)
     learn_faces = options.stage == "both" and stage1 is None and not options.one_stage
     if options.stage == "1" or learn_faces:
         yield FacesBegin(faces)
-        yield from finetune_faces(base, engine, faces, first, resume=resume)
-        stage1 = find_stage1(base, first, faces)
+        kept_in = stage1_folder(base, first, faces, root)
+        yield from finetune_faces(base, engine, faces, first, kept_in, resume=resume)
+        stage1 = find_stage1(base, first, faces, root)
     elif stage1 is not None:
         yield FacesKnown(stage1)
     if person is None or options.stage == "1":
         return stage1
-    yield PersonBegins(len(photos))
+    yield PersonBegins(len(photos), person.name)
     out = person.adapter_folder(base.name)
     yield from finetune_person(
         base, engine, photos, person.subject, out, stage1, second, resume=resume

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from realism.cli import main as shell
+from realism.cli import marks as shell
 from realism.config import ASSETS
 from realism.images import open_photo
 from realism.marks.find.finders import METHODS
@@ -136,7 +136,7 @@ def test_bases_are_listed_with_licence_and_size(run):
         (["portraits", "Nobody"], "no person called Nobody"),
         (["finetune"], "Name the person"),
         (["finetune", "Nobody"], "no person called Nobody"),
-        (["finetune", "--stage", "3"], "no stage '3'"),
+        (["finetune", "--stage", "3"], "'3' is not one of"),
         (["rank", "--photos", "/nowhere", "--portraits", "/nowhere"], "no folder /nowhere"),
         (["marks", "find", "/nowhere.jpg"], "no such picture"),
         (["marks", "find", MEI / "mei-01.jpg", "--together", "--method", "dog"], "heatmap finder"),
@@ -145,10 +145,12 @@ def test_bases_are_listed_with_licence_and_size(run):
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.jpg"],
          "name it .png"),
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--out", "a.png",
-          "--strength", "3"], "use 0 to 1.5"),
+          "--strength", "3"], "less than or equal to 1.5"),
         (["marks", "restore", MEI / "mei-01.jpg", "--photo", MEI / "mei-02.jpg", "--photo",
           MEI / "mei-02.jpg", "--out", "a.png"], "each photo once"),
         (["demo", "--person", "nobody"], "no example"),
+        (["photos", "choose", "Nobody", "a.jpg", "perhaps"], "'perhaps' is not one of"),
+        (["nonsense"], "No such command"),
     ],
 )  # fmt: skip
 def test_bad_input_ends_with_one_line_and_code_2(run, words, says):

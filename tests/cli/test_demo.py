@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realism.cli import demo
+from realism.cli.demo_run import run_demo
+from realism.config import STAGES, home
 from realism.errors import InputError
 from realism.images import open_photo
 from realism.portraits.sample import read_parameters
+from realism.workflow.portraits import PortraitRequest
 
 
 @pytest.fixture(scope="module")
@@ -17,15 +19,15 @@ def done(tmp_path_factory):
     """A demo of two steps a stage and three portraits."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REALISM_FACE_ENGINE", "dlib")
-        patch.setenv("REALISM_HOME", "")  # so that what the demo sets is undone
-        short = {"steps": 2, "batch": 2, "preview_seeds": (1,), "preview_steps": 2}
-        whole = demo.default_stages
-        patch.setattr(
-            demo, "default_stages", lambda base: [replace(stage, **short) for stage in whole(base)]
-        )
-        patch.setattr(demo, "PORTRAITS", replace(demo.PORTRAITS, count=3, steps=4))
+        patch.setenv("REALISM_HOME", str(tmp_path_factory.mktemp("home")))
+        stages = [
+            replace(stage, steps=2, batch=2, preview_seeds=(1,), preview_steps=2)
+            for stage in STAGES["pocket"]
+        ]
         out = tmp_path_factory.mktemp("outputs") / "demo"
-        said = list(demo.run_demo(out))
+        request = PortraitRequest(seed=1, count=3, steps=4, run=out / "portraits")
+        said = list(run_demo(out, "mei", (stages[0], stages[1]), request))
+        assert not list(home().iterdir())  # it leaves no trace but in its folder
     return out, said
 
 
@@ -71,5 +73,5 @@ def test_restored_portraits_differ_from_the_portraits_at_their_marks_only(done):
 def test_a_folder_with_other_things_is_not_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("three years of work")
     with pytest.raises(InputError, match="holds other things"):
-        list(demo.run_demo(tmp_path))
+        list(run_demo(tmp_path))
     assert (tmp_path / "thesis.txt").exists()

@@ -1,0 +1,102 @@
+"""Step 3: `realism portraits` and `realism rank`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from realism.cli.console import (
+    BaseName,
+    PersonName,
+    load_named_engine,
+    open_pictures,
+    say_base,
+    say_download,
+    show,
+)
+from realism.config import PORTRAITS
+
+if TYPE_CHECKING:
+    from realism.portraits.rank import Ranked
+
+
+def portraits(
+    person: PersonName,
+    base: BaseName = "pocket",
+    style: Annotated[str, typer.Option(help="A preset; `--style list` names them.")] = "studio",
+    prompt: Annotated[str, typer.Option(help="Own words; {person} is the person.")] = "",
+    negative_prompt: Annotated[str, typer.Option(help="What to keep away from.")] = "",
+    count: Annotated[int, typer.Option(help="1 to 64.")] = PORTRAITS.count,
+    seed: Annotated[int | None, typer.Option(help="Of the first; the next ones count up.")] = None,
+    steps: Annotated[int, typer.Option(help="Of the sampler.")] = PORTRAITS.steps,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="1 to 30; without, what suits the base.")
+    ] = None,
+    adapter: Annotated[str, typer.Option(help="best, last, none, or a LoRA file.")] = "best",
+    weight: Annotated[float, typer.Option(help="Of the person's LoRA.")] = 1.0,
+    style_lora: Annotated[Path | None, typer.Option(help="A style's .safetensors.")] = None,
+    style_weight: Annotated[float, typer.Option(help="Of the style's LoRA.")] = 0.25,
+    label: Annotated[
+        Literal["", "en", "zh"], typer.Option(help="en or zh: a visible notice in a corner.")
+    ] = "",
+) -> None:
+    """Make portraits of a person and rank them; a folder with PNGs and ranking.json."""
+    from realism.diffusion.base import load_base
+    from realism.diffusion.lora import Adapter
+    from realism.person.person import open_person
+    from realism.portraits.styles import find_style
+    from realism.workflow.portraits import PortraitRequest, make_portraits, rank_run
+
+    if style == "list":
+        print_styles()
+        return
+    opened = open_person(person)
+    opened.accepted()
+    find_style(style)  # nothing is downloaded for a style that there is not
+    loaded, engine = load_base(base, progress=say_download), load_named_engine()
+    say_base(loaded)
+    request = PortraitRequest(
+        style, prompt or None, negative_prompt or None, count, seed, steps, guidance_scale,
+        adapter, weight, (Adapter(style_lora, style_weight),) if style_lora else (), label,
+    )  # fmt: skip
+    run = show(make_portraits(opened, loaded, engine, request))
+    print_ranked(rank_run(opened, run, engine), opened.photo_to_photo().values())
+    print(f"In {run}")
+
+
+def rank(
+    photos: Annotated[Path, typer.Option(help="Folder with photos of the person.")],
+    portraits: Annotated[Path, typer.Option(help="Folder with portraits.")],
+    json: Annotated[Path | None, typer.Option(help="Where to write the result.")] = None,
+) -> None:
+    """Order portraits by their likeness to the photos, the closest first."""
+    from realism.disk import write_json
+    from realism.portraits.rank import rank_to_json
+    from realism.workflow.portraits import rank_pictures
+
+    engine, known = load_named_engine(), open_pictures(photos)
+    ranked, scale = show(rank_pictures(open_pictures(portraits), known, engine))
+    if json:
+        write_json(json, rank_to_json(ranked))
+    print_ranked(ranked, scale.values())
+
+
+def print_styles() -> None:
+    """The presets, each with what it looks like."""
+    from realism.portraits.styles import load_styles
+
+    for preset in load_styles():
+        print(f"{preset.slug:14} {preset.name} / {preset.name_zh}: {preset.note}")
+
+
+def print_ranked(ranked: "Iterable[Ranked]", scale: Iterable[float]) -> None:
+    """The portraits in their order, then the photos' own scale."""
+    for row in ranked:
+        if row.similarity is None:
+            print(f"{row.rank:3}. {row.name}: {row.reason}")
+        else:
+            copied = "; closer than the photos are to each other: a copy?" if row.copied else ""
+            print(f"{row.rank:3}. {row.name}: {row.similarity:.3f} to {row.closest_photo}{copied}")
+    if scale := list(scale):
+        print(f"The person's own photos are {min(scale):.2f} to {max(scale):.2f} to each other.")
