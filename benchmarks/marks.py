@@ -23,7 +23,7 @@ from realism.head.fit import fit_person, steady_mesh
 from realism.head.registration import build_grid, register
 from realism.images import open_photo
 from realism.marks.mark import KINDS, Mark, RoundMark, Wrinkle
-from realism.marks.restore.placement import place
+from realism.marks.restore.placement import place_marks
 
 ROUND = KINDS[:3]
 
@@ -124,7 +124,7 @@ def place_all(data: Path) -> None:
                     heads = tuple(fit_person([one.steady, two.steady]))
                 if look is not None:
                     shift = register(one.pixels, heads[0], build_grid(look(two.pixels), heads[1]))
-                places = place(
+                places = place_marks(
                     list(marks.values()), photo.name, one.face, two.face, two.canvas, method,
                     heads, shift,
                 )  # fmt: skip

@@ -50,8 +50,13 @@ from realism.marks.atlas import build_atlas
 from realism.marks.find.multiview import find_together
 from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.prepare import Prepared, lay, locate, prepare
-from realism.marks.restore.quotient import without
+from realism.marks.restore.prepare import (
+    LayeredPortrait,
+    build_layers,
+    locate_marks,
+    prepare_restore,
+)
+from realism.marks.restore.quotient import mask_out_marks
 from realism.workflow import run_through
 from realism.workflow.restore import restore_portrait
 
@@ -139,27 +144,27 @@ def cases(data: Path) -> Iterator[Case]:
             yield Case(person, view, photos, seen(view.clean), truth, sources)
 
 
-def prepared_for(case: Case, method: str, placement: str, true_place: bool) -> Prepared:
+def prepared_for(case: Case, method: str, placement: str, true_place: bool) -> LayeredPortrait:
     """The marks laid as a user gets them, or each exactly where the truth has it."""
     base = case.base
     if not true_place:
-        return prepare(base.pixels, base.face, base.skin, case.sources, method, placement)
+        return prepare_restore(base.pixels, base.face, base.skin, case.sources, method, placement)
     given, ids = (Ground(base.pixels, base.face, base.skin), case.sources), case.ids()
     placed = []
-    for spot in locate(*given, placement):
+    for spot in locate_marks(*given, placement):
         there = case.view.of(ids[id(spot.mark)])
         to = np.float32(there["xy"]) - 0.5
-        line = spot.line
+        line = spot.polyline
         if len(line):
             whole = np.float32(there["polyline"]) - 0.5
             # The photo shows a part of the line: the same part of the portrait's.
             photo = next(p for p in case.photos if p.name == spot.photo)
             line = whole[np.array(photo.of(ids[id(spot.mark)])["polyline_visible"], bool)]
-        placed.append(replace(spot, to=to, line=line))
-    return lay(*given, placed, method)
+        placed.append(replace(spot, to=to, polyline=line))
+    return build_layers(*given, placed, method)
 
 
-def millimetres_off(case: Case, prepared: Prepared) -> list[float]:
+def millimetres_off(case: Case, prepared: LayeredPortrait) -> list[float]:
     """How far each round mark lies off that faces the camera in portrait and photo, put or not."""
     ids, off = case.ids(), []
     for spot in prepared.placements:
@@ -216,7 +221,7 @@ def round_look(case: Case, after: np.ndarray, value: dict) -> tuple[float, float
     others = [as_mark(m, case.view.truth) for m in case.view.truth["marks"]
               if m["visible"] and m["id"] != value["id"]]  # fmt: skip
     ring = (away > 2 * radius) & (away <= around)
-    skin = without(case.base.skin, others)[cut] > 0.5
+    skin = mask_out_marks(case.base.skin, others)[cut] > 0.5
     ring = ring & skin if (ring & skin).sum() >= 12 else ring
 
     def contrast(pixels: np.ndarray) -> float:
@@ -287,16 +292,16 @@ def looks(case: Case, after: np.ndarray) -> Iterator[Look]:
         yield Look(case.person, case.view.name, value["id"], value["kind"], *figures, bool(put))
 
 
-def seam(prepared: Prepared, after: np.ndarray) -> tuple[float, float, int] | None:
+def seam(prepared: LayeredPortrait, after: np.ndarray) -> tuple[float, float, int] | None:
     """Slope along the edges of what was put there over that just outside, and pixels beyond.
 
     ->    of the restored portrait, of the same edges in the clean one; pixels changed outside
     """
     mask = np.zeros(after.shape[:2], np.uint8)
-    for patch in prepared.patches:
-        x, y = patch.origin
-        height, width = patch.rim.shape
-        mask[y : y + height, x : x + width] |= patch.rim < 1
+    for layer in prepared.layers:
+        x, y = layer.origin
+        height, width = layer.falloff.shape
+        mask[y : y + height, x : x + width] |= layer.falloff < 1
     beyond = int(((after != prepared.portrait).any(2) & (mask == 0)).sum())
     disc = [cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (n, n)) for n in (3, 5, 9)]
     edge = cv2.dilate(mask, disc[0]) - cv2.erode(mask, disc[0]) > 0
@@ -480,7 +485,7 @@ def timing(data: Path, most: int = 30) -> None:
                 photos = [replace(source, ground=None) for source in photos]
                 for spans in (fresh, known):
                     start, work = time.perf_counter(), time.process_time()
-                    prepared = prepare(base.pixels, base.face, base.skin, photos, method)
+                    prepared = prepare_restore(base.pixels, base.face, base.skin, photos, method)
                     spans.append((time.perf_counter() - start, time.process_time() - work))
             for overall in np.linspace(0.5, 1.5, 11):
                 start = time.perf_counter()
@@ -491,7 +496,7 @@ def timing(data: Path, most: int = 30) -> None:
                 for spans in (fresh, known)
             ]
             print(
-                f"{method:5s}  {len(prepared.patches):2d} marks, {len(photos)} photos, 1024 px: "
+                f"{method:5s}  {len(prepared.layers):2d} marks, {len(photos)} photos, 1024 px: "
                 f"restored from new photos in {told[0]}, from known ones in {told[1]}, best of "
                 f"three; a slider's move {np.median(moves) * 1000:.0f} ms in the median, "
                 f"{max(moves) * 1000:.0f} at most"
@@ -514,7 +519,7 @@ def _with_marks(base: Seen, sources: list[Source], count: int) -> list[Source]:
     while True:
         photos = [replace(s, marks=m) for s, m in zip(sources, given, strict=True)]
         own = Ground(base.pixels, base.face, base.skin)
-        placed = locate(own, photos)
+        placed = locate_marks(own, photos)
         seen_there = [spot for spot in placed if spot.visible]
         if len(seen_there) >= count:
             keep = {id(spot.mark) for spot in seen_there[:count]}

@@ -23,9 +23,15 @@ from realism.marks.mark import Mark
 from realism.marks.observation import BELIEVED
 from realism.marks.photo import Ground, Source
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.placement import Placement, why_not
-from realism.marks.restore.prepare import METHODS, Prepared, lay, locate, rare
-from realism.marks.restore.report import Likeness, measure_likeness, person_in, report_to_json
+from realism.marks.restore.placement import Placement, find_obstacle
+from realism.marks.restore.prepare import (
+    METHODS,
+    LayeredPortrait,
+    build_layers,
+    locate_marks,
+    seldom_seen,
+)
+from realism.marks.restore.report import Likeness, find_person, measure_likeness, report_to_json
 from realism.portraits.provenance import restored_entries
 
 MarkKey = tuple[str, str, float, float]  # photo, kind, x, y: names a mark while it stays there
@@ -54,7 +60,7 @@ class PlacedPortrait:
     digest: str
     face: Face
     skin: np.ndarray
-    prepared: Prepared
+    prepared: LayeredPortrait
     embeddings: tuple[np.ndarray, ...]
 
     @property
@@ -74,7 +80,7 @@ class PlacedPortrait:
 
     def rare(self, least_sightings: int = BELIEVED) -> frozenset[int]:
         """The placements to begin without: too few of the photos show them."""
-        return frozenset(rare(self.placements, len(self.embeddings), least_sightings))
+        return frozenset(seldom_seen(self.placements, len(self.embeddings), least_sightings))
 
 
 @dataclass(frozen=True)
@@ -187,7 +193,7 @@ def place_portrait(
     file = None if isinstance(portrait, Photo) else Path(portrait)
     picture = portrait if isinstance(portrait, Photo) else open_photo(portrait)
     embeddings = tuple(photo.face.embedding for photo in photos)
-    face = person_in(picture, embeddings, engine)
+    face = find_person(picture, embeddings, engine)
     skin = skin_mask(picture.pixels, face)
     analysis, digest = (
         Ground(picture.pixels, face, skin),
@@ -199,9 +205,9 @@ def place_portrait(
             options.moves.get((digest, *mark_key(placement.photo, placement.mark))),
             analysis,
         )
-        for placement in locate(analysis, list(photos), options.placement)
+        for placement in locate_marks(analysis, list(photos), options.placement)
     ]
-    prepared = lay(analysis, list(photos), placements, options.method)
+    prepared = build_layers(analysis, list(photos), placements, options.method)
     return PlacedPortrait(file, picture, digest, face, skin, prepared, embeddings)
 
 
@@ -233,7 +239,7 @@ def finish_portrait(
     likeness = measure_likeness(placed.face, pixels, placed.embeddings, engine)
     why = {
         index: Message(
-            "seen_on_few", seen=placed.placements[index].sightings, photos=len(placed.embeddings)
+            "seen_on_few", seen=placed.placements[index].photo_count, photos=len(placed.embeddings)
         )
         if index in seldom
         else Message("switched_off")
@@ -314,8 +320,12 @@ def _moved(placement: Placement, to: tuple[float, float] | None, analysis: Groun
         return placement
     point = np.array(to, np.float32)
     step = point - placement.to
-    reason = why_not(point, 1.0, False, analysis.face, analysis.wide)
+    reason = find_obstacle(point, 1.0, False, analysis.face, analysis.wide)
     return replace(
-        placement, to=placement.to + step, line=placement.line + step, visible=reason is None,
-        reason=reason, line_seen=np.ones_like(placement.line_seen),
-    )  # fmt: skip
+        placement,
+        to=placement.to + step,
+        polyline=placement.polyline + step,
+        polyline_visible=np.ones_like(placement.polyline_visible),
+        visible=reason is None,
+        reason=reason,
+    )

@@ -9,8 +9,8 @@ from marked import round_marks, truth_of
 from realism.faces.skin import skin_mask
 from realism.head.fit import fit_head, fit_person, steady_mesh
 from realism.head.registration import build_grid, register
-from realism.marks.restore.relight import carried, light_of
-from realism.marks.restore.wrinkle import measure_fold, relit
+from realism.marks.restore.relight import estimate_light, estimate_relighting
+from realism.marks.restore.wrinkle import measure_wrinkle, relight
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_side_that_the_light_comes_from_is_read_off_the_skin(views):
     at = np.round(head.pixels).astype(int)
     front = np.argsort(-head.vertices[:, 2])  # what is nearer is painted last
     lit[at[front, 1], at[front, 0]] = head.normals[front] @ wanted - 2
-    found = light_of(lit, skin_mask(pixels, face), head)
+    found = estimate_light(lit, skin_mask(pixels, face), head)
     assert found @ wanted > 0.95 * np.linalg.norm(found) * np.linalg.norm(wanted)
 
 
@@ -75,9 +75,9 @@ def test_a_fold_keeps_its_depth_on_its_own_face_and_loses_it_where_the_skin_is_s
     corner, wing = face.mesh[61, :2].astype(float), face.mesh[129, :2].astype(float)
     line = np.linspace(wing, corner, 20) - [6, 0]
     light = np.array([1.0, 0.0, 0.0])
-    assert carried(line, (head, head), (light, light)) == pytest.approx((1, 1))
+    assert estimate_relighting(line, (head, head), (light, light)) == pytest.approx((1, 1))
     bared = [replace(head, expression=e) for e in np.eye(len(head.expression))[::4]]
-    left = [carried(line, (photo, head), (light, light))[0] for photo in bared]
+    left = [estimate_relighting(line, (photo, head), (light, light))[0] for photo in bared]
     assert min(left) < 0.9 and max(left) == 1
 
 
@@ -86,19 +86,19 @@ def test_light_from_the_other_side_turns_a_folds_sides_round():
     light = np.tile(np.sin(across / 3) * np.exp(-((across / 5) ** 2)) * 0.1, (60, 1))
     line = np.stack([np.full(60, 40.0), np.arange(60.0)], 1)
     light, skin = np.repeat(light[..., None], 3, 2), np.ones(light.shape)
-    fold = measure_fold(light.astype(np.float32), skin, line, 12)
-    turned = relit(fold, 1.0, -1.0)
+    fold = measure_wrinkle(light.astype(np.float32), skin, line, 12)
+    turned = relight(fold, 1.0, -1.0)
     assert np.allclose(turned.profile, fold.profile[:, ::-1], atol=0.01)
-    assert np.allclose(relit(fold, 0.5, 1.0).profile, fold.profile / 2)
+    assert np.allclose(relight(fold, 0.5, 1.0).profile, fold.profile / 2)
 
 
 def test_what_is_no_skin_beside_a_fold_is_left_in_the_photo():
     light, skin = np.zeros((60, 80, 3), np.float32), np.ones((60, 80))
     light[:, 39:42] = -0.4
     line = np.stack([np.full(60, 40.0), np.arange(60.0)], 1)
-    alone = measure_fold(light, skin, line, 12)
+    alone = measure_wrinkle(light, skin, line, 12)
     light[:, 46:], skin[:, 46:] = -3, 0  # lashes
-    beside = measure_fold(light, skin, line, 12)
+    beside = measure_wrinkle(light, skin, line, 12)
     assert np.abs(beside.profile - alone.profile).max() < 0.05
     assert alone.profile[30, 12] == pytest.approx(-0.4, abs=0.03)
 
@@ -107,7 +107,7 @@ def test_light_that_leaves_a_fold_keeps_its_colour():
     light = np.zeros((60, 80, 3), np.float32)
     light[:, 39:42] = [-0.3, -0.5, -0.6]
     line = np.stack([np.full(60, 40.0), np.arange(60.0)], 1)
-    red, green, blue = measure_fold(light, np.ones((60, 80)), line, 12).tint
+    red, green, blue = measure_wrinkle(light, np.ones((60, 80)), line, 12).tint
     assert red / green == pytest.approx(0.6, abs=0.02) and blue / green == pytest.approx(
         1.2, abs=0.02
     )

@@ -339,7 +339,7 @@ def test_a_click_on_the_portrait_switches_a_mark_off_and_on(found):
 
 def test_a_mark_on_the_portrait_is_moved_by_two_clicks(found):
     sources, _, laid, _ = found
-    one = next(p for p in laid.prepared.placements if p.visible and not len(p.line))
+    one = next(p for p in laid.prepared.placements if p.visible and not len(p.polyline))
     low, _, scale = marks.marked.frame(laid.prepared.portrait, laid.face)
     there = one.to + np.float32([6, 9])
     here, to = (clicked(((point - low) * scale).tolist()) for point in (one.to, there))
@@ -360,12 +360,14 @@ def test_a_mark_on_the_portrait_is_moved_by_two_clicks(found):
 def test_a_wrinkle_goes_with_the_point_at_which_it_was_taken(found):
     _, _, laid, _ = found
     line = np.float32([[200, 200], [210, 200], [220, 200]])
-    one = replace(laid.prepared.placements[0], to=line[1], line=line, line_seen=np.ones(3, bool))
+    one = replace(
+        laid.prepared.placements[0], to=line[1], polyline=line, polyline_visible=np.ones(3, bool)
+    )
     hold = marks.marked.grabbed(one, np.float32([221, 203]))
     nose = laid.face.landmarks[30]
     skin = np.ones(laid.skin.shape)
     moved = marks.marked.moved(one, tuple(nose + hold), laid.face, skin)
-    assert np.abs(moved.line[2] - nose).max() < 0.01 and moved.visible
+    assert np.abs(moved.polyline[2] - nose).max() < 0.01 and moved.visible
     off_skin = marks.marked.moved(one, tuple(nose), laid.face, 0 * skin)
     assert not off_skin.visible and off_skin.reason
 
@@ -430,7 +432,7 @@ def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found)
     once = {
         marks.marked.key_of(one.photo, one.mark)
         for one in laid.prepared.placements
-        if one.sightings == 1
+        if one.photo_count == 1
     }
     assert set(marks.on_rare(laid, three, 2)) == once
     assert marks.on_rare(laid, three, 1) == []

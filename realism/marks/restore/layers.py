@@ -1,251 +1,296 @@
-"""Marks laid on a portrait's pixels: what `restore.blend` mixes in under the sliders.
+"""Marks as layers over a portrait's pixels: what `restore.blend` mixes in under the sliders.
 
-A round mark is measured in every photo that shows it well, laid at its place, and averaged: two
+A round mark is measured in every photo that shows it well, warped to its place, and averaged: two
 photos have half the noise. Its reach is a circle both in the photo and in the portrait, so that
-skin seen edge-on brings no hair or backdrop along. What the portrait shows already is left.
+skin seen edge-on brings no hair or backdrop along. What the portrait shows already is left out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from realism.images import DARKEST
+from realism.images import DARKEST, GREY
 from realism.marks.mark import Mark
 from realism.marks.photo import Ground
-from realism.marks.restore import wrinkle as folds
-from realism.marks.restore.paste import cut_out, lines_outline, outline
-from realism.marks.restore.placement import Placement, View
+from realism.marks.restore.falloff import fade_out
+from realism.marks.restore.paste import outline_round, outline_wrinkle, warp_pixels
+from realism.marks.restore.pigment import clip_to_pigment
+from realism.marks.restore.placement import MarkView, Placement
 from realism.marks.restore.quotient import (
     REACH,
-    Relief,
-    already_there,
-    distance,
-    measure,
-    on_a_flank,
-    pigment,
-    warp,
-    window,
-    without,
+    QuotientPatch,
+    crop_square,
+    distances_from,
+    is_on_shading_edge,
+    mask_out_marks,
+    measure_quotient,
+    warp_log_ratio,
 )
-from realism.marks.restore.wrinkle import FOLD_REACH
+from realism.marks.restore.shown import measure_shown
+from realism.marks.restore.wrinkle import (
+    REACH_MM,
+    bandpass_across,
+    even_parameters,
+    interpolate_polyline,
+    measure_wrinkle,
+    polyline_normals,
+    relight,
+    render_wrinkle,
+    subtract_shown,
+)
 
-# How marks are measured and laid on by `method="ratio"`.
-LEAST_TRUST = 0.3  # share of a mark's surroundings that must be clean skin
-SEARCH_MM = 3.5  # mm: how far off the portrait's own mark may lie
+LEAST_CLEAN = 0.3  # share of a mark's surroundings that must be clean skin
+FADE_FROM = 0.7  # of its reach, from where a mark fades out as it is laid
+LARGEST_SCALE = 8  # px of the portrait over px of the photo; a map beyond has exploded
+
+Box = tuple[np.ndarray, tuple[int, int]]  # (2,) int px of the portrait at (0, 0); (height, width)
 
 
 @dataclass(frozen=True, eq=False)
-class Patch:
-    """One mark laid on the portrait's pixels, ready to blend.
+class Layer:
+    """One mark over the portrait's pixels, of either method.
 
-    placement    index among the placements
-    kind         of the mark
-    origin       (2,) int, the portrait's pixel at the patch's (0, 0)
-    log_ratio    (h, w, 3) float32, what to multiply the portrait's light by; of paste: None
-    pixels       (h, w, 3) uint8, what to paste; of ratio: None
-    beside       (h, w) bool, skin beside the mark; of ratio: None
-    rim          (h, w) float32, 0 in the middle, 1 where the mark ends
-    skin         (h, w) float32, the portrait's skin
-    bare         (3,) linear light of the photo's skin around the mark
+    Attributes
+    ----------
+    placement : int
+        Index among the placements.
+    mark : RoundMark or Wrinkle
+        In px of its photo.
+    origin : (2,) int
+        The portrait's pixel at the layer's (0, 0).
+    falloff : (h, w) float32
+        0 in the middle, 1 where the mark ends.
+    skin : (h, w) float32, 0..1
+        The portrait's.
     """
 
     placement: int
-    kind: str
+    mark: Mark
     origin: np.ndarray
-    log_ratio: np.ndarray | None
-    pixels: np.ndarray | None
-    beside: np.ndarray | None
-    rim: np.ndarray
+    falloff: np.ndarray
     skin: np.ndarray
-    bare: np.ndarray
 
     @property
     def area(self) -> tuple[slice, slice]:
         """Rows and columns of the portrait that it covers."""
         x, y = self.origin
-        height, width = self.rim.shape
+        height, width = self.falloff.shape
         return np.s_[y : y + height, x : x + width]
 
 
-def round_patch(
+@dataclass(frozen=True, eq=False)
+class RatioLayer(Layer):
+    """A mark as a ratio, by which the portrait's own light is multiplied.
+
+    Attributes
+    ----------
+    log_ratio : (h, w, 3) float32
+    bare_light : (3,) float
+        Linear light of the photo's skin around the mark.
+    """
+
+    log_ratio: np.ndarray
+    bare_light: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PasteLayer(Layer):
+    """A mark as a cut-out of its photo.
+
+    Attributes
+    ----------
+    pixels : (h, w, 3) uint8 sRGB
+    beside : (h, w) bool
+        Skin beside the mark.
+    """
+
+    pixels: np.ndarray
+    beside: np.ndarray
+
+
+def build_round_layer(
     index: int,
-    spot: Placement,
-    photos: dict[str, tuple[Ground, list[Mark]]],
+    placement: Placement,
+    photos: Mapping[str, tuple[Ground, list[Mark]]],
     portrait: Ground,
-) -> Patch | None:
+) -> RatioLayer | None:
     """A round mark's log-ratio on the portrait, less what the portrait shows of it already.
 
-    photos    by name: each photo's Ground and its marks
-    ->        None where no photo has enough clean skin around the mark
+    Parameters
+    ----------
+    index : int
+        Of the placement.
+    placement : Placement
+    photos : mapping of str to (Ground, list of Mark)
+        By name: each photo and its marks.
+    portrait : Ground
+
+    Returns
+    -------
+    RatioLayer or None
+        None where no photo has enough clean skin around the mark.
     """
-    reliefs = [(view, _measured(view, *photos[view.photo])) for view in spot.views]
-    reliefs = [(view, relief) for view, relief in reliefs if relief is not None]
-    if not reliefs:
+    measured = [(view, _measure_view(view, *photos[view.photo])) for view in placement.views]
+    patches = [(view, patch) for view, patch in measured if patch is not None]
+    if not patches:
         return None
-    to = spot.to.astype(np.float64)
-    there = REACH * np.average(
-        [relief.radius * view.size for view, relief in reliefs],
-        weights=[view.worth for view, _ in reliefs],
+    to = placement.to.astype(np.float64)
+    reach = REACH * np.average(
+        [patch.radius * view.scale for view, patch in patches],
+        weights=[view.quality for view, _ in patches],
     )
-    box = _box(to[None], there + 1, portrait.skin.shape)
+    box = _box_around(to[None], reach + 1, portrait.skin.shape)
     if box is None:
         return None
-    laid = _laid(reliefs, to, there, box)
-    share, shift = _shown(laid, portrait, to, box, there / REACH)
+    laid = _average_views(patches, to, reach, box)
+    share, shift = measure_shown(
+        laid, box[0], portrait.light, portrait.wide, to, reach / REACH, portrait.mm
+    )
     if share > 0:
-        to = to + shift
-        box = _box(to[None], there + 1, portrait.skin.shape)
-        laid = _laid(reliefs, to, there, box) * (1 - share)
-    origin, size = box
-    best = reliefs[0][1]
-    rim = distance(size, to - origin) / there
-    return Patch(
-        index, spot.mark.kind, origin, laid.astype(np.float32), None, None,
-        rim.astype(np.float32), _part(portrait.wide, origin, size), best.bare,
-    )  # fmt: skip
+        # It stays where the portrait has it; only what is missing is added there.
+        moved = _box_around((to + shift)[None], reach + 1, portrait.skin.shape)
+        if moved is None:
+            return None
+        to, box = to + shift, moved
+        laid = _average_views(patches, to, reach, box) * (1 - share)
+    falloff = distances_from(to - box[0], box[1]) / reach
+    return RatioLayer(
+        index,
+        placement.mark,
+        box[0],
+        falloff.astype(np.float32),
+        _crop(portrait.wide, box),
+        laid.astype(np.float32),
+        patches[0][1].bare_light,
+    )
 
 
-def _measured(view: View, photo: Ground, marks: list[Mark]) -> Relief | None:
-    """The mark's relief in one photo, fading to nothing where the mark ends."""
+def _measure_view(view: MarkView, photo: Ground, marks: list[Mark]) -> QuotientPatch | None:
+    """The mark's ratio in one photo, fading to nothing where the mark ends."""
     mark = view.mark
-    relief = measure(photo.light, without(photo.skin, marks, mark), mark.xy, mark.radius)
+    clean = mask_out_marks(photo.skin, marks, mark)
+    patch = measure_quotient(photo.light, clean, mark.xy, mark.radius)
     pale = mark.kind == "acne"  # a pimple's head may be paler than the skin beside it
-    if relief.trust < LEAST_TRUST or (not pale and on_a_flank(relief, mark.radius)):
+    if patch.clean_share < LEAST_CLEAN or (not pale and is_on_shading_edge(patch, mark.radius)):
         return None
-    away = distance(relief.log_ratio.shape, relief.centre) / (REACH * relief.radius)
-    ratio = pigment(relief, mark.kind)
+    falloff = distances_from(patch.centre, patch.log_ratio.shape) / (REACH * patch.radius)
+    ratio = clip_to_pigment(patch, mark.kind)
     # What is not skin in the photo (backdrop, hair, lips) must not come along.
-    half, at = len(ratio) // 2, np.round(mark.xy).astype(int)
-    on_skin = np.maximum(window(photo.wide, *at, half, edge=0), away * REACH < 0.7)
-    return relief._replace(log_ratio=ratio * (fade(away, 0.7) * on_skin)[..., None])
+    x, y = np.round(mark.xy).astype(int)
+    skin = crop_square(photo.wide, x, y, len(ratio) // 2, edge=0)
+    on_skin = np.maximum(skin, falloff * REACH < 0.7)
+    return patch._replace(log_ratio=ratio * (fade_out(falloff, FADE_FROM) * on_skin)[..., None])
 
 
-def _laid(
-    reliefs: list[tuple[View, Relief]],
-    to: np.ndarray,
-    there: float,
-    box: tuple[np.ndarray, tuple[int, int]],
+def _average_views(
+    patches: list[tuple[MarkView, QuotientPatch]], to: np.ndarray, reach: float, box: Box
 ) -> np.ndarray:
     """The mark of all its views on the portrait's pixels, (h, w, 3) log-ratio."""
     laid = np.average(
-        [warp(r.log_ratio, r.centre, view.tame_matrix, to, *box) for view, r in reliefs],
+        [
+            warp_log_ratio(patch.log_ratio, patch.centre, view.clamped_matrix, to, *box)
+            for view, patch in patches
+        ],
         axis=0,
-        weights=[view.worth for view, _ in reliefs],
+        weights=[view.quality for view, _ in patches],
     )
-    return laid * fade(distance(box[1], to - box[0]) / there, 0.7)[..., None]
+    falloff = distances_from(to - box[0], box[1]) / reach
+    return laid * fade_out(falloff, FADE_FROM)[..., None]
 
 
-def _shown(
-    laid: np.ndarray,
-    portrait: Ground,
-    to: np.ndarray,
-    box: tuple[np.ndarray, tuple[int, int]],
-    radius: float,
-) -> tuple[float, np.ndarray]:
-    """How much of a laid mark the portrait shows already, near its place: share, shift px."""
-    search = int(np.ceil(max(SEARCH_MM / portrait.mm, 2)))
-    half = max(box[1]) // 2 + search + 2
-    x, y = round(to[0]), round(to[1])
-    skin = (portrait.wide > 0.5).astype(np.float32)
-    around = measure(portrait.light, skin, to, max(radius, 1.0))
-    shown = window(portrait.light, x, y, half) - np.log(around.bare + DARKEST)
-    centre = (np.array([x, y]) - box[0]).astype(int)
-    small = max(2, int(np.ceil(1.6 * radius)))
-    if min(centre[0], centre[1], box[1][1] - 1 - centre[0], box[1][0] - 1 - centre[1]) < small:
-        return 0.0, np.zeros(2)  # cut by the picture's rim: nothing to compare
-    middle = laid[
-        centre[1] - small : centre[1] + small + 1, centre[0] - small : centre[0] + small + 1
-    ]
-    field = shown[
-        half - small - search : half + small + search + 1,
-        half - small - search : half + small + search + 1,
-    ]
-    return already_there(middle, field, np.ones(middle.shape[:2], np.float32), search)
+def build_wrinkle_layer(
+    index: int, placement: Placement, photo: Ground, portrait: Ground
+) -> RatioLayer | None:
+    """A wrinkle's profile along its course in the portrait, less the portrait's own.
 
+    Parameters: see `build_round_layer`.
 
-def fold_patch(index: int, spot: Placement, photo: Ground, portrait: Ground) -> Patch | None:
-    """A wrinkle's relief along its course in the portrait, less the portrait's own."""
-    half = int(np.ceil(max(FOLD_REACH / photo.mm, 3 * spot.mark.radius, 3)))
-    measured = folds.measure_fold(photo.light, photo.wide, spot.mark.points, half)
+    Returns
+    -------
+    RatioLayer or None
+        None where no skin is on either side of the line.
+    """
+    polyline = placement.mark.points
+    half = int(np.ceil(max(REACH_MM / photo.mm, 3 * placement.mark.radius, 3)))
+    measured = measure_wrinkle(photo.light, photo.wide, polyline, half)
     if not measured.profile.any():
-        return None  # no skin on either side
-    measured = folds.relit(measured, spot.left, spot.turned)
-    at = folds.even_steps(spot.mark.points)
-    course = folds.along(spot.line.astype(np.float64), at)
-    normal = folds.normals_of(measured.course)
-    laid_normal = folds.normals_of(course)
-    widths = np.abs(np.einsum("ni,ij,nj->n", laid_normal, spot.matrix, normal))
-    box = _box(course, half * float(widths.max()) + 1, portrait.skin.shape)
+        return None
+    measured = relight(measured, placement.depth_left, placement.shading_factor)
+    at = even_parameters(polyline)
+    course = interpolate_polyline(placement.polyline.astype(np.float64), at)
+    normals, normals_there = polyline_normals(measured.polyline), polyline_normals(course)
+    widths = np.abs(np.einsum("ni,ij,nj->n", normals_there, placement.matrix, normals))
+    box = _box_around(course, half * float(widths.max()) + 1, portrait.skin.shape)
     if box is None:
         return None
-    seen = np.interp(at, np.arange(len(spot.line)), spot.line_seen.astype(np.float64))
+    vertices = np.arange(len(placement.polyline))
+    visibility = np.interp(at, vertices, placement.polyline_visible.astype(np.float64))
     widths = np.maximum(widths, 0.2)
     # What the portrait shows of it, at the same place: lines do not stand out enough to search.
-    own = folds.relief_along(portrait.light @ folds.GREY, portrait.wide, course, widths, half)
-    laid, rim = folds.lay_fold(folds.less_shown(measured, own), course, widths, seen, *box)
-    ratio = (laid[..., None] * measured.tint).astype(np.float32)
-    few = photo.light.reshape(-1, 3)[:: max(1, photo.light.size // 30000)]
-    bare = np.exp(np.median(few, 0)) - DARKEST
-    return Patch(
-        index, "wrinkle", box[0], ratio, None, None, rim.astype(np.float32),
-        _part(portrait.wide, *box), bare,
-    )  # fmt: skip
+    shown = bandpass_across(portrait.light @ GREY, portrait.wide, course, widths, half)
+    missing = subtract_shown(measured, shown)
+    laid, falloff = render_wrinkle(missing, course, widths, visibility, *box)
+    sample = photo.light.reshape(-1, 3)[:: max(1, photo.light.size // 30000)]
+    return RatioLayer(
+        index,
+        placement.mark,
+        box[0],
+        falloff.astype(np.float32),
+        _crop(portrait.wide, box),
+        (laid[..., None] * measured.tint).astype(np.float32),
+        np.exp(np.median(sample, 0)) - DARKEST,
+    )
 
 
-def paste_patch(index: int, spot: Placement, photo: np.ndarray, skin: np.ndarray) -> Patch | None:
-    """The original's cut-out on the portrait.
+def build_paste_layer(
+    index: int, placement: Placement, photo: Ground, portrait: Ground
+) -> PasteLayer | None:
+    """The original entry's cut-out of the photo on the portrait.
 
-    photo    (H, W, 3) uint8 sRGB;  skin    (H, W) 0..1, where marks may be put on the portrait
+    Parameters: see `build_round_layer`.
+
+    Returns
+    -------
+    PasteLayer or None
+        None where the map from photo to portrait cannot be trusted.
     """
-    matrix = spot.matrix.astype(np.float64)
-    mark = spot.mark
-    long = mark.is_traced
-    points = spot.line.astype(np.float64) if long else spot.to.astype(np.float64)[None]
-    if long:
+    matrix, mark = placement.matrix.astype(np.float64), placement.mark
+    to = placement.to.astype(np.float64)
+    points = placement.polyline.astype(np.float64) if mark.is_traced else to[None]
+    if mark.is_traced:
         # One map has to do for the whole line: the local one, drawn to where the line goes.
-        off, off_there = mark.points - mark.xy, points - spot.to
+        off, off_there = mark.points - mark.xy, points - placement.to
         firm = 4.0 * len(off)  # px²: as much as points 2 px off the middle
         matrix = (off_there.T @ off + firm * matrix) @ np.linalg.inv(off.T @ off + firm * np.eye(2))
     scale = float(np.linalg.norm(matrix, 2))
-    if not np.isfinite(scale) or scale > 8:
+    if not np.isfinite(scale) or scale > LARGEST_SCALE:
         return None  # three landmarks nearly in a row: the original's map explodes
     near_reach = max(2.0 * mark.radius * scale, 2.5)
-    box = _box(points, 2 * near_reach + 2, skin.shape)
+    box = _box_around(points, 2 * near_reach + 2, portrait.wide.shape)
     if box is None:
         return None
     origin, size = box
-    to = spot.to.astype(np.float64)
-    patch = cut_out(photo, matrix, mark.xy.astype(np.float64), to, origin, size)
-    ys, xs = np.mgrid[: size[0], : size[1]]
-    if long:
+    skin = _crop(portrait.wide, box)
+    patch = warp_pixels(photo.pixels, matrix, mark.xy.astype(np.float64), to, origin, size)
+    if mark.is_traced:
         drawn = np.ones(size, np.uint8)
         course = np.round(points - origin).astype(np.int32).reshape(-1, 1, 2)
         cv2.polylines(drawn, [course], False, 0, 1)
         away = cv2.distanceTransform(drawn, cv2.DIST_L2, 5)
-        mask = lines_outline(patch, away <= near_reach)
+        mask = outline_wrinkle(patch, away <= near_reach)
     else:
-        away = np.hypot(xs - (to - origin)[0], ys - (to - origin)[1])
-        mask = outline(patch, to - origin, away <= near_reach)
-    beside = (away > near_reach) & (_part(skin, origin, size) > 0.5)
-    # 0.75 is the outline; beyond it the rim of a soft edge runs out within 3 px.
+        away = distances_from(to - origin, size)
+        mask = outline_round(patch, to - origin, away <= near_reach)
+    # 0.75 is the outline; beyond it a soft edge runs out within 3 px.
     outside = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 3)
-    rim = np.where(mask > 0, 0.0, 0.75 + outside / 12).astype(np.float32)
-    return Patch(
-        index, mark.kind, origin, None, patch, beside, rim, _part(skin, origin, size), np.zeros(3)
-    )
+    falloff = np.where(mask > 0, 0.0, 0.75 + outside / 12).astype(np.float32)
+    return PasteLayer(index, mark, origin, falloff, skin, patch, (away > near_reach) & (skin > 0.5))
 
 
-def fade(rim: np.ndarray, inner: float) -> np.ndarray:
-    """1 up to `inner`, 0 from 1 on, smooth between."""
-    t = np.clip((1 - rim) / (1 - inner), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _box(
-    points: np.ndarray, reach: float, shape: tuple[int, ...]
-) -> tuple[np.ndarray, tuple[int, int]] | None:
-    """Origin (2,) and (height, width) of the picture's part within `reach` px of the points."""
+def _box_around(points: np.ndarray, reach: float, shape: tuple[int, ...]) -> Box | None:
+    """The part of a picture (H, W) within `reach` px of points (n, 2); None where it is empty."""
     low = np.maximum(np.floor(points.min(0) - reach), 0).astype(int)
     high = np.minimum(np.ceil(points.max(0) + reach) + 1, [shape[1], shape[0]]).astype(int)
     if (high <= low).any():
@@ -253,5 +298,6 @@ def _box(
     return low, (int(high[1] - low[1]), int(high[0] - low[0]))
 
 
-def _part(image: np.ndarray, origin: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return image[origin[1] : origin[1] + size[0], origin[0] : origin[0] + size[1]]
+def _crop(image: np.ndarray, box: Box) -> np.ndarray:
+    (x, y), (height, width) = box
+    return image[y : y + height, x : x + width]

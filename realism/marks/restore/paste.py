@@ -4,13 +4,15 @@ The patch is matched to the portrait's brightness in CIELAB, freed of noise by a
 out along the outline that a threshold and `cv2.findContours` give, and pasted. It knows nothing
 of light: a patch from the lit side stays lit. Kept as `method="paste"`, so that the two can be
 seen side by side.
+
+Threshold: Otsu, "A threshold selection method from gray-level histograms", IEEE SMC 1979.
 """
 
 import cv2
 import numpy as np
 
 
-def cut_out(
+def warp_pixels(
     pixels: np.ndarray,
     matrix: np.ndarray,
     xy: np.ndarray,
@@ -18,11 +20,23 @@ def cut_out(
     origin: np.ndarray,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """The photo's patch brought to the portrait's size and place, (height, width, 3) uint8.
+    """Bring the photo's patch to the portrait's size and place.
 
-    matrix    (2, 2) px of the portrait over px of the photo
-    xy, to    (2,) px, the mark's place in the photo and in the portrait
-    origin    (2,) the portrait's pixel at the result's (0, 0)
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8 sRGB
+        The photo.
+    matrix : (2, 2)
+        px of the portrait over px of the photo.
+    xy, to : (2,) px
+        The mark's place in the photo and in the portrait.
+    origin : (2,) int
+        The portrait's pixel at the result's (0, 0).
+    size : (height, width) of the result
+
+    Returns
+    -------
+    (height, width, 3) uint8 sRGB
     """
     # warpAffine wants the map from the photo to the patch.
     forward = np.hstack([matrix, (to - origin - matrix @ xy)[:, None]]).astype(np.float64)
@@ -35,12 +49,21 @@ def cut_out(
     )
 
 
-def outline(patch: np.ndarray, centre: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """The mark's area in a patch, (h, w) uint8 0 or 255.
+def outline_round(patch: np.ndarray, centre: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """A round mark's area in a patch.
 
-    patch     (h, w, 3) uint8 sRGB
-    centre    (2,) px, where the mark should be
-    near      (h, w) bool, where it may be
+    Parameters
+    ----------
+    patch : (h, w, 3) uint8 sRGB
+    centre : (2,) px
+        Where the mark should be.
+    near : (h, w) bool
+        Where it may be.
+
+    Returns
+    -------
+    (h, w) uint8
+        255 inside the mark, 0 elsewhere.
     """
     lab = cv2.cvtColor(cv2.GaussianBlur(patch, (0, 0), 0.8), cv2.COLOR_RGB2LAB).astype(np.float32)
     skin = np.median(lab[~near] if (~near).any() else lab.reshape(-1, 3), 0)
@@ -62,12 +85,24 @@ def outline(patch: np.ndarray, centre: np.ndarray, near: np.ndarray) -> np.ndarr
     return mask
 
 
-def lines_outline(patch: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """A wrinkle's area: every dark contour near its line, (h, w) uint8 0 or 255."""
+def outline_wrinkle(patch: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """A wrinkle's area in a patch: every dark contour near its line.
+
+    Parameters
+    ----------
+    patch : (h, w, 3) uint8 sRGB
+    near : (h, w) bool
+        Where it may be.
+
+    Returns
+    -------
+    (h, w) uint8
+        255 inside the wrinkle, 0 elsewhere.
+    """
     light = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    dip = np.clip(cv2.GaussianBlur(light, (0, 0), 4) - light, 0, None)
-    level = 0.35 * float(dip[near].max()) if near.any() else 1.0
-    dark = ((dip > level) & near).astype(np.uint8)
+    depth = np.clip(cv2.GaussianBlur(light, (0, 0), 4) - light, 0, None)
+    level = 0.35 * float(depth[near].max()) if near.any() else 1.0
+    dark = ((depth > level) & near).astype(np.uint8)
     contours, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     mask = np.zeros(dark.shape, np.uint8)
     cv2.drawContours(mask, contours, -1, 255, -1)
@@ -79,9 +114,17 @@ def match_brightness(
 ) -> np.ndarray:
     """Shift a patch in CIELAB so that its skin is as the portrait's skin there.
 
-    patch, portrait    (h, w, 3) uint8 sRGB
-    beside             (h, w) bool, skin beside the mark in both
-    share              0..1, how far the shift goes
+    Parameters
+    ----------
+    patch, portrait : (h, w, 3) uint8 sRGB
+    beside : (h, w) bool
+        Skin beside the mark in both.
+    share : float, 0..1
+        How far the shift goes.
+
+    Returns
+    -------
+    (h, w, 3) uint8 sRGB
     """
     ours = cv2.cvtColor(patch.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     theirs = cv2.cvtColor(portrait.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)

@@ -1,13 +1,12 @@
-"""Put a person's marks back into a portrait.
+"""Place a person's marks in a portrait and turn them into layers: the slow phase of restoring.
 
-Two phases. `prepare` finds every mark's place (`locate`), measures it in its photos and lays it
-on the portrait's pixels (`lay`): slow, once. `blend` mixes the laid patches into the portrait
-under the sliders: fast, on every move. Two methods: `ratio` (ours, `ratio.py` and `fold.py`) and
-`paste` (the original entry's, `paste.py`). Pixels outside the patches are never touched, and a
-strength of 0 gives the portrait back bit for bit.
+`locate_marks` finds every mark's place, `build_layers` measures it in its photos and lays it over
+the portrait's pixels; `prepare_restore` is both. `blend` then mixes the layers into the portrait
+under the sliders: fast, on every move. Two methods: `ratio` (ours, `quotient.py` and
+`wrinkle.py`) and `paste` (the original entry's, `paste.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,129 +19,202 @@ from realism.head.registration import build_grid, register
 from realism.images import GREY
 from realism.marks.observation import BELIEVED, ENOUGH_CHANCES
 from realism.marks.photo import Ground, Source
-from realism.marks.restore.layers import Patch, fold_patch, paste_patch, round_patch
-from realism.marks.restore.placement import Placement, merge, place
-from realism.marks.restore.relight import carried, light_of
+from realism.marks.restore.layers import (
+    PasteLayer,
+    RatioLayer,
+    build_paste_layer,
+    build_round_layer,
+    build_wrinkle_layer,
+)
+from realism.marks.restore.merge import merge_placements
+from realism.marks.restore.placement import Placement, place_marks
+from realism.marks.restore.relight import estimate_light, estimate_relighting
 
 METHODS = ("ratio", "paste")
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A portrait with its marks placed and measured; `blend` needs nothing else.
+class LayeredPortrait:
+    """A portrait and its marks as layers over it; `blend` needs nothing else.
 
-    portrait      (H, W, 3) uint8 sRGB
-    placements    every mark, those that cannot be shown too
-    patches       of the visible ones
-    method        one of METHODS
+    Attributes
+    ----------
+    portrait : (H, W, 3) uint8 sRGB
+        Without the marks.
+    placements : tuple of Placement
+        Every mark, those that cannot be shown too.
+    layers : tuple of RatioLayer or PasteLayer
+        Of the visible ones.
     """
 
     portrait: np.ndarray
     placements: tuple[Placement, ...]
-    patches: tuple[Patch, ...]
-    method: str
+    layers: tuple[RatioLayer | PasteLayer, ...]
 
 
-def prepare(
+def prepare_restore(
     portrait: np.ndarray,
     face: Face,
     skin: np.ndarray,
-    sources: list[Source],
+    photos: Sequence[Source],
     method: str = "ratio",
     placement: str = "head",
-) -> Prepared:
+) -> LayeredPortrait:
     """Place and measure all marks of the photos: the slow phase.
 
-    portrait     (H, W, 3) uint8 sRGB;  face, skin    its Face and (H, W) 0..1 skin mask
-    method       one of METHODS;  placement    one of `place.PLACEMENTS`
-    Raises InputError for another method or placement.
+    Parameters
+    ----------
+    portrait : (H, W, 3) uint8 sRGB
+    face : Face
+        The person's on it.
+    skin : (H, W) float32, 0..1
+        Its skin mask.
+    photos : sequence of Source
+        The person's photos with their marks.
+    method : str
+        One of `METHODS`.
+    placement : str
+        One of `placement.PLACEMENTS`.
+
+    Raises
+    ------
+    InputError
+        Another method or placement.
     """
-    if method not in METHODS:
-        raise InputError("method_not_known", method=method, choices=METHODS)
-    own = Ground(portrait, face, skin)
-    return lay(own, sources, locate(own, sources, placement), method)
+    analysis = Ground(portrait, face, skin)
+    _check_method(method)  # before the slow part
+    return build_layers(analysis, photos, locate_marks(analysis, photos, placement), method)
 
 
-def locate(own: Ground, sources: list[Source], placement: str = "head") -> list[Placement]:
-    """Where every mark of the photos goes in the portrait `own`."""
-    heads, shifts = [None] * len(sources), [None] * len(sources)
-    if placement == "head" and sources:
-        heads = _heads(own, sources)
-        grid = build_grid(own.pixels, heads[0][1])
+def locate_marks(
+    portrait: Ground, photos: Sequence[Source], placement: str = "head"
+) -> list[Placement]:
+    """Where every mark of the photos goes in the portrait, marks that several show merged.
+
+    Parameters
+    ----------
+    portrait : Ground
+    photos : sequence of Source
+        The person's photos with their marks.
+    placement : str
+        One of `placement.PLACEMENTS`.
+
+    Raises
+    ------
+    InputError
+        Another placement.
+    """
+    pairs: list[tuple[Head, Head] | None] = [None] * len(photos)
+    shifts: list[Callable[[np.ndarray], np.ndarray] | None] = [None] * len(photos)
+    if placement == "head" and photos:
+        # All fitted together: it is one person.
+        head, *heads = fit_person([portrait.steady, *(photo.ground.steady for photo in photos)])
+        pairs = [(photo_head, head) for photo_head in heads]
+        grid = build_grid(portrait.pixels, head)
         shifts = [
-            register(source.pixels, here, grid) if source.marks else None
-            for source, (here, _) in zip(sources, heads, strict=True)
+            register(photo.pixels, photo_head, grid) if photo.marks else None
+            for photo, photo_head in zip(photos, heads, strict=True)
         ]
-    own_light = None
-    placed = []
-    for source, pair, shift in zip(sources, heads, shifts, strict=True):
-        spots = place(
-            source.marks, source.name, source.face, own.face, own.wide, placement, pair, shift
+    portrait_light, placements = None, []
+    for photo, pair, shift in zip(photos, pairs, shifts, strict=True):
+        placed = place_marks(
+            photo.marks, photo.name, photo.face, portrait.face, portrait.wide, placement, pair,
+            shift,
         )  # fmt: skip
-        if pair is not None and any(mark.is_traced for mark in source.marks):
-            if own_light is None:
-                own_light = light_of(own.light @ GREY, own.wide, pair[1])
-            grey = source.ground.light @ GREY
-            lights = light_of(grey, source.skin, pair[0]), own_light
-            spots = [_under(spot, pair, lights) for spot in spots]
-        placed += spots
-    return merge(placed, own.face) if len(sources) > 1 else placed
+        if pair is not None and any(mark.is_traced for mark in photo.marks):
+            if portrait_light is None:
+                portrait_light = estimate_light(portrait.light @ GREY, portrait.wide, pair[1])
+            photo_light = estimate_light(photo.ground.light @ GREY, photo.skin, pair[0])
+            lights = photo_light, portrait_light
+            placed = [_with_relighting(wrinkle, pair, lights) for wrinkle in placed]
+        placements += placed
+    return merge_placements(placements, portrait.face) if len(photos) > 1 else placements
 
 
-def _under(
-    spot: Placement, heads: tuple[Head, Head], lights: tuple[np.ndarray, np.ndarray]
+def _with_relighting(
+    placement: Placement, heads: tuple[Head, Head], lights: tuple[np.ndarray, np.ndarray]
 ) -> Placement:
     """A wrinkle's placement with what expression and light leave of it; others as they are."""
-    if not spot.mark.is_traced:
-        return spot
-    left, turned = carried(spot.mark.points.astype(np.float64), heads, lights)
-    return replace(spot, left=left, turned=turned)
+    if not placement.mark.is_traced:
+        return placement
+    polyline = placement.mark.points.astype(np.float64)
+    depth_left, shading_factor = estimate_relighting(polyline, heads, lights)
+    return replace(placement, depth_left=depth_left, shading_factor=shading_factor)
 
 
-def lay(
-    own: Ground, sources: list[Source], placed: list[Placement], method: str = "ratio"
-) -> Prepared:
-    """Measure the marks in their photos and lay them at their places in the portrait `own`.
+def build_layers(
+    portrait: Ground,
+    photos: Sequence[Source],
+    placements: Sequence[Placement],
+    method: str = "ratio",
+) -> LayeredPortrait:
+    """Measure the marks in their photos and lay them over the portrait at their places.
 
-    placed    of `locate`; those that are not visible are kept, and not laid
+    Parameters
+    ----------
+    portrait : Ground
+    photos : sequence of Source
+        The person's photos with their marks.
+    placements : sequence of Placement
+        Of `locate_marks`; those that are not visible are kept, and get no layer.
+    method : str
+        One of `METHODS`.
+
+    Raises
+    ------
+    InputError
+        Another method.
     """
-    marked = {source.name: (source.ground, source.marks) for source in sources}
-    patches, told = [], list(placed)
-    for index, spot in enumerate(placed):
-        if not spot.visible:
+    _check_method(method)
+    by_name = {photo.name: (photo.ground, photo.marks) for photo in photos}
+    layers, shown = [], list(placements)
+    for index, placement in enumerate(placements):
+        if not placement.visible:
             continue
+        photo, _ = by_name[placement.photo]
         if method == "paste":
-            patch = paste_patch(index, spot, marked[spot.photo][0].pixels, own.wide)
-        elif spot.mark.is_traced:
-            patch = fold_patch(index, spot, marked[spot.photo][0], own)
+            layer = build_paste_layer(index, placement, photo, portrait)
+        elif placement.mark.is_traced:
+            layer = build_wrinkle_layer(index, placement, photo, portrait)
         else:
-            patch = round_patch(index, spot, marked, own)
-        if patch is not None:
-            patches.append(patch)
+            layer = build_round_layer(index, placement, by_name, portrait)
+        if layer is None:
+            reason = Message("little_skin_around")
+            shown[index] = replace(placement, visible=False, reason=reason)
         else:
-            told[index] = replace(spot, visible=False, reason=Message("little_skin_around"))
-    return Prepared(own.pixels, tuple(told), tuple(patches), method)
+            layers.append(layer)
+    return LayeredPortrait(portrait.pixels, tuple(shown), tuple(layers))
 
 
-def rare(placements: Sequence[Placement], photos: int, least: int = BELIEVED) -> list[int]:
-    """The marks to begin without: those that fewer than `least` of the photos show.
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        raise InputError("method_not_known", method=method, choices=METHODS)
 
-    One sighting among many is a pimple of that day or a speck. Of fewer than three photos each may
-    be the only one that could show a mark; and what a person placed by hand (score 1) is meant.
 
-    photos    how many were looked at
-    ->        indices into `placements`
+def seldom_seen(placements: Sequence[Placement], photos: int, least: int = BELIEVED) -> list[int]:
+    """The marks to begin without: those that too few of the photos show.
+
+    One photo among many shows a pimple of that day or a speck. Of fewer than three photos each
+    may be the only one that could show a mark; and what a person placed by hand (score 1) is
+    meant.
+
+    Parameters
+    ----------
+    placements : sequence of Placement
+    photos : int
+        How many were looked at.
+    least : int
+        How many of them must show a mark.
+
+    Returns
+    -------
+    list of int
+        Indices into `placements`.
     """
     if photos < ENOUGH_CHANCES:
         return []
     return [
         index
-        for index, one in enumerate(placements)
-        if one.sightings < least and one.mark.score < 1
+        for index, placement in enumerate(placements)
+        if placement.photo_count < least and placement.mark.score < 1
     ]
-
-
-def _heads(own: Ground, sources: list[Source]) -> list[tuple[Head, Head]]:
-    """For each photo its head and the portrait's, all fitted together: it is one person."""
-    fitted = fit_person([own.steady, *(source.ground.steady for source in sources)])
-    return [(head, fitted[0]) for head in fitted[1:]]

@@ -1,10 +1,10 @@
-"""Measure a mark as a ratio to the skin around it, and lay that ratio on other skin.
+"""Measure a round mark as a ratio to the skin around it, and warp that ratio onto other skin.
 
 A photo is, nearly, light times shading times skin. Divided by the skin around it, in linear
 light, a mark is what its pigment leaves of the light: the portrait's own light and shading then
 fall on it as on any skin. The skin that would be there without the mark is a curved surface of
 log-light (quadratic) fitted through the ring around it, the nearest skin weighing most; brows,
-hair and neighbouring marks are left out, and what still does not belong loses its say (Tukey's
+hair and neighbouring marks are left out, and what still does not belong loses its weight (Tukey's
 biweight). Measured on clean twins, the curve halves the error of a plane.
 
 Ratio images: Riklin-Raviv and Shashua, "The quotient image", PAMI 2001; for wrinkles Liu, Shan
@@ -19,42 +19,38 @@ import numpy as np
 from realism.images import DARKEST
 from realism.marks.mark import Mark
 
-# How marks are measured and laid on by `method="ratio"`.
 REACH = 1.6  # of a mark's radius: where it has faded to nothing
-EVENED_SHADE = 2.5  # px over its radius: how far it is made alike all around
-MOST_EVENED = 0.35  # at most so far
-EVENED_HUE = 6.0  # px over its radius, the same of its colour; up to 1
-BRIGHTEST_PIGMENT = 0.02  # log units by which a mole or spot may be lighter than skin
-BRIGHTEST_ACNE = 0.2  # the same of a pimple
-DARKEST_PIGMENT = 2.5  # log units; the blackest mole keeps a twelfth of the light
-MOST_DARK = 1.15  # of its core's darkness: darker beside it is not the mark
-SAME_MARK_CORRELATION = 0.6  # correlation with the mark from which it is the same one
-LEAST_SHOWN = 0.3  # of its strength; less is the skin's own texture
-STANDS_OUT = 4.0  # standard deviations of what is like it around there
 
 
-class Relief(NamedTuple):
-    """A mark measured in one picture.
+class QuotientPatch(NamedTuple):
+    """A round mark measured in one picture.
 
-    log_ratio    (h, w, 3) float32, log of the mark's linear light over the bare skin's
-    centre       (2,) px of the patch, where the mark's middle lies
-    radius       px, where its darkness has nearly gone
-    bare         (3,) linear light of the skin around it
-    trust        0..1, how much of the ring around it was clean skin
+    Attributes
+    ----------
+    log_ratio : (h, w, 3) float32
+        Log of the mark's linear light over the bare skin's.
+    centre : (2,) float64, px of the patch
+        Where the mark's middle lies.
+    radius : float, px
+        Where its darkness has nearly gone.
+    bare_light : (3,) float
+        Linear light of the skin around it.
+    clean_share : float, 0..1
+        How much of the ring around it was clean skin.
     """
 
     log_ratio: np.ndarray
     centre: np.ndarray
     radius: float
-    bare: np.ndarray
-    trust: float
+    bare_light: np.ndarray
+    clean_share: float
 
 
-def without(skin: np.ndarray, marks: list[Mark], but: Mark | None = None) -> np.ndarray:
-    """Skin (H, W) 0..1 with all marks taken out, except `but`."""
+def mask_out_marks(skin: np.ndarray, marks: list[Mark], keep: Mark | None = None) -> np.ndarray:
+    """Skin (H, W) float32, 0 or 1, with all marks taken out of it except `keep`."""
     free = (skin > 0.5).astype(np.uint8)
     for mark in marks:
-        if mark is but:
+        if mark is keep:
             continue
         if mark.is_traced:
             course = np.round(mark.points).astype(np.int32).reshape(-1, 1, 2)
@@ -65,33 +61,51 @@ def without(skin: np.ndarray, marks: list[Mark], but: Mark | None = None) -> np.
     return free.astype(np.float32)
 
 
-def measure(log_pixels: np.ndarray, clean: np.ndarray, xy: np.ndarray, radius: float) -> Relief:
-    """A round mark's ratio to its skin.
+def measure_quotient(
+    log_pixels: np.ndarray, clean: np.ndarray, xy: np.ndarray, radius: float
+) -> QuotientPatch:
+    """Measure a round mark as the ratio of its light to its bare skin's.
 
-    log_pixels    (H, W, 3) float32, from `log_light`
-    clean         (H, W) float32 0..1: skin without other marks, this one still in it
-    xy            (2,) px;  radius px, roughly
+    Parameters
+    ----------
+    log_pixels : (H, W, 3) float32
+        From `images.log_light`.
+    clean : (H, W) float32, 0..1
+        Skin without other marks, this one still in it.
+    xy : (2,) px
+    radius : float, px
+        Roughly.
     """
     half = int(np.ceil(2.8 * radius + 3))
     x, y = round(float(xy[0])), round(float(xy[1]))
-    patch, weight = window(log_pixels, x, y, half), window(clean, x, y, half, edge=0)
+    patch, weight = crop_square(log_pixels, x, y, half), crop_square(clean, x, y, half, edge=0)
     centre = np.array([half, half]) + np.asarray(xy, np.float64) - [x, y]
-    away = distance(patch.shape, centre)
+    away = distances_from(centre, patch.shape)
     beside = away - 1.7 * radius - 1
     nearness = np.where(beside > 0, np.exp(-beside / (0.7 * radius + 2)), 0)
-    base, trust = bare_skin(patch, weight * nearness)
+    base, clean_share = fit_bare_skin(patch, weight * nearness)
     ratio = patch - base
-    return Relief(
+    return QuotientPatch(
         ratio.astype(np.float32),
         centre,
-        float(extent_of(ratio, away, radius)),
+        float(fading_radius(ratio, away, radius)),
         np.exp(base[half, half]) - DARKEST,
-        trust,
+        clean_share,
     )
 
 
-def window(image: np.ndarray, x: int, y: int, half: int, edge: float | None = None) -> np.ndarray:
-    """The square of 2 half + 1 px round (x, y); beyond the picture its rim repeats, or `edge`."""
+def crop_square(
+    image: np.ndarray, x: int, y: int, half: int, edge: float | None = None
+) -> np.ndarray:
+    """Cut the square of 2 half + 1 px around (x, y) out of a picture.
+
+    Parameters
+    ----------
+    image : (H, W, ...) ndarray
+    x, y, half : int, px
+    edge : float, optional
+        What lies beyond the picture; without it, its outermost pixels repeat.
+    """
     height, width = image.shape[:2]
     rows, columns = np.arange(y - half, y + half + 1), np.arange(x - half, x + half + 1)
     cut = image[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
@@ -102,18 +116,28 @@ def window(image: np.ndarray, x: int, y: int, half: int, edge: float | None = No
     return cut
 
 
-def distance(shape: tuple[int, ...], centre: np.ndarray) -> np.ndarray:
-    """Distance of every pixel of a patch from `centre` (x, y), px."""
+def distances_from(centre: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Distance of every pixel of a patch of (h, w, ...) from `centre` (x, y): (h, w) px."""
     ys, xs = np.mgrid[: shape[0], : shape[1]]
     return np.hypot(xs - centre[0], ys - centre[1])
 
 
-def bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
-    """The skin under a mark: a quadratic surface through the log-light around it.
+def fit_bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
+    """Fit the skin under a mark: a quadratic surface through the log-light around it.
 
-    patch     (h, w, 3) float32
-    weight    (h, w) >= 0, say of each pixel of skin beside the mark; 0 elsewhere
-    ->        (h, w, 3), and how much of the ring took part, 0..1
+    Parameters
+    ----------
+    patch : (h, w, 3) float32
+        Log-light.
+    weight : (h, w) float, >= 0
+        Of each pixel of skin beside the mark; 0 elsewhere.
+
+    Returns
+    -------
+    (h, w, 3) ndarray
+        Log-light of the skin without the mark.
+    float, 0..1
+        How much of the ring took part.
     """
     height, width = weight.shape
     ys, xs = np.mgrid[:height, :width]
@@ -128,91 +152,36 @@ def bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]
     sides = len(np.unique(np.floor(np.arctan2(v[chosen], u[chosen]) / (np.pi / 4))))
     tilt, bend = (1e-2 if sides >= 5 else 1e3), (1e-2 if sides >= 7 else 1e3)
     stiffness = np.diag([0, tilt, tilt, bend, bend, bend])
-    say = near.copy()
+    weights, fit = near.copy(), np.zeros((6, 3))
     for _ in range(8):
-        weighted = design * say[:, None]
-        normal = design.T @ weighted + stiffness * say.sum()
+        weighted = design * weights[:, None]
+        normal = design.T @ weighted + stiffness * weights.sum()
         fit = np.linalg.solve(normal, weighted.T @ ring)
         off = np.linalg.norm(ring - design @ fit, axis=1)
         spread = max(1.4826 * float(np.median(off)), 0.01)
-        say = near * np.clip(1 - (off / (4 * spread)) ** 2, 0, None) ** 2
-        if (say > 0).sum() < 8:
-            say = near.copy()
+        weights = near * np.clip(1 - (off / (4 * spread)) ** 2, 0, None) ** 2
+        if (weights > 0).sum() < 8:
+            weights = near.copy()
     return surface @ fit, float(np.clip(chosen.sum() / (0.5 * chosen.size), 0, 1))
 
 
-def on_a_flank(relief: Relief, radius: float) -> bool:
-    """Whether one side of a mark is darker than its middle: hair, shadow or backdrop beside it.
+def fading_radius(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:
+    """Where a mark's darkness has fallen to a fifth of its middle's.
 
-    Such a place tells nothing of the mark's own darkness.
+    Parameters
+    ----------
+    ratio : (h, w, 3) ndarray
+        Log-ratio.
+    away : (h, w) ndarray, px
+        Distance from the mark's middle.
+    radius : float, px
+        As the mark has it.
+
+    Returns
+    -------
+    float, px
+        0.6 to 1.8 of `radius`.
     """
-    dark = -relief.log_ratio.mean(2)
-    ys, xs = np.mgrid[: dark.shape[0], : dark.shape[1]]
-    x, y = xs - relief.centre[0], ys - relief.centre[1]
-    away = np.hypot(x, y)
-    eighth = np.floor((np.arctan2(y, x) + np.pi) / (np.pi / 4)).astype(int) % 8
-    beside = (away > 1.3 * radius) & (away <= 2.2 * radius)
-    sides = [dark[beside & (eighth == k)] for k in range(8)]
-    middle = np.median(dark[away <= max(0.7 * radius, 1)])
-    return max((float(side.mean()) for side in sides if side.size), default=0.0) > middle
-
-
-def pigment(relief: Relief, kind: str) -> np.ndarray:
-    """A mark's log-ratio as far as pigment can have made it, (h, w, 3).
-
-    The channels keep their own shapes: red light wanders further in skin, so a mole's rim is
-    redder than its middle. On one colour for the whole mark, a tenth of what it looks like is
-    lost even where a picture is restored from itself.
-    """
-    # Pigment only darkens; a pimple may have a pale head. More than that is a base gone wrong.
-    brightest = BRIGHTEST_ACNE if kind == "acne" else BRIGHTEST_PIGMENT
-    ratio = np.clip(relief.log_ratio, -DARKEST_PIGMENT, brightest)
-    # Melanin and blood leave red the most light and take no more than twice as much blue as green;
-    # what else darkens so is backdrop or hair at the face's rim.
-    ratio[..., 0] = np.maximum(ratio[..., 0], 1.1 * ratio[..., 1] - 0.05)
-    ratio[..., 2] = np.maximum(ratio[..., 2], 2.0 * ratio[..., 1] - 0.1)
-    ratio = _evened(ratio, relief)
-    away = distance(ratio.shape, relief.centre) / relief.radius
-    core = away <= 0.7
-    if kind == "acne" or not core.any():
-        return ratio
-    # Towards its rim a mark gets no darker: what does is a fold, a hair or a shadow beside it.
-    dark = -ratio.mean(2)
-    fading = np.clip((REACH - away) / (REACH - 1), 0, 1)
-    most = np.maximum(MOST_DARK * np.percentile(dark[core], 90) * fading, 0)
-    return ratio * np.where(dark > most, most / np.maximum(dark, 1e-6), 1)[..., None]
-
-
-def _evened(ratio: np.ndarray, relief: Relief) -> np.ndarray:
-    """A small mark drawn towards its own mean at each distance from its middle.
-
-    A mark of a few pixels is half noise, and its colour more so; a large one keeps its shape.
-    """
-    rings = _by_distance(ratio, distance(ratio.shape, relief.centre))
-    grey, even = (image.mean(2, keepdims=True) for image in (ratio, rings))
-    shade = min(EVENED_SHADE / relief.radius, MOST_EVENED)
-    hue = min(EVENED_HUE / relief.radius, 1.0)
-    mixed = grey + shade * (even - grey)
-    return mixed + (ratio - grey) + hue * ((rings - even) - (ratio - grey))
-
-
-def _by_distance(image: np.ndarray, away: np.ndarray, step: float = 0.5) -> np.ndarray:
-    """Each pixel's colour (h, w, 3) replaced by the mean of those as far `away` (h, w) px."""
-    at = away / step
-    low, above = np.floor(at).astype(int), (at - np.floor(at))[..., None]
-    count = low.max() + 2
-
-    def gathered(values: np.ndarray) -> np.ndarray:
-        below = np.bincount(low.ravel(), (values * (1 - above[..., 0])).ravel(), count)
-        return below + np.bincount(low.ravel() + 1, (values * above[..., 0]).ravel(), count)
-
-    total = np.maximum(gathered(np.ones(away.shape)), 1e-6)
-    mean = np.stack([gathered(image[..., c]) / total for c in range(3)], 1)
-    return mean[low] * (1 - above) + mean[low + 1] * above
-
-
-def extent_of(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:
-    """Where the mark's darkness has fallen to a fifth of its middle's, px; 0.6 to 1.8 radius."""
     dark = np.abs(ratio.mean(2))
     middle = dark[away <= max(0.5 * radius, 1)].mean()
     for reach in np.linspace(0.6, 1.8, 13) * radius:
@@ -222,7 +191,23 @@ def extent_of(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:
     return 1.8 * radius
 
 
-def warp(
+def is_on_shading_edge(patch: QuotientPatch, radius: float) -> bool:
+    """Whether one side of a mark is darker than its middle: hair, shadow or backdrop beside it.
+
+    Such a place tells nothing of the mark's own darkness.
+    """
+    dark = -patch.log_ratio.mean(2)
+    ys, xs = np.mgrid[: dark.shape[0], : dark.shape[1]]
+    x, y = xs - patch.centre[0], ys - patch.centre[1]
+    away = np.hypot(x, y)
+    eighth = np.floor((np.arctan2(y, x) + np.pi) / (np.pi / 4)).astype(int) % 8
+    beside = (away > 1.3 * radius) & (away <= 2.2 * radius)
+    sides = [dark[beside & (eighth == k)] for k in range(8)]
+    middle = np.median(dark[away <= max(0.7 * radius, 1)])
+    return max((float(side.mean()) for side in sides if side.size), default=0.0) > middle
+
+
+def warp_log_ratio(
     log_ratio: np.ndarray,
     centre: np.ndarray,
     matrix: np.ndarray,
@@ -230,14 +215,23 @@ def warp(
     origin: np.ndarray,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """Lay a patch of log-ratios on a portrait's pixels.
+    """Warp a patch of log-ratios onto a portrait's pixels; light is averaged over each one's area.
 
-    log_ratio    (h, w, 3), zero towards its rim
-    centre       (2,) px of the patch that lands on `to`, px of the portrait
-    matrix       (2, 2) px of the portrait over px of the patch
-    origin       (2,) the portrait's pixel at the result's (0, 0)
-    size         (height, width) of the result
-    ->           (height, width, 3) float32; light is averaged over each pixel's area
+    Parameters
+    ----------
+    log_ratio : (h, w, 3) ndarray
+        Zero towards its edge.
+    centre, to : (2,) px
+        The point of the patch that lands on `to` in the portrait.
+    matrix : (2, 2)
+        px of the portrait over px of the patch.
+    origin : (2,) int
+        The portrait's pixel at the result's (0, 0).
+    size : (height, width) of the result
+
+    Returns
+    -------
+    (height, width, 3) float32
     """
     back = np.linalg.inv(matrix)
     fine = int(np.clip(np.ceil(np.linalg.norm(back, 2)), 1, 8))
@@ -249,7 +243,7 @@ def warp(
     map_x = (back[0, 0] * grid_x + back[0, 1] * grid_y + centre[0]).astype(np.float32)
     map_y = (back[1, 0] * grid_x + back[1, 1] * grid_y + centre[1]).astype(np.float32)
     light = np.exp(log_ratio).astype(np.float32)
-    laid = cv2.remap(
+    warped = cv2.remap(
         light,
         map_x,
         map_y,
@@ -258,39 +252,5 @@ def warp(
         borderValue=(1, 1, 1),
     )
     if fine > 1:
-        laid = cv2.resize(laid, (width, height), interpolation=cv2.INTER_AREA)
-    return np.log(np.maximum(laid, 1e-3))
-
-
-def already_there(
-    wanted: np.ndarray, shown: np.ndarray, weight: np.ndarray, reach: int
-) -> tuple[float, np.ndarray]:
-    """How much of a mark a portrait already shows, and where.
-
-    wanted    (h, w, 3) log-ratio that we would lay
-    shown     (h + 2 reach, w + 2 reach, 3) log-ratio of the portrait itself around there
-    weight    (h, w) 0..1, the mark's own area
-    ->        share 0..1 (0 when nothing like it is there), (2,) px by which it lies off
-    """
-    # One number a pixel along the mark's own colour: noise of other colours has no say.
-    colour = (wanted * weight[..., None]).sum((0, 1))
-    colour /= max(float(np.linalg.norm(colour)), 1e-6)
-    template = ((wanted @ colour) * weight).astype(np.float32)
-    energy = float((template**2).sum())
-    if energy < 1e-6:
-        return 0.0, np.zeros(2)
-    field = (shown @ colour).astype(np.float32)
-    found = cv2.matchTemplate(field, template, cv2.TM_CCOEFF_NORMED)
-    _, likeness, _, (x, y) = cv2.minMaxLoc(found)
-    if likeness < SAME_MARK_CORRELATION:
-        return 0.0, np.zeros(2)
-    height, width = template.shape
-    there = field[y : y + height, x : x + width]
-    share = float((there * template).sum()) / energy
-    # Skin that is lively all around has something like a faint mark everywhere.
-    around = cv2.matchTemplate(field, template, cv2.TM_CCOEFF)
-    usual = 1.4826 * float(np.median(np.abs(around - np.median(around))))
-    alone = float(around[y, x] - np.median(around)) > STANDS_OUT * usual
-    if share < LEAST_SHOWN or not alone:
-        return 0.0, np.zeros(2)
-    return float(np.clip(share, 0, 1)), np.array([x - reach, y - reach], np.float64)
+        warped = cv2.resize(warped, (width, height), interpolation=cv2.INTER_AREA)
+    return np.log(np.maximum(warped, 1e-3))

@@ -13,9 +13,8 @@ from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face, similarity
 from realism.images import Photo
-from realism.marks.restore.placement import Placement, placements_to_json, why_to_json
+from realism.marks.restore.placement import Placement
 
-# Where marks go.
 MOST_TURNED = 60.0  # degrees of a portrait's head; the mesh is a guess beyond
 
 
@@ -61,15 +60,47 @@ def report_to_json(
     placed = placements_to_json(list(placements))
     for index, why in off.items():
         if placed[index]["visible"]:
-            placed[index] |= {"visible": False, **why_to_json(why)}
+            placed[index] |= {"visible": False, **reason_to_json(why)}
     return {"placements": placed, "similarity": likeness_to_json(likeness)}
 
 
-def person_in(portrait: Photo, photos: Sequence[np.ndarray], engine: Engine) -> Face:
+def placements_to_json(placements: Sequence[Placement]) -> list[dict]:
+    """The report's "placements"."""
+    return [
+        {
+            "kind": placement.mark.kind,
+            "photo": placement.photo,
+            "from": [round(float(value), 2) for value in placement.mark.xy],
+            "to": [round(float(value), 2) for value in placement.to],
+            "visible": placement.visible,
+            **reason_to_json(placement.reason),
+            "facing": round(placement.facing, 3),
+            "sightings": placement.photo_count,
+        }
+        for placement in placements
+    ]
+
+
+def reason_to_json(reason: Message | None) -> dict[str, str]:
+    """A placement's "reason", in English, and "code"; "" both for a mark that is put there."""
+    return {"reason": str(reason or ""), "code": reason.code if reason else ""}
+
+
+def find_person(portrait: Photo, photos: Sequence[np.ndarray], engine: Engine) -> Face:
     """The person's face on a portrait: of several, the one most like the photos.
 
-    photos    (D,) unit embeddings
-    Raises InputError without a face, and for a profile: half of its places would be guessed.
+    Parameters
+    ----------
+    portrait : Photo
+    photos : sequence of (D,) float32
+        Unit embeddings; without any, the portrait must show one face.
+    engine : Engine
+        By which these were made.
+
+    Raises
+    ------
+    InputError
+        Without a face, and for a profile: half of its places would be guessed.
     """
     faces = engine.find(portrait.pixels)
     if not faces:
@@ -93,10 +124,10 @@ def measure_likeness(
     Parameters
     ----------
     before : Face
-        The person's face on the portrait, of `person_in`.
+        The person's face on the portrait, of `find_person`.
     restored : (H, W, 3) uint8 sRGB
         The portrait with its marks. Of several faces the one most like the photos counts.
-    photos : list of (D,) float32
+    photos : sequence of (D,) float32
         Unit embeddings, one or more.
     engine : Engine
         By which all these were made.

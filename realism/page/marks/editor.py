@@ -15,7 +15,7 @@ from realism.marks.atlas import Atlas
 from realism.marks.coverage import coach
 from realism.marks.mark import COLOURS, Mark, RoundMark, Wrinkle, make_mark
 from realism.marks.photo import Source
-from realism.marks.restore.placement import Placement, place, why_not
+from realism.marks.restore.placement import Placement, find_obstacle, place_marks
 from realism.page import draw as drawn
 from realism.page.i18n import text, words
 
@@ -85,18 +85,18 @@ def moved(
     if to is None:
         return one
     step = np.float32(to) - one.to
-    reason = why_not(np.float32(to), 1.0, False, face, skin)
+    reason = find_obstacle(np.float32(to), 1.0, False, face, skin)
     return replace(
-        one, to=one.to + step, line=one.line + step, visible=reason is None, reason=reason,
-        line_seen=np.ones_like(one.line_seen),
+        one, to=one.to + step, polyline=one.polyline + step, visible=reason is None, reason=reason,
+        polyline_visible=np.ones_like(one.polyline_visible),
     )  # fmt: skip
 
 
 def grabbed(one: Placement, point: np.ndarray) -> tuple[float, float]:
     """From where a click took hold of a mark to its middle, px: a line may be taken anywhere."""
-    if not len(one.line):
+    if not len(one.polyline):
         return 0.0, 0.0
-    held = one.line[np.hypot(*(one.line - point).T).argmin()]
+    held = one.polyline[np.hypot(*(one.polyline - point).T).argmin()]
     return tuple((one.to - held).tolist())
 
 
@@ -111,7 +111,7 @@ def laid_marks(
             one.to,
             one.mark.radius * float(np.sqrt(abs(np.linalg.det(one.matrix)))),
             one.mark.score,
-            one.line,
+            one.polyline,
         )
         for _, one in seen
     ]
@@ -121,7 +121,7 @@ def laid_marks(
 def switched(off: list[tuple], source: Source, mark: Mark, laid) -> list[tuple]:
     """A mark of a photo switched off or on, with the placement that came of its sightings."""
     keys = [key_of(source.name, mark)]
-    spot = place([mark], source.name, source.face, laid.face, laid.skin)[0]
+    spot = place_marks([mark], source.name, source.face, laid.face, laid.skin)[0]
     seen = [one for one in laid.prepared.placements if one.visible]
     if seen:
         best = min(seen, key=lambda one: float(np.hypot(*(one.to - spot.to))))
@@ -149,7 +149,7 @@ def table(placements: tuple[Placement, ...], off: frozenset[int], language: str)
         rows.append(
             f'<tr><td><i style="background:rgb{COLOURS[one.mark.kind]}"></i>'
             f"{escape(kinds[one.mark.kind])}</td><td>{escape(state)}</td>"
-            f"<td>{escape(one.photo)}</td><td>{one.sightings}</td></tr>"
+            f"<td>{escape(one.photo)}</td><td>{one.photo_count}</td></tr>"
         )
     heads = "".join(f"<th>{escape(head)}</th>" for head in words(language)["marks.heads"])
     title = escape(text(language, "marks.list", count=len(placements)))

@@ -23,9 +23,19 @@ from realism.marks.find.multiview import find_together
 from realism.marks.mark import Mark, Wrinkle, flipped, make_mark
 from realism.marks.photo import Ground, Source, source_of
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.placement import placements_to_json, why_to_json
-from realism.marks.restore.prepare import Prepared, lay, locate, rare
-from realism.marks.restore.report import Likeness, measure_likeness, person_in
+from realism.marks.restore.prepare import (
+    LayeredPortrait,
+    build_layers,
+    locate_marks,
+    seldom_seen,
+)
+from realism.marks.restore.report import (
+    Likeness,
+    find_person,
+    measure_likeness,
+    placements_to_json,
+    reason_to_json,
+)
 from realism.marks.teach.whale_anno import write_whale
 from realism.page import draw as drawn
 from realism.page.i18n import text
@@ -55,7 +65,7 @@ class Laid:
     digest: str
     face: Face
     skin: np.ndarray
-    prepared: Prepared
+    prepared: LayeredPortrait
     shown: str
 
     def off(self, keys: list[tuple]) -> frozenset[int]:
@@ -154,7 +164,7 @@ def on_rare(laid: Laid | None, sources: dict[str, Source], seen: int) -> list[tu
     placed = laid.prepared.placements
     return [
         marked.key_of(placed[index].photo, placed[index].mark)
-        for index in rare(placed, len(sources), seen)
+        for index in seldom_seen(placed, len(sources), seen)
     ]
 
 
@@ -284,7 +294,7 @@ def on_card(
         alike = likeness_of(laid, after, sources)
         placed = placements_to_json(list(laid.prepared.placements))
         for index in laid.off(off):
-            placed[index] |= {"visible": False, **why_to_json(Message("switched_off"))}
+            placed[index] |= {"visible": False, **reason_to_json(Message("switched_off"))}
         file = passing_folder() / f"{laid.file.stem}-card.png"
         shown = laid.prepared.portrait
         pair = alike.before, alike.after
@@ -399,14 +409,14 @@ def lay_on(file: Path, sources: list[Source], method: str, placement: str, moves
     portrait = open_photo(file)
     pixels = portrait.pixels
     # Of several faces on it, the person's.
-    face = person_in(portrait, [source.face.embedding for source in sources], load_engine())
+    face = find_person(portrait, [source.face.embedding for source in sources], load_engine())
     skin = skin_mask(pixels, face)
     own, digest = Ground(pixels, face, skin), sha256(pixels.tobytes()).hexdigest()
     placed = [
         marked.moved(one, moves.get((digest, *marked.key_of(one.photo, one.mark))), face, own.wide)
-        for one in locate(own, sources, placement)
+        for one in locate_marks(own, sources, placement)
     ]
-    prepared = lay(own, sources, placed, method)
+    prepared = build_layers(own, sources, placed, method)
     return Laid(file, digest, face, skin, prepared, _quick_png(pixels))
 
 

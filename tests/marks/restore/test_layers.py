@@ -5,12 +5,12 @@ import pytest
 from marked import MELANIN, painted
 
 from realism.images import to_srgb
-from realism.marks.mark import Mark
+from realism.marks.mark import RoundMark
 from realism.marks.photo import Ground
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.layers import round_patch
+from realism.marks.restore.layers import build_round_layer
 from realism.marks.restore.placement import Placement
-from realism.marks.restore.prepare import Prepared
+from realism.marks.restore.prepare import LayeredPortrait
 
 DENSITY = 0.6 * MELANIN
 RADIUS = 3.0  # px
@@ -31,8 +31,8 @@ def cheek(face) -> np.ndarray:
     return np.round(face.mesh[[50, 205], :2].mean(0))
 
 
-def mole(face) -> Mark:
-    return Mark("mole", cheek(face), RADIUS)
+def mole(face) -> RoundMark:
+    return RoundMark("mole", cheek(face), RADIUS)
 
 
 def ground(pixels, face) -> Ground:
@@ -56,7 +56,7 @@ def test_of_a_mark_half_shown_half_is_read_on_light_skin_and_on_dark(ravi, face,
     )
     photos = {"photo": (full, [mole(face)])}
     whole, rest = (
-        round_patch(0, spot_of(face), photos, portrait).log_ratio for portrait in (none, half)
+        build_round_layer(0, spot_of(face), photos, portrait).log_ratio for portrait in (none, half)
     )
     assert 1 - rest.sum() / whole.sum() == pytest.approx(0.5, abs=0.03)
 
@@ -69,8 +69,8 @@ def test_on_skin_as_light_as_the_photos_a_mark_takes_the_same_light_matched_or_n
     bare = skin_of_light(light, shape)
     photo = painted(bare, tuple(cheek(face)), RADIUS, DENSITY)
     photos = {"photo": (ground(photo, face), [mole(face)])}
-    layer = round_patch(0, spot_of(face), photos, ground(bare, face))
-    laid = Prepared(bare, (spot_of(face),), (layer,), "ratio")
+    layer = build_round_layer(0, spot_of(face), photos, ground(bare, face))
+    laid = LayeredPortrait(bare, (spot_of(face),), (layer,))
     matched, taken = (blend(laid, Sliders(brightness_match=share)) for share in (1.0, 0.0))
     assert not np.array_equal(matched, bare)
     assert np.array_equal(matched, taken)

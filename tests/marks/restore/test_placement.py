@@ -11,7 +11,9 @@ from realism.faces.skin import skin_mask
 from realism.marks.mark import RoundMark
 from realism.marks.photo import Ground, Source
 from realism.marks.restore import prepare as restore
-from realism.marks.restore.placement import merge, place, placements_to_json
+from realism.marks.restore.merge import merge_placements
+from realism.marks.restore.placement import place_marks
+from realism.marks.restore.report import placements_to_json
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def errors_mm(views, method):
     for (photo, face, _, truth), (_, there, skin, truth_there) in pairs(views):
         here, wanted = round_marks(truth), round_marks(truth_there)
         both = [name for name in here if name in wanted]
-        placed = place([here[n] for n in both], photo.name, face, there, skin, method)
+        placed = place_marks([here[n] for n in both], photo.name, face, there, skin, method)
         for name, spot in zip(both, placed, strict=True):
             errors.append(np.hypot(*(spot.to - wanted[name].xy)) * truth_there["mm_per_px"])
     return np.array(errors)
@@ -58,7 +60,9 @@ def test_three_landmarks_place_true_marks_but_less_well(views):
 def test_a_mark_carried_to_its_own_photo_stays_where_it_is(views, method):
     photo, face, skin, truth = views[0]
     marks = list(round_marks(truth).values())
-    for mark, spot in zip(marks, place(marks, photo.name, face, face, skin, method), strict=True):
+    for mark, spot in zip(
+        marks, place_marks(marks, photo.name, face, face, skin, method), strict=True
+    ):
         assert np.hypot(*(spot.to - mark.xy)) < 0.05
         assert np.allclose(spot.matrix, np.eye(2), atol=0.02)
 
@@ -69,7 +73,7 @@ def test_a_mark_on_the_far_side_of_a_turned_head_is_reported_hidden(views):
         here = round_marks(truth)
         away = {m["id"] for m in truth_there["marks"] if m["facing"] < -0.1}
         names = [n for n in here if n in away]
-        for spot in place([here[n] for n in names], photo.name, face, there, skin):
+        for spot in place_marks([here[n] for n in names], photo.name, face, there, skin):
             hidden += not spot.visible
             shown += spot.visible
             assert spot.visible or spot.reason.code in (
@@ -85,7 +89,7 @@ def test_a_mark_on_the_far_side_of_a_turned_head_is_reported_hidden(views):
 def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_point, code):
     photo, face, skin, _ = views[0]
     mark = RoundMark("mole", face.mesh[mesh_point, :2], 2.0)
-    (spot,) = place([mark], photo.name, face, face, skin)
+    (spot,) = place_marks([mark], photo.name, face, face, skin)
     assert not spot.visible
     assert spot.reason == Message(code)
 
@@ -97,12 +101,12 @@ def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
     for photo, face, _, seen in views[1:4]:
         here = round_marks(seen)
         names = [n for n in here if n in wanted and wanted[n].kind == "mole"]
-        placed += place([here[n] for n in names], photo.name, face, portrait_face, skin)
-    merged = merge(placed, portrait_face)
+        placed += place_marks([here[n] for n in names], photo.name, face, portrait_face, skin)
+    merged = merge_placements(placed, portrait_face)
     moles = [m for m in wanted.values() if m.kind == "mole"]
     assert len(merged) < len(placed)
     assert len(merged) <= len(moles) + 1
-    assert max(spot.sightings for spot in merged) >= 2
+    assert max(spot.photo_count for spot in merged) >= 2
 
 
 def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, monkeypatch):
@@ -117,7 +121,7 @@ def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, m
     monkeypatch.setattr(
         restore, "register", lambda _photo, _head, grid: pulled(next(aside) / grid.mm)
     )
-    placed = restore.locate(Ground(portrait.pixels, face, skin), sources)
+    placed = restore.locate_marks(Ground(portrait.pixels, face, skin), sources)
     assert sorted(ids[spot.mark] for spot in placed) == sorted(set(ids.values()))
 
 
@@ -129,7 +133,7 @@ def pulled(px):
 def test_the_report_has_the_fixed_keys(views):
     photo, face, skin, truth = views[0]
     marks = list(round_marks(truth).values())[:1]
-    (entry,) = placements_to_json(place(marks, photo.name, face, face, skin))
+    (entry,) = placements_to_json(place_marks(marks, photo.name, face, face, skin))
     assert {"kind", "photo", "from", "to", "visible"} <= set(entry)
     assert entry["photo"] == photo.name
     assert entry["from"] == pytest.approx(entry["to"], abs=0.1)
@@ -138,6 +142,6 @@ def test_the_report_has_the_fixed_keys(views):
 def test_an_unknown_placement_is_refused_in_words(views):
     photo, face, skin, _ = views[0]
     with pytest.raises(InputError, match="nearest3"):
-        place(
+        place_marks(
             [RoundMark("mole", np.zeros(2, np.float32), 2.0)], photo.name, face, face, skin, "guess"
         )

@@ -13,7 +13,7 @@ from realism.images import to_linear
 from realism.marks.mark import Mark, RoundMark, Wrinkle
 from realism.marks.photo import Source
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.prepare import prepare
+from realism.marks.restore.prepare import prepare_restore
 
 DENSITY = 1.3 * MELANIN
 NO_BLUR = Sliders(denoise=0.0)
@@ -47,7 +47,7 @@ def source(bare):
 @pytest.fixture(scope="module", params=["ratio", "paste"])
 def prepared(request, bare, source):
     pixels, face, skin = bare[1]
-    return prepare(pixels, face, skin, [source], method=request.param)
+    return prepare_restore(pixels, face, skin, [source], method=request.param)
 
 
 def darkness(after, before, xy, radius=1.5):
@@ -59,7 +59,7 @@ def darkness(after, before, xy, radius=1.5):
 
 def test_a_restored_mole_is_as_dark_and_of_the_colour_it_was_in_the_photo(bare, source):
     pixels, face, skin = bare[1]
-    ready = prepare(pixels, face, skin, [source])
+    ready = prepare_restore(pixels, face, skin, [source])
     after = blend(ready, NO_BLUR)
     for spot in ready.placements:
         assert spot.visible
@@ -69,7 +69,7 @@ def test_a_restored_mole_is_as_dark_and_of_the_colour_it_was_in_the_photo(bare, 
 def test_it_is_put_where_the_skin_of_that_place_is(bare, source):
     pixels, face, skin = bare[1]
     for spot, xy in zip(
-        prepare(pixels, face, skin, [source]).placements, place_on(face), strict=True
+        prepare_restore(pixels, face, skin, [source]).placements, place_on(face), strict=True
     ):
         assert np.hypot(*(spot.to - xy)) < 4
 
@@ -98,26 +98,26 @@ def cv2_circle(mask, xy, radius):
 
 def test_a_mark_that_the_portrait_shows_already_is_not_doubled(bare, source):
     pixels, face, skin = bare[1]
-    spot = prepare(pixels, face, skin, [source]).placements[0]
+    spot = prepare_restore(pixels, face, skin, [source]).placements[0]
     # Drawn by the generator, 1.5 px off the place that we would choose.
     xy = spot.to + np.float32([1.2, -0.9])
     shown = painted(pixels, tuple(xy), 3.0 * np.sqrt(abs(np.linalg.det(spot.matrix))), DENSITY)
-    after = blend(prepare(shown, face, skin, [source]), NO_BLUR)
+    after = blend(prepare_restore(shown, face, skin, [source]), NO_BLUR)
     assert darkness(after, pixels, xy).mean() < 1.3 * darkness(shown, pixels, xy).mean()
 
 
 def test_a_mark_that_the_portrait_shows_faintly_is_strengthened_to_the_photo(bare, source):
     pixels, face, skin = bare[1]
-    spot = prepare(pixels, face, skin, [source]).placements[0]
+    spot = prepare_restore(pixels, face, skin, [source]).placements[0]
     radius = 3.0 * np.sqrt(abs(np.linalg.det(spot.matrix)))
     shown = painted(pixels, tuple(spot.to), radius, 0.4 * DENSITY)
-    after = blend(prepare(shown, face, skin, [source]), NO_BLUR)
+    after = blend(prepare_restore(shown, face, skin, [source]), NO_BLUR)
     assert darkness(after, pixels, spot.to).mean() == pytest.approx(DENSITY.mean(), rel=0.35)
 
 
 def test_half_strength_is_half_the_density_and_the_kinds_have_their_own(bare, source):
     pixels, face, skin = bare[1]
-    ready = prepare(pixels, face, skin, [source])
+    ready = prepare_restore(pixels, face, skin, [source])
     whole = darkness(blend(ready, NO_BLUR), pixels, ready.placements[0].to).mean()
     half = blend(ready, Sliders(overall=0.5, denoise=0.0))
     assert darkness(half, pixels, ready.placements[0].to).mean() == pytest.approx(
@@ -137,8 +137,8 @@ def test_a_mark_twice_as_near_the_camera_is_restored_at_the_portraits_size(bare,
         cv2.resize(source.skin, None, fx=2, fy=2),
         [RoundMark(m.kind, (m.xy + 0.5) * 2 - 0.5, m.radius * 2) for m in source.marks],
     )
-    small = blend(prepare(pixels, face, skin, [source]), NO_BLUR).astype(int) - pixels
-    again = blend(prepare(pixels, face, skin, [large]), NO_BLUR).astype(int) - pixels
+    small = blend(prepare_restore(pixels, face, skin, [source]), NO_BLUR).astype(int) - pixels
+    again = blend(prepare_restore(pixels, face, skin, [large]), NO_BLUR).astype(int) - pixels
     assert again.sum() == pytest.approx(small.sum(), rel=0.25)
 
 
@@ -168,9 +168,9 @@ def test_a_wrinkle_darkens_along_its_line_in_the_portrait(mei, engine):
     portrait = views[1][0]
     # The original's patch brings the photo's own shading along, which may be lighter.
     for method, least in (("ratio", 0.5), ("paste", 0.3)):
-        ready = prepare(*views[1], [source], method)
+        ready = prepare_restore(*views[1], [source], method)
         after = blend(ready, NO_BLUR)
-        course = ready.placements[0].line[ready.placements[0].line_seen]
+        course = ready.placements[0].polyline[ready.placements[0].polyline_visible]
         dark = [darkness(after, portrait, xy, 1.0).mean() for xy in course]
         assert least * painted_dark < np.median(dark) < 1.5 * painted_dark, method
 
@@ -186,7 +186,7 @@ def test_a_fold_found_twice_side_by_side_is_no_deeper_than_once(bare, engine):
     twice = Wrinkle(line[30] + [0, 1], 1.0, 1.0, line + np.float32([0, 1]))
 
     def depth(marks: list[Mark], off: frozenset[int] = frozenset()) -> float:
-        ready = prepare(pixels, face, skin, [Source("p", folded, face, skin, marks)])
+        ready = prepare_restore(pixels, face, skin, [Source("p", folded, face, skin, marks)])
         after = blend(ready, NO_BLUR, off)
         return float(np.median([darkness(after, pixels, xy, 1.0).mean() for xy in line[15:45]]))
 
@@ -203,7 +203,7 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
         for i in range(15)
     ]
     many = Source("many.jpg", source.pixels, source.face, source.skin, marks)
-    ready = prepare(pixels, face, skin, [many])
+    ready = prepare_restore(pixels, face, skin, [many])
     start = time.perf_counter()
     blend(ready)
     # 150 ms at 1024 px is the aim (benchmarks.marks time); a busy machine may take longer.
@@ -212,11 +212,12 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
 
 def test_an_unknown_method_is_refused_in_words(bare, source):
     with pytest.raises(InputError, match="ratio"):
-        prepare(*bare[1], [source], method="glue")
+        prepare_restore(*bare[1], [source], method="glue")
 
 
 def test_a_moles_ratio_is_of_pigment_and_what_gets_darker_beside_it_stays_out():
-    from realism.marks.restore.quotient import measure, pigment
+    from realism.marks.restore.pigment import clip_to_pigment
+    from realism.marks.restore.quotient import measure_quotient
 
     ys, xs = np.mgrid[:61, :61]
     away = np.hypot(xs - 30, ys - 30)
@@ -225,20 +226,20 @@ def test_a_moles_ratio_is_of_pigment_and_what_gets_darker_beside_it_stays_out():
     light[:, 38:41] -= 2.0  # a hair, of no colour
     clean = np.ones((61, 61), np.float32)
     clean[:, 37:42] = 0
-    relief = measure(light, clean, np.array([30, 30]), 5.0)
-    ratio = pigment(relief, "mole")
+    patch = measure_quotient(light, clean, np.array([30, 30]), 5.0)
+    ratio = clip_to_pigment(patch, "mole")
     middle = len(ratio) // 2
     assert ratio[middle, middle] == pytest.approx(-DENSITY, rel=0.1)
     assert ratio[middle, middle + 9].mean() > -0.5 * DENSITY.mean()
 
 
 def test_lively_skin_is_not_taken_for_a_faint_mark():
-    from realism.marks.restore.quotient import already_there
+    from realism.marks.restore.shown import find_shown
 
     rng = np.random.default_rng(3)
     noise = cv2.GaussianBlur(rng.normal(0, 1, (41, 41)).astype(np.float32), (0, 0), 1.2)
     shown = (0.08 * noise / noise.std())[..., None] * MELANIN
     ys, xs = np.mgrid[-4:5, -4:5]
     wanted = -0.15 * np.exp(-(xs**2 + ys**2) / 5)[..., None] * MELANIN
-    share, _ = already_there(wanted, shown, np.ones((9, 9), np.float32), 16)
+    share, _ = find_shown(wanted, shown, 16)
     assert share == 0

@@ -15,8 +15,8 @@ from realism.images import Photo
 from realism.marks.atlas import build_atlas, mean_point
 from realism.marks.mark import Mark, RoundMark
 from realism.marks.photo import Source
-from realism.marks.restore.prepare import prepare
-from realism.marks.restore.report import person_in
+from realism.marks.restore.prepare import prepare_restore
+from realism.marks.restore.report import find_person
 
 LEFT_CHEEK, RIGHT_CHEEK = 280, 50  # mesh points; the person's own sides
 
@@ -52,7 +52,7 @@ def test_a_mark_of_the_left_cheek_is_on_the_left_of_the_passport_and_of_every_po
     placed = 0
     for portrait in mei[1:8]:
         seen = primary_face(engine.find(portrait.pixels))
-        (spot,) = prepare(
+        (spot,) = prepare_restore(
             portrait.pixels, seen, skin_mask(portrait.pixels, seen), [source]
         ).placements
         if spot.visible:
@@ -65,7 +65,7 @@ def test_a_mark_of_the_left_cheek_is_on_the_left_of_the_passport_and_of_every_po
 def test_of_two_faces_on_a_portrait_the_persons_is_taken(two_people, mei, ravi, engine):
     for photos in (mei, ravi):
         embeddings = [primary_face(engine.find(photo.pixels)).embedding for photo in photos[:3]]
-        face = person_in(two_people, embeddings, engine)
+        face = find_person(two_people, embeddings, engine)
         others = [f for f in engine.find(two_people.pixels) if f.box[0] != face.box[0]]
         assert others and face.embedding @ embeddings[0] > others[0].embedding @ embeddings[0]
 
@@ -81,4 +81,4 @@ def test_a_profile_is_refused_with_what_to_use(mei, engine):
             return [replace(face, pose=Pose(71, 0, 0)) for face in engine.find(pixels)]
 
     with pytest.raises(InputError, match=r"turned by 71°.*from the front or half turned"):
-        person_in(mei[0], [], Turned)
+        find_person(mei[0], [], Turned)
