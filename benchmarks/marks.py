@@ -18,7 +18,8 @@ import numpy as np
 
 from realism.faces.engine import load_engine, primary_face
 from realism.faces.face import Face
-from realism.faces.skin import paintable_mask, skin_mask
+from realism.faces.paintable import paintable_mask
+from realism.faces.skin import skin_mask
 from realism.head.fit import fit_person, steady_mesh
 from realism.head.registration import build_grid, register
 from realism.images import open_photo

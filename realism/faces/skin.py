@@ -1,23 +1,23 @@
-"""Where a picture shows the skin of a face, and where it shows the head.
+"""Where a picture shows the skin of a face.
 
-Skin: inside the mesh's outline and up the forehead to the hair, without eyes, brows, lips and
+Inside the mesh's outline and up the forehead to the hair, without eyes, brows, lips and
 nostrils. What is left must look like this face's own skin: colour that varies smoothly over
 the face as light does (a quadratic surface in log RGB, fitted robustly), so that hair, frames,
 hands and backdrop fall out while any skin tone in any light stays in. Brightness may differ
 more than hue, since folds throw shadows. A small compact spot of another colour stays, too: it
 may be a mole.
-
-Head: MediaPipe's selfie segmentation (Apache-2.0), cut by the outline of head and hair.
 """
 
 import cv2
 import numpy as np
 
-from realism.faces.face import Face, mm_per_px_from_eyes
+from realism.faces.face import Face
+from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS, disc, fill_outlines
 from realism.faces.mesh import FACE_OVAL
 
-# Skin and head masks. Lengths are shares of the face's height where no unit is given. Set by eye
-# on ../shared/data/faces, example-people and the astronaut.
+LEAST_SKIN = 0.5  # of the mask: from here on a pixel counts as skin, wherever that is asked
+# Lengths are shares of the face's height where no unit is given. Set by eye on photographs and
+# renders of faces.
 WORK_SIDE = 256  # px of the face's larger side: all is found in this size
 MOST_UPSCALING = 2.0  # of a small face to that size
 DARKEST = 1.6  # log units under the face's usual brightness: a fifth
@@ -47,34 +47,11 @@ CLEARANCE = 0.008  # kept off what is not skin
 LEAST_PART = 0.01  # of the face; smaller islands are dropped
 EDGE = 1.0  # px at the working size; softness of the border
 
-# Where marks go.
-LEAST_SKIN = 0.5  # of the portrait's skin mask
-PAINTABLE_REACH = 9.0  # mm around a pixel whose skin it must look like
-PAINTABLE_HUE = 0.22  # log units by which a colour may differ from that skin's
-PAINTABLE_SHADE = 0.75  # log units by which shade may darken it; hair is darker
-FEATURE_MARGIN = 2.0  # mm around brows, eyes, lips and nostrils
-LARGEST_HOLE = 3.5  # mm, radius: what a mark may leave out of the skin's mask
-LEAST_COMPACT = 0.5  # of the area of a disc as long: such a hole may be a mark
-
-# Outlines on the mesh, the person's right then left.
-EYES = (
-    [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246],
-    [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466],
-)
-
-
-BROWS = (
-    [70, 63, 105, 66, 107, 55, 65, 52, 53, 46],
-    [300, 293, 334, 296, 336, 285, 295, 282, 283, 276],
-)
-
-
-LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
-
-
-NOSTRILS = ([79, 166, 219, 240, 75, 60, 20, 238], [309, 392, 439, 460, 305, 290, 250, 458])
-
-
+# What a ridge holds back: the bending of brightness, any change of hue.
+BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)
+CHANGE = np.diag([0, 1, 1, 1, 1, 1]).astype(np.float32)
+# log R, G, B to brightness and to two differences.
+HUE = np.array([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]], np.float32)
 # Cheeks, nose and the middle of the forehead: where skin is seldom covered.
 CORE = (
     [117, 118, 101, 205, 187, 123],
@@ -87,8 +64,16 @@ CORE = (
 def skin_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     """The skin of one face.
 
-    pixels    (H, W, 3) uint8 sRGB
-    ->        (H, W) float32, 0..1; 0 on eyes, brows, lips, nostrils, hair, glasses, backdrop
+    Parameters
+    ----------
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+    face : Face
+
+    Returns
+    -------
+    np.ndarray, (H, W) float32, 0..1
+        0 on eyes, brows, lips, nostrils, hair, glasses and backdrop. `LEAST_SKIN` and more counts
+        as skin.
     """
     height, width = pixels.shape[:2]
     window, scale = _window(face, (height, width))
@@ -121,9 +106,9 @@ def _window(face: Face, shape: tuple[int, int]) -> tuple[tuple[int, int, int, in
 
 def _regions(points: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Inside the mesh, a little off its outline; and the forehead above it, perhaps hair."""
-    inside = _filled([FACE_OVAL], points, shape)
+    inside = fill_outlines([FACE_OVAL], points, shape)
     size = _size(points)
-    inside = cv2.erode(inside, _disc(RIM * size))
+    inside = cv2.erode(inside, disc(RIM * size))
     up = points[10] - points[152]
     top = [127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356]
     # The outline's upper part, pushed up most in the middle.
@@ -131,7 +116,7 @@ def _regions(points: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np
     band = np.concatenate([points[top], (points[top] + rise * up)[::-1]])
     forehead = np.zeros(shape, np.uint8)
     cv2.fillPoly(forehead, [band.round().astype(np.int32)], 1)
-    forehead = cv2.dilate(forehead, _disc(2 * RIM * size))
+    forehead = cv2.dilate(forehead, disc(2 * RIM * size))
     return inside > 0, (forehead > 0) & (inside == 0)
 
 
@@ -145,22 +130,30 @@ def _holes(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         ([LIPS], LIP_MARGIN),
         (NOSTRILS, NOSTRIL_MARGIN),
     ):
-        holes |= cv2.dilate(_filled(outlines, points, shape), _disc(margin * size)) > 0
+        holes |= cv2.dilate(fill_outlines(outlines, points, shape), disc(margin * size)) > 0
     return holes
 
 
 def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.ndarray:
     """How far each pixel is from this face's own skin, in standard deviations.
 
-    view      (h, w, 3) uint8
-    sure      (h, w) bool, pixels of which most should be skin
-    ->        (h, w) float32; small compact spots take the value of what is round them
+    Parameters
+    ----------
+    view : np.ndarray, (h, w, 3) uint8
+    points : np.ndarray, (468, 2) px
+    sure : np.ndarray, (h, w) bool
+        Pixels of which most should be skin.
+
+    Returns
+    -------
+    np.ndarray, (h, w) float32
+        Small compact spots take the value of what is round them.
     """
     colour = cv2.log(cv2.GaussianBlur(view, (0, 0), 1.0).astype(np.float32) + BLACK)
     # Brightness, and two numbers of hue that do not change with it.
     colour = colour.reshape(-1, 3) @ HUE
     terms = _terms(view.shape[:2], points)
-    core = (_filled(CORE, points, view.shape[:2]) > 0) & sure
+    core = (fill_outlines(CORE, points, view.shape[:2]) > 0) & sure
     trusted = np.where(core, 1, TRUST_ELSEWHERE).ravel() * sure.ravel()
     at = np.flatnonzero(sure)[:: max(1, sure.sum() // 4000)]
     basis, seen = terms[at], colour[at]
@@ -221,9 +214,9 @@ def _without_spots(distance: np.ndarray, size: float) -> np.ndarray:
 def _connected(skin: np.ndarray, inside: np.ndarray, where: np.ndarray) -> np.ndarray:
     """Skin without what is thin or loose, and off the rim of what is not skin."""
     size = np.sqrt(where.sum())
-    shut_out = cv2.dilate((where & ~skin).astype(np.uint8), _disc(CLEARANCE * size))
+    shut_out = cv2.dilate((where & ~skin).astype(np.uint8), disc(CLEARANCE * size))
     skin = (skin & (shut_out == 0)).astype(np.uint8)
-    skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, _disc(CLEARANCE * size))
+    skin = cv2.morphologyEx(skin, cv2.MORPH_OPEN, disc(CLEARANCE * size))
     count, labels = cv2.connectedComponents(skin, connectivity=4)
     # Above the mesh only what reaches down into it: an island there is lit hair.
     area = np.bincount(labels[inside], minlength=count)
@@ -232,125 +225,6 @@ def _connected(skin: np.ndarray, inside: np.ndarray, where: np.ndarray) -> np.nd
     return large[labels]
 
 
-def _filled(outlines, points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    mask = np.zeros(shape, np.uint8)
-    for outline in outlines:
-        cv2.fillPoly(mask, [points[outline].round().astype(np.int32)], 1)
-    return mask
-
-
 def _size(points: np.ndarray) -> float:
     """Height of the face from the mesh's top to the chin, px."""
     return float(np.linalg.norm(points[10] - points[152]))
-
-
-def _disc(radius: float) -> np.ndarray:
-    side = 2 * max(1, round(radius)) + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-
-
-# What a ridge holds back: the bending of brightness, any change of hue.
-BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)
-
-
-CHANGE = np.diag([0, 1, 1, 1, 1, 1]).astype(np.float32)
-
-
-# log R, G, B to brightness and to two differences.
-HUE = np.float32([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]])
-
-
-# Outlines of what is not skin, for words only: the skin mask decides.
-REGIONS = {
-    "on_brow": BROWS, "on_eye": EYES, "on_lips": (LIPS,), "on_nostril": NOSTRILS
-}  # fmt: skip
-
-
-def feature_at(point: np.ndarray, face: Face, slack: float = 3.0) -> str:
-    """The code of what is not skin within `slack` mm of a point (2,) px, or ""."""
-    at = (float(point[0]), float(point[1]))
-    reach = slack / mm_per_px_from_eyes(face)
-    for name, outlines in REGIONS.items():
-        for outline in outlines:
-            hull = cv2.convexHull(face.mesh[outline, :2].astype(np.float32))
-            if cv2.pointPolygonTest(hull, at, True) > -reach:
-                return name
-    return ""
-
-
-def feature_mask(
-    face: Face, origin: tuple[int, int], shape: tuple[int, int], margin: float
-) -> np.ndarray:
-    """Brows, eyes, lips and nostrils with a margin in px, (h, w) uint8, 1 where they are.
-
-    origin    row and column of the picture at the result's (0, 0)
-    """
-    mask = np.zeros(shape, np.uint8)
-    for outline in (o for outlines in REGIONS.values() for o in outlines):
-        points = face.mesh[outline, :2] - [origin[1], origin[0]]
-        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
-    return cv2.dilate(mask, disc(max(1, round(margin))))
-
-
-def paintable_mask(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
-    """Where marks may be put on a portrait: the skin mask, and what beside it looks like skin.
-
-    The mask is strict, as finding needs it: the turned-away side and shaded rims are left out of
-    it. Beside the mask a pixel is skin when its colour is near that of the masked skin about a
-    centimetre around, darker by shade at most, and no brow, eye, lip or nostril is there.
-
-    pixels    (H, W, 3) uint8 sRGB;  skin    (H, W) float32 0..1
-    ->        (H, W) float32 0..1, nowhere below `skin`
-    """
-    scale = 1 / mm_per_px_from_eyes(face)
-    x0, y0 = np.maximum(np.floor(face.mesh[:, :2].min(0) - 30 * scale), 0).astype(int)
-    x1, y1 = np.ceil(face.mesh[:, :2].max(0) + 30 * scale).astype(int)
-    part = np.s_[y0:y1, x0:x1]
-    # Half a millimetre of blur: pores and grain are no colour.
-    light = np.log(cv2.GaussianBlur(pixels[part].astype(np.float32), (0, 0), 0.5 * scale + 0.3) + 4)
-    sure = (skin[part] > LEAST_SKIN).astype(np.float32)
-    reach = PAINTABLE_REACH * scale
-    around = _blurred_wide(np.dstack([light * sure[..., None], sure]), reach)
-    weight = around[..., 3]
-    off = light - around[..., :3] / np.maximum(weight, 1e-4)[..., None]
-    shade = off.mean(2)
-    hue = np.abs(off - shade[..., None]).max(2)
-    alike = (weight > 0.02) & (hue < PAINTABLE_HUE) & (np.abs(shade) < PAINTABLE_SHADE)
-    alike &= feature_mask(face, (y0, x0), sure.shape, FEATURE_MARGIN * scale) == 0
-    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    wide = skin.copy()
-    wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
-    return wide
-
-
-def close_holes(wide: np.ndarray, face: Face) -> np.ndarray:
-    """`paintable_mask` with the hole or notch that a large dark mark leaves there filled.
-
-    Such a mark is so unlike the skin around it that it is no skin by its colour.
-    wide    (H, W) float32 0..1    ->    the same
-    """
-    scale = 1 / mm_per_px_from_eyes(face)
-    bare = (wide > LEAST_SKIN).astype(np.uint8)
-    largest = disc(max(1, round(LARGEST_HOLE * scale)))
-    holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, largest) - bare
-    holes[feature_mask(face, (0, 0), wide.shape, FEATURE_MARGIN * scale) > 0] = 0
-    _, parts, about, _ = cv2.connectedComponentsWithStats(holes)
-    # Gaps between hairs are long; marks are not.
-    long = about[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1)
-    compact = about[:, cv2.CC_STAT_AREA] >= LEAST_COMPACT * np.pi / 4 * long**2
-    compact[0] = False  # all the rest
-    return np.maximum(wide, compact[parts].astype(np.float32))
-
-
-def _blurred_wide(image: np.ndarray, sigma: float) -> np.ndarray:
-    """A wide Gaussian blur, made at the size at which it is 6 px wide: a fraction of the time."""
-    size = image.shape[1::-1]
-    shrink = max(1.0, sigma / 6)
-    few = [max(2, round(side / shrink)) for side in size]
-    small = cv2.resize(image, few, interpolation=cv2.INTER_AREA)
-    return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / shrink), size)
-
-
-def disc(radius: int) -> np.ndarray:
-    """A round structuring element."""
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))

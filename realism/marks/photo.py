@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 
 from realism.faces.face import Face, mm_per_px_from_eyes
-from realism.faces.skin import paintable_mask, skin_mask
+from realism.faces.paintable import paintable_mask
+from realism.faces.skin import skin_mask
 from realism.head.fit import steady_mesh
 from realism.images import Photo, log_light
 from realism.marks.mark import Mark

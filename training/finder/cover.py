@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from realism.faces.skin import BROWS, EYES
+from realism.faces.features import BROWS, EYES
 from training.finder.folds import mirrored
 from training.finder.texture import blur, curve, draw, noise, patches, streaks, strokes
 

@@ -25,7 +25,8 @@ from benchmarks.marks import as_mark, views
 from realism.disk import whole_file, write_json
 from realism.errors import InputError
 from realism.faces.engine import load_engine, primary_face
-from realism.faces.skin import paintable_mask, skin_mask
+from realism.faces.paintable import paintable_mask
+from realism.faces.skin import skin_mask
 from realism.images import open_photo
 from realism.marks.find.crop import face_span
 from realism.marks.find.wrinkles import trace

@@ -10,8 +10,8 @@ from functools import cache
 import cv2
 import numpy as np
 
+from realism.faces.features import EYES, LIPS
 from realism.faces.mesh import canonical_head
-from realism.faces.skin import EYES, LIPS
 from training.finder.texture import blur, curve, draw
 
 # Mesh points of the person's right side; `mirrored` gives the left.

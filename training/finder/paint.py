@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.faces.skin import BROWS, EYES, LIPS, NOSTRILS
+from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS
 from realism.images import to_linear, to_srgb
 from realism.marks.find.crop import FINDER
 from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json

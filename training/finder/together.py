@@ -27,7 +27,8 @@ import torch
 
 from benchmarks.find import truth_to_score
 from benchmarks.marks import seen, views
-from realism.faces.skin import close_holes, paintable_mask, skin_mask
+from realism.faces.paintable import close_holes, paintable_mask
+from realism.faces.skin import skin_mask
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.marks.find.crop import FINDER

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.faces.skin import disc
+from realism.faces.features import disc
 from realism.marks.find.crop import FINDER, Finder, View
 from realism.marks.mark import RoundMark
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.faces.face import Face
-from realism.faces.skin import paintable_mask
+from realism.faces.paintable import paintable_mask
 from realism.marks.find.blobs import find_round
 from realism.marks.find.crop import FINDER, view_of
 from realism.marks.find.wrinkles import find_wrinkles

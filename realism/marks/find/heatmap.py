@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from realism.faces.face import Face
-from realism.faces.skin import close_holes, disc, paintable_mask
+from realism.faces.features import disc
+from realism.faces.paintable import close_holes, paintable_mask
 from realism.marks.find.blobs import (
     LEAST_RESPONSE,
     MARK_SIZE,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realism.faces.skin import close_holes
+from realism.faces.paintable import close_holes
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.head.model import load_model

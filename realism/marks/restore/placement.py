@@ -13,7 +13,8 @@ import numpy as np
 
 from realism.errors import InputError, Message
 from realism.faces.face import Face, mm_per_px_from_eyes
-from realism.faces.skin import LEAST_SKIN, feature_at
+from realism.faces.features import feature_at
+from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
 from realism.marks.mark import Mark

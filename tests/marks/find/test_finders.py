@@ -9,7 +9,8 @@ from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
 from realism.errors import InputError
 from realism.faces.face import mm_per_px_from_eyes
-from realism.faces.skin import feature_at, skin_mask
+from realism.faces.features import feature_at
+from realism.faces.skin import skin_mask
 from realism.marks.find.finders import find_marks
 from realism.marks.mark import RoundMark, Wrinkle
 

@@ -11,7 +11,9 @@ from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
 from realism.errors import InputError
 from realism.faces.face import mm_per_px_from_eyes
-from realism.faces.skin import close_holes, feature_at, paintable_mask, skin_mask
+from realism.faces.features import feature_at
+from realism.faces.paintable import close_holes, paintable_mask
+from realism.faces.skin import skin_mask
 from realism.marks.find.crop import FINDER, view_of
 from realism.marks.find.finders import WEIGHTS, find_marks
 from realism.marks.find.heatmap import respond
