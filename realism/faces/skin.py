@@ -20,14 +20,14 @@ LEAST_SKIN = 0.5  # of the mask: from here on a pixel counts as skin, wherever t
 # renders of faces.
 WORK_SIDE = 256  # px of the face's larger side: all is found in this size
 MOST_UPSCALING = 2.0  # of a small face to that size
-DARKEST = 1.6  # log units under the face's usual brightness: a fifth
+DEEPEST_SHADE = 1.6  # log units under the face's usual brightness: a fifth
 RIM = 0.015  # kept off the mesh's outline, where cheek turns to backdrop
 FOREHEAD_RISE = 0.30  # how far above the mesh skin may go
 EYE_MARGIN = 0.035  # lashes and lids
 BROW_MARGIN = 0.025
 LIP_MARGIN = 0.02
 NOSTRIL_MARGIN = 0.012
-BLACK = 4.0  # grey levels added before the logarithm: noise of shadows
+BLACK = 4.0  # of 255, added before the logarithm of sRGB values: noise of shadows
 STIFFNESS = 0.02  # ridge on the bending of the surface of brightness
 HUE_STIFFNESS = 0.015  # ridge on all change of hue over the face
 LEAST_LIGHT = 0.20  # log units of brightness taken for one deviation at least
@@ -174,7 +174,7 @@ def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.n
     # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be.
     hue /= 1 + HIGHLIGHT * np.clip(light, 0, 3)
     distance = np.maximum(np.abs(light), hue)
-    distance[colour[:, 0] < usual - DARKEST] = np.inf
+    distance[colour[:, 0] < usual - DEEPEST_SHADE] = np.inf
     distance = distance.reshape(view.shape[:2])
     rough = _rough(colour[:, 0].reshape(view.shape[:2]), core, _size(points))
     return _without_spots(np.where(rough, np.inf, distance), _size(points))

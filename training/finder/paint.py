@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS
+from realism.faces.skin import LEAST_SKIN
 from realism.images import to_linear, to_srgb
 from realism.marks.find.crop import FINDER
 from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
@@ -457,7 +458,7 @@ def _folds(rng, skin, mesh, drawn, lamp):
     kept = [c for c in courses if len(c[0]) >= 3 and ((c[0] > 0) & (c[0] < bounds)).all(1).any()]
     for course, strength in kept[:30]:
         at = np.clip(course.astype(int), 0, bounds - 1)
-        if (skin[at[:, 1], at[:, 0]] > 0.5).mean() < 0.35:
+        if (skin[at[:, 1], at[:, 0]] > LEAST_SKIN).mean() < 0.35:
             continue
         own_width = float(np.clip(width * strength * np.exp(rng.normal(0, 0.25)), 0.7, 5))
         own_depth = depth * np.exp(rng.normal(0, 0.4))

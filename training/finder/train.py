@@ -28,6 +28,7 @@ from torch import multiprocessing
 
 from realism.diffusion.device import choose_device
 from realism.disk import whole_file
+from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.network import (
     HEAT,
     LINE,
@@ -106,7 +107,7 @@ def judge(net: HeatmapNet, samples: list[Painted]) -> dict[str, float]:
         target = targets(sample.marks, sample.skin.shape, sample.unsure)
         heat = maps[0]
         top = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > 0.02)
-        top &= sample.skin[::2, ::2] > 0.5
+        top &= sample.skin[::2, ::2] > LEAST_SKIN
         true = [np.array(p) for p in np.argwhere(target.heat.numpy() == 1)]
         wanted += len(true)
         for place in sorted(np.argwhere(top), key=lambda p: -heat[tuple(p)]):
@@ -120,7 +121,9 @@ def judge(net: HeatmapNet, samples: list[Painted]) -> dict[str, float]:
             scores.append(heat[tuple(place)])
             right.append(hit)
         on.append(target.line.numpy().ravel())
-        on_weight.append((target.line_weight.numpy() * (sample.skin[::2, ::2] > 0.5)).ravel())
+        on_weight.append(
+            (target.line_weight.numpy() * (sample.skin[::2, ::2] > LEAST_SKIN)).ravel()
+        )
         line.append(maps[5].ravel())
     hits = np.cumsum(np.array(right)[np.argsort(-np.array(scores))])
     precision = hits / np.arange(1, len(hits) + 1)

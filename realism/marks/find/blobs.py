@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from realism.faces.features import disc
+from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.crop import FINDER, Finder, View
 from realism.marks.mark import RoundMark
 
@@ -76,7 +77,7 @@ def strength_of(dips: Dips, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
 def find_round(view: View, finder: Finder = FINDER) -> list[RoundMark]:
     """Moles, spots and pimples of a view, as marks of the picture it was cut from."""
     dips = dips_of(view, finder)
-    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(finder.margin)) > 0
+    solid = cv2.erode((view.skin > LEAST_SKIN).astype(np.uint8), disc(finder.margin)) > 0
     xs, ys = dip_places(dips, solid, finder.candidates)
     strength = strength_of(dips, xs, ys)
     # A logistic on the logarithm: 0.5 where precision and recall balance, 1 never reached.

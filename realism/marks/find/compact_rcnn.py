@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realism.faces.face import Face
+from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.crop import FINDER, View, view_of
 from realism.marks.find.weights_io import about_network, save_network, whole
 from realism.marks.mark import KINDS, Mark, make_mark
@@ -142,7 +143,7 @@ def find_with_compact(
         # torchvision's pixels reach from 0 to 1, ours lie around their centres.
         x, y = point - 0.5
         column, row = np.clip(np.rint([x, y]), 0, last).astype(int)
-        if score < least or view.skin[row, column] < 0.5:
+        if score < least or view.skin[row, column] < LEAST_SKIN:
             continue
         radius = float(np.mean(box[2:] - box[:2]) / (2 * AROUND * view.scale))
         xy = view.to_picture(np.array([[x, y]]))[0].astype(np.float32)

@@ -17,6 +17,7 @@ import torch
 from realism.faces.face import Face
 from realism.faces.features import disc
 from realism.faces.paintable import close_holes, paintable_mask
+from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.blobs import (
     LEAST_RESPONSE,
     MARK_SIZE,
@@ -196,7 +197,7 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
     own, view    what the network saw (strict mask), and what the Hessian sees (wide mask)
     """
     dips = dips_of(view)
-    solid = cv2.erode((view.skin > 0.5).astype(np.uint8), disc(MARGIN)) > 0
+    solid = cv2.erode((view.skin > LEAST_SKIN).astype(np.uint8), disc(MARGIN)) > 0
     xs, ys = dip_places(dips, solid, FINDER.candidates)
     places = view.to_picture(np.stack([xs, ys], 1))
     # How far from a dip's middle the network may see the mark: it often peaks beside a large one's.
@@ -205,7 +206,7 @@ def _rounds(maps: np.ndarray, own: View, view: View) -> Rounds:
 
     heat = _sigmoid(maps[0])
     # px of the Hessian's view, in which lengths of a face are always the same.
-    edge = cv2.distanceTransform((own.skin > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    edge = cv2.distanceTransform((own.skin > LEAST_SKIN).astype(np.uint8), cv2.DIST_L2, 5)
     edge = edge[::STRIDE, ::STRIDE] * (view.scale / own.scale)
     peaks = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > LEAST_CHANCE)
     allowed = cv2.resize(solid.astype(np.uint8), heat.shape[::-1], interpolation=cv2.INTER_NEAREST)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realism.faces.paintable import close_holes
+from realism.faces.skin import LEAST_SKIN
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.head.model import load_model
@@ -152,7 +153,7 @@ class OnHead:
         x, y = np.rint(to).astype(int).T
         height, width = skin.shape
         inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-        bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > 0.5
+        bare = skin[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)] > LEAST_SKIN
         shown = np.isfinite(self.at[:, 0]) & (self.on(head.facings) > LEAST_FACING)
         shown &= inside & bare
         shown[shown] = ~head.hides(to[shown], self.on(head.vertices)[shown, 2])

@@ -29,6 +29,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.weights_io import about_network, save_network, whole
 from realism.marks.mark import KINDS
 
@@ -114,7 +115,7 @@ def normalised(log_light: np.ndarray, skin: np.ndarray) -> np.ndarray:
     skin        (h, w) float32 0..1
     ->          (3, h, w) float32, log units over 0.5 from the skin's median in each colour
     """
-    usual = log_light[skin > 0.5]
+    usual = log_light[skin > LEAST_SKIN]
     if len(usual) < 100:
         usual = log_light.reshape(-1, 3)
     return ((log_light - np.median(usual[:: max(1, len(usual) // 5000)], 0)) / 0.5).transpose(

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face
+from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.crop import View
 from realism.marks.mark import Wrinkle
 
@@ -130,7 +131,7 @@ def paths_of(
     mesh = (face.mesh[:, :2] - view.origin + 0.5) * view.scale - 0.5
     fold, way, slack = zones_of(mesh, light.shape)
     followed = response if favour is None else response * favour
-    strong = np.where(fold & (view.skin > 0.5), followed, 0)
+    strong = np.where(fold & (view.skin > LEAST_SKIN), followed, 0)
     thin = skeletonize(apply_hysteresis_threshold(strong, lines.low, lines.high))
     paths = []
     for points in join(trace(thin), lines.gap):

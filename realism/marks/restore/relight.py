@@ -12,6 +12,7 @@ irradiance environment maps", SIGGRAPH 2001.
 
 import numpy as np
 
+from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
 from realism.head.model import load_model
 from realism.marks.restore.wrinkle import polyline_normals
@@ -42,7 +43,7 @@ def estimate_light(log_light: np.ndarray, skin: np.ndarray, head: Head) -> np.nd
     at = np.round(head.pixels[facing]).astype(int)
     inside = ((at >= 0) & (at < [skin.shape[1], skin.shape[0]])).all(1)
     at, normals = at[inside], head.normals[facing][inside]
-    seen = skin[at[:, 1], at[:, 0]] > 0.5
+    seen = skin[at[:, 1], at[:, 0]] > LEAST_SKIN
     if seen.sum() < 100:
         return np.zeros(3)
     light, design = log_light[at[:, 1], at[:, 0]][seen], normals[seen]
