@@ -44,8 +44,8 @@ import numpy as np
 from benchmarks.marks import ROUND, Seen, View, as_mark, place_all, seen, views
 from realism.faces.engine import Engine, load_engine, primary_face
 from realism.faces.face import similarity
-from realism.faces.skin import skin_mask
-from realism.images import open_photo, to_linear
+from realism.faces.skin import LEAST_SKIN, skin_mask
+from realism.images import LUMINANCE, open_photo, to_linear
 from realism.marks.atlas import build_atlas
 from realism.marks.find.multiview import find_together
 from realism.marks.photo import Ground, Source, source_of
@@ -221,7 +221,7 @@ def round_look(case: Case, after: np.ndarray, value: dict) -> tuple[float, float
     others = [as_mark(m, case.view.truth) for m in case.view.truth["marks"]
               if m["visible"] and m["id"] != value["id"]]  # fmt: skip
     ring = (away > 2 * radius) & (away <= around)
-    skin = mask_out_marks(case.base.skin, others)[cut] > 0.5
+    skin = mask_out_marks(case.base.skin, others)[cut] > LEAST_SKIN
     ring = ring & skin if (ring & skin).sum() >= 12 else ring
 
     def contrast(pixels: np.ndarray) -> float:
@@ -252,7 +252,7 @@ def wrinkle_look(case: Case, after: np.ndarray, value: dict) -> tuple[float, flo
     cut = np.s_[y0:y1, x0:x1]
 
     def light(pixels: np.ndarray) -> np.ndarray:
-        return np.log(to_linear(pixels[cut]) @ np.float32([0.2126, 0.7152, 0.0722]) + 2e-3)
+        return np.log(to_linear(pixels[cut]) @ LUMINANCE + 2e-3)
 
     def banded(change: np.ndarray) -> np.ndarray:
         fine, coarse = 0.4 / mm_per_px, 2.0 / mm_per_px

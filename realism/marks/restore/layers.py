@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from realism.faces.skin import LEAST_SKIN
 from realism.images import DARKEST, GREY
 from realism.marks.mark import Mark
 from realism.marks.photo import Ground
@@ -286,7 +287,9 @@ def build_paste_layer(
     # 0.75 is the outline; beyond it a soft edge runs out within 3 px.
     outside = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 3)
     falloff = np.where(mask > 0, 0.0, 0.75 + outside / 12).astype(np.float32)
-    return PasteLayer(index, mark, origin, falloff, skin, patch, (away > near_reach) & (skin > 0.5))
+    return PasteLayer(
+        index, mark, origin, falloff, skin, patch, (away > near_reach) & (skin > LEAST_SKIN)
+    )
 
 
 def _box_around(points: np.ndarray, reach: float, shape: tuple[int, ...]) -> Box | None:

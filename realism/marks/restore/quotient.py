@@ -16,6 +16,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from realism.faces.skin import LEAST_SKIN
 from realism.images import DARKEST
 from realism.marks.mark import Mark
 
@@ -48,7 +49,7 @@ class QuotientPatch(NamedTuple):
 
 def mask_out_marks(skin: np.ndarray, marks: list[Mark], keep: Mark | None = None) -> np.ndarray:
     """Skin (H, W) float32, 0 or 1, with all marks taken out of it except `keep`."""
-    free = (skin > 0.5).astype(np.uint8)
+    free = (skin > LEAST_SKIN).astype(np.uint8)
     for mark in marks:
         if mark is keep:
             continue

@@ -10,6 +10,7 @@ Matching: Lewis, "Fast normalized cross-correlation", Vision Interface 1995.
 import cv2
 import numpy as np
 
+from realism.faces.skin import LEAST_SKIN
 from realism.images import DARKEST
 from realism.marks.restore.quotient import crop_square, measure_quotient
 
@@ -57,7 +58,7 @@ def measure_shown(
     height, width = laid.shape[:2]
     half = max(height, width) // 2 + search + 2
     x, y = round(to[0]), round(to[1])
-    clean = (skin > 0.5).astype(np.float32)
+    clean = (skin > LEAST_SKIN).astype(np.float32)
     around = measure_quotient(log_pixels, clean, to, max(radius, 1.0))
     shown = crop_square(log_pixels, x, y, half) - np.log(around.bare_light + DARKEST)
     column, row = (int(value) for value in np.array([x, y]) - origin)
