@@ -26,7 +26,7 @@ def make_base(folder: Path) -> None:
     )
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    from realism.diffusion.base import CLIP
+    from realism.diffusion.families.unet import CLIP
     from realism.diffusion.identify import CONFIGS
 
     configs = CONFIGS / "sd15"
@@ -79,7 +79,7 @@ def walk(folder: Path, resolution: int) -> None:
     start = time.perf_counter()
     base = replace(load_base(str(folder)), resolution=resolution)
     weights = read_base(folder).memory(base.device) / 2**30
-    tell(f"loaded {base.family}, {base.resolution} px, {weights:.1f} GB of weights", start)
+    tell(f"loaded {base.family.name}, {base.resolution} px, {weights:.1f} GB of weights", start)
     start = time.perf_counter()
     list(make_portraits(base, "photo of a person", "", [1], steps=1))
     tell("one portrait of one sampling step", start)

@@ -11,11 +11,12 @@ def bases(
     where: Annotated[str | None, typer.Argument(help="A base to fetch and read.")] = None,
 ) -> None:
     """List recommended bases; or fetch one and say what it is."""
-    from realism.diffusion.base import load_base, recommended_bases
+    from realism.diffusion.base import load_base
+    from realism.diffusion.recommended import recommended_bases
 
     if where:
         base = load_base(where, progress=say_download)
-        print(f"{base.name}: {base.family}, {base.resolution} px, licence: {base.licence}")
+        print(f"{base.name}: {base.family.name}, {base.resolution} px, licence: {base.licence}")
         print(f"{base.provenance or 'provenance not known'} ({base.path})")
         return
     for row in recommended_bases():

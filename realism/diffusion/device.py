@@ -6,13 +6,20 @@ autocast where this processor multiplies bf16 faster, which is tried: of two pro
 (`python -m benchmarks.bf16`).
 """
 
+from __future__ import annotations
+
 import os
 import statistics
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    import torch
 
 # A step also converts and normalises: bf16 products must gain more than that costs.
 BF16_GAIN = 1.5
@@ -22,14 +29,19 @@ BF16_GAIN = 1.5
 class Device:
     """Where models run.
 
-    name        "cpu" | "cuda" | "mps", as torch names it
-    dtype       torch dtype of frozen weights
-    autocast    torch dtype for autocast in training steps, None for none
+    Attributes
+    ----------
+    name : str
+        "cpu" | "cuda" | "mps", as torch names it.
+    dtype : torch.dtype
+        Of frozen weights.
+    autocast : torch.dtype or None
+        For autocast in training steps, None for none.
     """
 
     name: str
-    dtype: object
-    autocast: object
+    dtype: torch.dtype
+    autocast: torch.dtype | None
 
     def training_context(self) -> AbstractContextManager:
         """Autocast for a training step, or nothing where it would only slow down."""
@@ -48,7 +60,7 @@ def measure_bf16_gain() -> float:
         taken = []
         for _ in range(6):
             start = time.perf_counter()
-            factor @ factor
+            torch.mm(factor, factor)
             taken.append(time.perf_counter() - start)
         return statistics.median(taken[1:])
 
@@ -66,7 +78,8 @@ def choose_device() -> Device:
         return Device("cuda", dtype, dtype)
     if torch.backends.mps.is_available():
         return Device("mps", torch.float32, None)
-    return Device("cpu", torch.float32, torch.bfloat16 if measure_bf16_gain() > BF16_GAIN else None)
+    faster = measure_bf16_gain() > BF16_GAIN
+    return Device("cpu", torch.float32, torch.bfloat16 if faster else None)
 
 
 def free_memory(device: Device) -> int:
@@ -75,9 +88,4 @@ def free_memory(device: Device) -> int:
 
     if device.name == "cuda":
         return torch.cuda.mem_get_info()[0]
-    lines = Path("/proc/meminfo")
-    if lines.exists():
-        for line in lines.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 1 << 62  # macOS and Windows do not tell without another package: no gate there
+    return psutil.virtual_memory().available

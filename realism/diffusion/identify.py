@@ -1,100 +1,135 @@
 """Tell what base lies on disk by reading it: family, size, whether it can be used at all.
 
 Only configurations and the headers of safetensors files are read, so a folder of ten gigabytes is
-judged in milliseconds and nothing in it can run. What counts is what the files say, not a name: the
-UNet's configuration, or in a single file the shapes of its layers, tell SD 1.x from SDXL.
+judged in milliseconds and nothing in it can run. What counts is what the files say, not a name:
+each family knows its own by the network's configuration, or in a single file by the shapes of its
+layers.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from realism.config import ASSETS
 from realism.diffusion.device import Device
-from realism.diffusion.weights import TensorHeader, fingerprint, read_tensor_headers, refuse_pickle
+from realism.diffusion.families import FAMILIES
+from realism.diffusion.families.family import Family
+from realism.diffusion.families.unet import UNetFamily
+from realism.diffusion.weights import (
+    TensorHeader,
+    fingerprint,
+    merge_headers,
+    read_tensor_headers,
+    refuse_pickle,
+)
 from realism.disk import read_json
 from realism.errors import InputError
 
-CONFIGS = ASSETS / "configs"  # of SD 1.5 and SDXL, for single-file checkpoints
+CONFIGS = ASSETS / "configs"  # of each family, for single-file checkpoints
 WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?\.safetensors"
 )
-UNET = "model.diffusion_model."  # how a single file names the UNet's tensors
 
 
 @dataclass(frozen=True)
 class BaseFiles:
     """A base on disk, read but not loaded.
 
-    path          its folder or file
-    family        "sd15" | "sdxl"
-    config        the folder with its configurations: its own, or for a single file one of ours
-    resolution    px
-    unet          configuration of its UNet
-    files         its safetensors files, all parts
-    unet_files    those with the UNet's tensors
-    variant       "fp16" where only half-precision files are there, else None
-    parameters    how many numbers all its parts hold
-    vae           how many of them are the VAE's
+    Attributes
+    ----------
+    path : Path
+        Its folder or file.
+    family : Family
+        What it needs that bases of other families do not.
+    config : Path
+        The folder with its configurations: its own, or for a single file one of ours.
+    resolution : int
+        px, side of the square it was trained at.
+    network_config : dict
+        Configuration of its denoising network.
+    files : tuple of Path
+        Its safetensors files, all parts.
+    network_files : tuple of Path
+        Those with the network's tensors.
+    variant : str or None
+        "fp16" where only half-precision files are there.
+    parameters : int
+        How many numbers all its parts hold.
+    vae_parameters : int
+        How many of them are the VAE's.
     """
 
     path: Path
-    family: str
+    family: Family
     config: Path
     resolution: int
-    unet: dict
+    network_config: dict
     files: tuple[Path, ...]
-    unet_files: tuple[Path, ...]
+    network_files: tuple[Path, ...]
     variant: str | None
     parameters: int
-    vae: int
+    vae_parameters: int
 
     @property
     def fingerprint(self) -> str:
-        """See weights.fingerprint."""
-        return fingerprint(self.unet_files, "" if self.path.is_dir() else UNET)
+        """See `weights.fingerprint`."""
+        prefix = self.family.file_prefixes["network"][0]
+        return fingerprint(self.network_files, "" if self.path.is_dir() else prefix)
 
     def memory(self, device: Device) -> int:
         """Bytes that the loaded weights take on `device`, VAE in float32."""
-        return self.vae * 4 + (self.parameters - self.vae) * device.dtype.itemsize
+        others = self.parameters - self.vae_parameters
+        return self.vae_parameters * 4 + others * device.dtype.itemsize
 
 
 def read_base(path: Path) -> BaseFiles:
     """Tell what base lies at `path`, from configurations and headers alone.
 
-    Raises InputError where it is none, or one that cannot make a picture from text.
+    Raises
+    ------
+    InputError
+        Where it is none, or one that cannot make a picture from text.
     """
     return _read_folder(path) if path.is_dir() else _read_single_file(path)
 
 
 def _read_folder(path: Path) -> BaseFiles:
-    if not (path / "model_index.json").exists() or not (path / "unet" / "config.json").exists():
-        raise _not_a_base(path)
-    index = read_json(path / "model_index.json", "file_base_index")
-    unet = read_json(path / "unet" / "config.json", "file_unet_configuration")
-    vae = read_json(path / "vae" / "config.json", "file_vae_configuration")
-    if not isinstance(index, dict) or not isinstance(unet, dict) or not isinstance(vae, dict):
-        raise _not_a_base(path)
-    family = _family(path.name, unet, vae, index)
-    parts = ["unet", "vae", "text_encoder"] + ["text_encoder_2"] * (family == "sdxl")
+    family, network, vae = _recognise_folder(path)
+    parts = family.weight_parts
     variant, files = _weight_files(path, parts)
     headers = {part: merge_headers(files[part]) for part in parts}
-    counts = {part: sum(t.elements for t in headers[part].values()) for part in parts}
-    scale = 2 ** (len(vae["block_out_channels"]) - 1)
-    size = unet.get("sample_size")
+    counts = {part: _count(headers[part]) for part in parts}
     return BaseFiles(
-        path,
-        family,
-        path,
-        (size if isinstance(size, int) else 64) * scale,
-        unet,
-        tuple(file for part in parts for file in files[part]),
-        tuple(files["unet"]),
-        variant,
-        sum(counts.values()),
-        counts["vae"],
+        path=path,
+        family=family,
+        config=path,
+        resolution=family.resolution(network, vae),
+        network_config=network,
+        files=tuple(file for part in parts for file in files[part]),
+        network_files=tuple(files[family.network]),
+        variant=variant,
+        parameters=sum(counts.values()),
+        vae_parameters=counts["vae"],
     )
+
+
+def _recognise_folder(path: Path) -> tuple[Family, dict, dict]:
+    """The family of a folder in diffusers layout, and the configurations of network and VAE."""
+    if not (path / "model_index.json").exists():
+        raise _not_a_base(path)
+    index = read_json(path / "model_index.json", "file_base_index")
+    for family in FAMILIES.values():
+        file = path / family.network / "config.json"
+        if not file.exists():
+            continue
+        network = read_json(file, "file_unet_configuration")
+        vae = read_json(path / "vae" / "config.json", "file_vae_configuration")
+        if not all(isinstance(read, dict) for read in (index, network, vae)):
+            raise _not_a_base(path)
+        if family.recognises_folder(path.name, index, network, vae):
+            return family, network, vae
+    raise _not_a_base(path)
 
 
 def _not_a_base(path: Path) -> InputError:
@@ -107,28 +142,7 @@ def _not_a_base(path: Path) -> InputError:
     return InputError("not_a_base", name=path.name)
 
 
-def _family(name: str, unet: dict, vae: dict, index: dict) -> str:
-    """ "sd15" or "sdxl"; raises InputError for what does not make pictures from text."""
-    channels, latent = unet.get("in_channels"), vae.get("latent_channels")
-    if not isinstance(vae.get("block_out_channels"), list) or not isinstance(channels, int):
-        raise InputError("base_configuration_incomplete", name=name)
-    if channels == 2 * (latent or 0) + 1:
-        raise InputError("base_inpainting", name=name)
-    if channels != latent:
-        raise InputError(
-            "base_not_text_to_image", name=name, unet_channels=channels, vae_channels=latent
-        )
-    kind = unet.get("addition_embed_type")
-    if unet.get("class_embed_type") or kind not in (None, "text_time"):
-        raise InputError("base_other_conditioning", name=name)
-    if kind is None:
-        return "sd15"
-    if not (index.get("text_encoder") or [None])[0]:
-        raise InputError("base_sdxl_refiner", name=name)
-    return "sdxl"
-
-
-def _weight_files(path: Path, parts: list[str]) -> tuple[str | None, dict[str, list[Path]]]:
+def _weight_files(path: Path, parts: tuple[str, ...]) -> tuple[str | None, dict[str, list[Path]]]:
     """The variant and the safetensors files of each part; full precision where it is there."""
     found: dict[str, dict[str | None, list[Path]]] = {part: {} for part in parts}
     for part in parts:
@@ -143,34 +157,42 @@ def _weight_files(path: Path, parts: list[str]) -> tuple[str | None, dict[str, l
     return variant, {part: files.get(variant) or files[None] for part, files in found.items()}
 
 
-def merge_headers(files: Iterable[Path]) -> dict[str, TensorHeader]:
-    """Name -> TensorHeader of a network that lies in one file or several."""
-    return {name: tensor for file in files for name, tensor in read_tensor_headers(file).items()}
-
-
 def _read_single_file(path: Path) -> BaseFiles:
-    """A checkpoint of SD 1.5 or SDXL in the layout of their first release."""
+    """A checkpoint in one file, in the layout of its family's first release."""
     tensors = read_tensor_headers(path)
-    unet = {key: t for key, t in tensors.items() if key.startswith(UNET)}
-    vae = {key: t for key, t in tensors.items() if key.startswith("first_stage_model.")}
-    if any("lora" in key for key in tensors):
+    if any("lora" in name for name in tensors):
         raise InputError("base_is_a_lora", name=path.name)
-    words = unet.get(f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight")
-    first = unet.get(f"{UNET}input_blocks.0.0.weight")
-    if first is None:
-        raise InputError("checkpoint_not_sd", name=path.name)
-    if first.shape[1] != 4:
-        raise InputError("checkpoint_inpainting", name=path.name, channels=first.shape[1])
-    if any(key.startswith("conditioner.embedders.1.") for key in tensors):
-        family = "sdxl"
-    elif words is not None and words.shape[1] == 768:
-        family = "sd15"
-    else:
-        raise InputError("checkpoint_other_family", name=path.name)
-    if not vae or not any(key.startswith(("cond_stage_model.", "conditioner.")) for key in tensors):
+    family = _recognise_file(path.name, tensors)
+    held = {
+        part: {name: header for name, header in tensors.items() if name.startswith(prefixes)}
+        for part, prefixes in family.file_prefixes.items()
+    }
+    if not all(held.values()):
         raise InputError("checkpoint_incomplete", name=path.name)
-    config = CONFIGS / family
-    shape = read_json(config / "unet" / "config.json", "file_unet_configuration")
-    counts = [sum(t.elements for t in group.values()) for group in (tensors, vae)]
-    size = {"sd15": 512, "sdxl": 1024}[family]
-    return BaseFiles(path, family, config, size, shape, (path,), (path,), None, *counts)
+    config = CONFIGS / family.name
+    network = read_json(config / family.network / "config.json", "file_unet_configuration")
+    return BaseFiles(
+        path=path,
+        family=family,
+        config=config,
+        resolution=family.file_resolution,
+        network_config=network,
+        files=(path,),
+        network_files=(path,),
+        variant=None,
+        parameters=_count(tensors),
+        vae_parameters=_count(held["vae"]),
+    )
+
+
+def _recognise_file(name: str, tensors: Mapping[str, TensorHeader]) -> Family:
+    for family in FAMILIES.values():
+        if family.recognises_file(name, tensors):
+            return family
+    known_layout = UNetFamily.first_layer in tensors
+    raise InputError("checkpoint_other_family" if known_layout else "checkpoint_not_sd", name=name)
+
+
+def _count(tensors: Mapping[str, TensorHeader]) -> int:
+    """How many numbers tensors hold."""
+    return sum(header.elements for header in tensors.values())

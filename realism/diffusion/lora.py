@@ -7,6 +7,8 @@ every file is held against the base's own layers first: a LoRA of another base i
 half used.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import warnings
@@ -14,16 +16,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from realism.diffusion.base import Base
 from realism.diffusion.weights import read_tensor_headers
 from realism.disk import read_json, write_bytes, write_json
 from realism.errors import InputError, Message
 
+if TYPE_CHECKING:
+    import torch
+
 WEIGHTS = "pytorch_lora_weights.safetensors"
 SIDECAR = "adapter.json"
 SCHEMA = 1
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 LAYER = re.compile(
     r"(?P<layer>.+?)(?:_lora\.|\.lora_|\.lora\.|\.lora_linear_layer\.)(?P<side>A|B|down|up)\.weight"
 )
@@ -34,8 +39,12 @@ KINDS = ("stage1", "person", "style")
 class Adapter:
     """A LoRA to put on, and how strongly.
 
-    path      its .safetensors file, or the folder that holds it
-    weight    0 leaves the base as it is, 1 is as trained
+    Attributes
+    ----------
+    path : Path
+        Its .safetensors file, or the folder that holds it.
+    weight : float
+        0 leaves the base as it is, 1 is as trained.
     """
 
     path: Path
@@ -55,7 +64,13 @@ class Adapter:
 
 
 def lora_file(path: Path) -> Path:
-    """The .safetensors file at `path`, which may be a folder with one."""
+    """The .safetensors file at `path`, which may be a folder with one.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
     path = Path(path)
     if path.is_dir():
         inside = path / WEIGHTS
@@ -66,44 +81,56 @@ def lora_file(path: Path) -> Path:
     return path
 
 
-def describe_lora(path: Path) -> dict:
+def describe_lora(path: Path) -> dict[str, Any]:
     """What `adapter.json` beside a LoRA says; {} where it comes from elsewhere."""
     sidecar = lora_file(path).parent / SIDECAR
     if not sidecar.exists():
         return {}
-    about = read_json(sidecar, "file_adapter_description")
-    if not isinstance(about, dict):
+    description = read_json(sidecar, "file_adapter_description")
+    if not isinstance(description, dict):
         raise InputError("lora_description_malformed", file=sidecar)
-    return about
+    return description
 
 
-def add_lora(base: Base, rank: int, name: str = "default", targets=ATTENTION) -> list:
-    """Put a new, neutral LoRA on the UNet and return its parameters, ready to be trained."""
+def add_lora(
+    base: Base, rank: int, name: str = "default", targets: Sequence[str] | None = None
+) -> list[torch.nn.Parameter]:
+    """Put a new, neutral LoRA on the network and return its parameters, ready to be trained.
+
+    Parameters
+    ----------
+    rank : int
+        Of its matrices; alpha is the same.
+    targets : sequence of str, optional
+        How the names of its layers end; None: the attention.
+    """
     from peft import LoraConfig
 
-    unet = base.pipeline.unet
-    unet.requires_grad_(False)
-    unet.add_adapter(
-        LoraConfig(
-            r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(targets)
-        ),
+    network = base.network
+    network.requires_grad_(False)
+    layers = list(base.family.attention if targets is None else targets)
+    network.add_adapter(
+        LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=layers),
         adapter_name=name,
     )
-    return [parameter for parameter in unet.parameters() if parameter.requires_grad]
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
-def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0) -> dict:
-    """Put the LoRA at `path` on the base, beside those it wears, and return what is known of it.
+def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0) -> dict[str, Any]:
+    """Put the LoRA at `path` on the base, beside those on it, and return what is known of it.
 
-    Raises InputError: a pickle, damaged, not a LoRA, or one of another base.
+    Raises
+    ------
+    InputError
+        A pickle, damaged, not a LoRA, or one of another base.
     """
     file = lora_file(path)
-    about = describe_lora(file)
-    if about.get("fingerprint") not in (None, base.fingerprint):
+    description = describe_lora(file)
+    if description.get("fingerprint") not in (None, base.fingerprint):
         raise InputError(
             "lora_other_base",
             lora=file.parent.name,
-            made_on=about.get("base") or Message("of_another_name"),
+            made_on=description.get("base") or Message("of_another_name"),
             base=base.name,
         )
     layers = _layers(base, file)
@@ -116,7 +143,8 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
                 str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise InputError("lora_cannot_be_loaded", name=file.name, detail=_first(error)) from error
+        detail = _first_line(error)
+        raise InputError("lora_cannot_be_loaded", name=file.name, detail=detail) from error
     taken = sum(
         name in module.lora_A
         for part in _parts(base).values()
@@ -129,45 +157,54 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
             "lora_partly_fits", fitting=taken, layers=len(layers), name=file.name, base=base.name
         )
     base.pipeline.set_adapters([*before, name], [*before.values(), weight])
-    return about
+    return description
 
 
-def save_lora(base: Base, folder: Path, about: dict, name: str = "default") -> Path:
-    """Write the UNet's LoRA `name` and its description to `folder`; return the weights' file.
+def save_lora(base: Base, folder: Path, description: dict[str, Any], name: str = "default") -> Path:
+    """Write the network's LoRA `name` and its description to `folder`; return the weights' file.
 
-    about    {"kind": one of KINDS, "trigger": ..., "steps": ..., ...}: plain JSON values; schema,
-             base and fingerprint are added here
+    Parameters
+    ----------
+    description : dict
+        {"kind": one of KINDS, "trigger": ..., "steps": ..., ...}: plain JSON values; schema, base
+        and fingerprint are added here.
     """
     from diffusers.utils import convert_state_dict_to_diffusers
     from peft import get_peft_model_state_dict
     from safetensors.torch import save
 
-    if about.get("kind") not in KINDS:
-        raise ValueError(f"kind {about.get('kind')!r} is none of {KINDS}")
-    unet = base.pipeline.unet
-    tensors = get_peft_model_state_dict(unet, adapter_name=name)
-    config = unet.peft_config[name]
-    if set(config.target_modules) <= set(ATTENTION):
+    if description.get("kind") not in KINDS:
+        raise ValueError(f"kind {description.get('kind')!r} is none of {KINDS}")
+    tensors = get_peft_model_state_dict(base.network, adapter_name=name)
+    config = base.network.peft_config[name]
+    if set(config.target_modules) <= set(base.family.attention):
         # The names that most tools know. With other layers in it diffusers 0.42 drops the
         # attention on loading again, in silence: then peft's own names, which load exactly.
         tensors = convert_state_dict_to_diffusers(tensors)
+    part = base.family.network
     settings = {
-        f"unet.{key}": sorted(value) if isinstance(value, set) else value
+        f"{part}.{key}": sorted(value) if isinstance(value, set) else value
         for key, value in config.to_dict().items()
     }
     metadata = {"format": "pt", "lora_adapter_metadata": json.dumps(settings, sort_keys=True)}
-    held = {f"unet.{key}": value.detach().cpu().contiguous() for key, value in tensors.items()}
+    held = {f"{part}.{key}": value.detach().cpu().contiguous() for key, value in tensors.items()}
     write_bytes(Path(folder) / WEIGHTS, save(held, metadata))
     write_json(
         Path(folder) / SIDECAR,
-        {"schema": SCHEMA, **about, "base": base.name, "fingerprint": base.fingerprint},
+        {"schema": SCHEMA, **description, "base": base.name, "fingerprint": base.fingerprint},
     )
     return Path(folder) / WEIGHTS
 
 
 @contextmanager
-def applied_loras(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict]]:
-    """The base with these LoRAs on, each at its weight; without any when the block ends."""
+def applied_loras(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict[str, Any]]]:
+    """The base with these LoRAs on, each at its weight; without any when the block ends.
+
+    Yields
+    ------
+    list of dict
+        The description of each.
+    """
     try:
         yield [
             load_lora(base, adapter.path, f"lora{number}", adapter.weight)
@@ -177,13 +214,13 @@ def applied_loras(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict
         base.pipeline.unload_lora_weights()
 
 
-def _parts(base: Base) -> dict:
-    names = ("unet", "text_encoder", "text_encoder_2")
-    return {name: part for name in names if (part := getattr(base.pipeline, name, None))}
+def _parts(base: Base) -> dict[str, Any]:
+    """The parts of a base that a LoRA may change, by their names in LoRA files."""
+    return {name: getattr(base.pipeline, name) for name in base.family.lora_parts}
 
 
 def _attached_weights(base: Base) -> dict[str, float]:
-    """Name -> weight of the LoRAs on the base now."""
+    """Name to weight of the LoRAs on the base now."""
     found: dict[str, float] = {}
     for part in _parts(base).values():
         for module in part.modules():
@@ -196,7 +233,10 @@ def _attached_weights(base: Base) -> dict[str, float]:
 def _layers(base: Base, file: Path) -> set[str]:
     """The layers that a LoRA changes, "unet.down_blocks...": all of them layers of the base.
 
-    Raises InputError where it is no LoRA or one for other layers.
+    Raises
+    ------
+    InputError
+        Where it is no LoRA or one for other layers.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -204,12 +244,11 @@ def _layers(base: Base, file: Path) -> set[str]:
     if not any("lora" in name.lower() for name in read_tensor_headers(file)):
         raise InputError("not_a_lora", name=file.name)
     try:
-        state, *_ = base.pipeline.lora_state_dict(
-            load_file(file), unet_config=base.pipeline.unet.config
-        )
+        state = base.family.lora_layers(base.pipeline, load_file(file))
     except (ValueError, KeyError, SafetensorError) as error:
+        family, detail = base.family.name, _first_line(error)
         raise InputError(
-            "lora_other_family", name=file.name, family=base.family, detail=_first(error)
+            "lora_other_family", name=file.name, family=family, detail=detail
         ) from error
     modules = {
         f"{part}.{name}": module
@@ -237,7 +276,7 @@ def _layers(base: Base, file: Path) -> set[str]:
     return layers
 
 
-def _text_layer(layer: str, modules: dict) -> str:
+def _text_layer(layer: str, modules: dict[str, Any]) -> str:
     """A text encoder's layer by its name in transformers 5, whose CLIP lost a level of names."""
     for old, new in (("to_q", "q_proj"), ("to_k", "k_proj"), ("to_v", "v_proj")):
         layer = re.sub(rf"\.{old}$", f".{new}", layer)
@@ -245,5 +284,5 @@ def _text_layer(layer: str, modules: dict) -> str:
     return layer if layer in modules else layer.replace(".text_model.", ".", 1)
 
 
-def _first(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]

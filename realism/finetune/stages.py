@@ -47,7 +47,7 @@ def two_stages(
 
 def default_stages(base: Base) -> tuple[Stage, Stage]:
     """Settings of stage 1 and stage 2 for a base."""
-    return STAGES.get(base.name) or STAGES[base.family]
+    return STAGES.get(base.name) or STAGES[base.family.name]
 
 
 def stage1_folder(base: Base, stage: Stage, faces: Path, root: Path | None = None) -> Path:

@@ -11,8 +11,9 @@ import gradio as gr
 import numpy as np
 
 from realism.config import STAGES
-from realism.diffusion.base import load_base, recommended_bases
+from realism.diffusion.base import load_base
 from realism.diffusion.lora import lora_file
+from realism.diffusion.recommended import recommended_bases
 from realism.faces.engine import load_engine
 from realism.finetune.crops import PictureSkipped
 from realism.finetune.latents import CropEncoded

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from realism.config import ASSETS
-from realism.diffusion.base import recommended_bases
+from realism.diffusion.recommended import recommended_bases
 from realism.faces.engine import load_engine
 from realism.marks.find.finders import HEATMAP_THRESHOLD
 from realism.page.i18n import LANGUAGES, Spoken, language_of, text

@@ -21,7 +21,7 @@ from realism.diffusion.hub import fetch
 told = []
 try:
     found = fetch(sys.argv[1], read_base, lambda share, text: told.append((share, text)))
-    print(json.dumps({"found": str(found), "told": told, "family": read_base(found).family}))
+    print(json.dumps({"found": str(found), "told": told, "family": read_base(found).family.name}))
 except InputError as error:
     print(json.dumps({"refused": str(error)}))
 """

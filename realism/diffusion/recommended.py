@@ -1,0 +1,74 @@
+"""What is known of bases: a table of those worth knowing, and what a base's own folder states."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from realism.config import ASSETS
+from realism.disk import read_json
+from realism.errors import Message
+
+TABLE = ASSETS / "bases.json"
+
+
+@dataclass(frozen=True)
+class RecommendedBase:
+    """A base worth knowing.
+
+    Attributes
+    ----------
+    name : str
+        What people call it.
+    where : tuple of str
+        What `load_base` takes, of each hub that has it.
+    licence : Message
+        Name of its licence, in words.
+    size_gb : float or None
+        GB to download, None where it ships with the program.
+    gpu_memory_gb : float
+        GB to make portraits; to fine-tune see docs/bases.md.
+    family : str
+        A key of `families.FAMILIES`.
+    resolution : int
+        px, side of its pictures.
+    note : Message
+        What it is good for, and what to know before.
+    """
+
+    name: str
+    where: tuple[str, ...]
+    licence: Message
+    size_gb: float | None
+    gpu_memory_gb: float
+    family: str
+    resolution: int
+    note: Message
+
+
+@lru_cache
+def recommended_bases() -> tuple[RecommendedBase, ...]:
+    """The table of recommended bases, the embedded one first."""
+    rows = json.loads(TABLE.read_text(encoding="utf-8"))
+    return tuple(
+        RecommendedBase(
+            **row
+            | {
+                "where": tuple(row["where"]),
+                "licence": Message(row["licence"]),
+                "note": Message(row["note"]),
+            }
+        )
+        for row in rows
+    )
+
+
+def known_facts(where: str, path: Path) -> dict[str, str]:
+    """Licence and provenance: from our table, and from realism.json in the base's own folder."""
+    known = {"licence": "not known here: ask its maker", "provenance": ""}
+    for row in recommended_bases():
+        if where in row.where:
+            known = {"licence": str(row.licence), "provenance": f"{row.name}, from {where}."}
+    file = path / "realism.json"
+    stated = read_json(file, "file_base_facts") if file.exists() else {}
+    return {key: str(stated.get(key) or known[key]) for key in known}
