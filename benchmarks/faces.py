@@ -9,13 +9,14 @@ read about 0.2 instead of 0.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from data_sets.marked_people import read_truth
+from data_sets.renders import read_metadata
 from realism.faces.dlib import CALIBRATION, DlibEngine
 from realism.faces.face import Face
 from realism.faces.mesh import landmarks68
@@ -44,9 +45,8 @@ def pictures(data: Path) -> dict[str, list[tuple[Path, str]]]:
 
 def fit(engine: DlibEngine, data: Path) -> None:
     """Write the constants: a mean balanced over groups, and the whitening within people."""
-    lines = (data / "synthetic-faces" / "metadata.jsonl").read_text().splitlines()
     raw, people, groups = [], [], []
-    for entry in map(json.loads, lines):
+    for entry in read_metadata(data / "synthetic-faces"):
         pixels = open_photo(data / "synthetic-faces" / entry["file_name"]).pixels
         for _, mesh, _ in engine.meshes(pixels)[:1]:
             raw.append(engine.raw_embedding(pixels, mesh))
@@ -128,12 +128,6 @@ def against_truth(faces: list[Face], truths: list[dict]) -> None:
 PARTS_OF_POSE = ("yaw", "pitch", "roll")
 
 
-def truth_of(path: Path) -> dict:
-    """The renderer's truth of one picture."""
-    folder = path.parent.parent if path.parent.name == "clean" else path.parent
-    return json.loads((folder / "truth" / f"{path.stem}.json").read_text())
-
-
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -146,7 +140,7 @@ def main() -> None:
     for name, people, faces in measured(DlibEngine(), options.data):
         tell_apart(name, [person for _, person in people], np.stack([f.embedding for f in faces]))
         if name in ("example-people", "marked-people"):
-            truths += [truth_of(path) for path, _ in people]
+            truths += [read_truth(path) for path, _ in people]
             true_faces += faces
         else:
             photos += [(person, face) for (_, person), face in zip(people, faces, strict=True)]

@@ -12,8 +12,6 @@ thread and in two.
 """
 
 import argparse
-import importlib.util
-import json
 import resource
 import time
 from multiprocessing import get_context
@@ -22,55 +20,25 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.marks import as_mark, seen, views
+from data_sets.marked_people import LEAST_CONTRAST, analyse_picture, read_views
+from data_sets.scoring import SHARED, load_scorer, read_truth_to_score
 from realism.disk import write_json
 from realism.marks.find.finders import find_marks
 from realism.marks.find.multiview import find_together
-from realism.marks.mark import Mark, RoundMark, Wrinkle, marks_to_json
+from realism.marks.mark import Mark, RoundMark, marks_to_json
 from realism.marks.photo import Source
 from realism.workflow import run_through
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-SCORER = SHARED / "tools" / "score_marks.py"
 DATA = (SHARED / "data" / "face-marks", SHARED / "data" / "marked-people")
-# Below 3 grey levels nobody can see a mark; at a grazing angle hardly.
-LEAST_CONTRAST, LEAST_FACING = 4, 0.3
 FACES_CAMERA = 0.5  # cosine: within 60 degrees
 TRIES = 6  # findings timed: the first loads the network, the least of the others counts
 WANTED = 0.9  # precision at which recall is told
 
 
-def truth_to_score(data: Path) -> list[tuple[Path, dict]]:
-    """Pictures and what the scorer should know of them."""
-    annotated = data / "annotations.json"
-    if annotated.exists():
-        return [(data / entry["image"], entry) for entry in json.loads(annotated.read_text())]
-    entries = []
-    for view in (v for group in views(data).values() for v in group):
-        marks = []
-        for value in view.truth["marks"]:
-            mark = as_mark(value, view.truth)
-            plain = value.get("contrast", 0) >= LEAST_CONTRAST and value["facing"] > LEAST_FACING
-            marks.append(
-                {
-                    "kind": mark.kind,
-                    "xy": mark.xy.tolist(),
-                    "radius": mark.radius,
-                    "line": mark.polyline.tolist() if isinstance(mark, Wrinkle) else [],
-                    "certain": bool(value["visible"] and plain),
-                }
-            )
-        for path, there in ((view.marked, marks), (view.clean, [])):
-            size = view.truth["size"]
-            about = {"size": size, "face_box": [0, 0, *size], "marks": there, "ignore": []}
-            entries.append((path, {"image": f"{path.parent.name}-{path.name}", **about}))
-    return entries
-
-
-def of_people(data: Path, found: dict[str, list[Mark]], threshold: float) -> None:
+def print_people(data: Path, found: dict[str, list[Mark]], threshold: float) -> None:
     """Print recall of moles at the wanted precision, and false alarms on faces without marks."""
     outcomes, wanted, radii = [], 0, []
-    for view in (v for group in views(data).values() for v in group):
+    for view in (v for group in read_views(data).values() for v in group):
         truth = view.truth
         round_ones = [m for m in truth["marks"] if m["kind"] != "wrinkle"]
         moles = [
@@ -115,25 +83,25 @@ def _near(mark: Mark, value: dict, truth: dict) -> bool:
     return bool(np.hypot(*(mark.xy - np.float32(value["xy"]) + 0.5)) <= reach)
 
 
-def found_alone(data: Path, method: str, weights: Path | None) -> dict[str, list[Mark]]:
+def find_alone(data: Path, method: str, weights: Path | None) -> dict[str, list[Mark]]:
     """All findings in each picture of a folder, by itself."""
     found = {}
-    for path, entry in truth_to_score(data):
-        picture = seen(path)
+    for path, entry in read_truth_to_score(data):
+        picture = analyse_picture(path)
         found[entry["image"]] = find_marks(
             picture.pixels, picture.face, picture.skin, method, weights, threshold=0.0
         )
     return found
 
 
-def found_together(data: Path, weights: Path | None) -> dict[str, list[Mark]]:
+def find_in_views(data: Path, weights: Path | None) -> dict[str, list[Mark]]:
     """All findings in the views of each person with marks, then in those without, together."""
     found = {}
-    for group in views(data).values():
+    for group in read_views(data).values():
         for folder in ("marked", "clean"):
             sources = []
             for path in (getattr(view, folder) for view in group):
-                picture = seen(path)
+                picture = analyse_picture(path)
                 name = f"{folder}-{path.name}"
                 sources.append(Source(name, picture.pixels, picture.face, picture.skin, []))
             ready = run_through(find_together(sources, (), weights, threshold=0.0))
@@ -141,13 +109,11 @@ def found_together(data: Path, weights: Path | None) -> dict[str, list[Mark]]:
     return found
 
 
-def figures(data: Path, found: dict[str, list[Mark]]) -> None:
+def print_figures(data: Path, found: dict[str, list[Mark]]) -> None:
     """Print the figures of what was found in a folder's pictures."""
-    spec = importlib.util.spec_from_file_location("score_marks", SCORER)
-    score = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(score)
-    truth = [entry for _, entry in truth_to_score(data)]
-    score.show(score.evaluate(truth, marks_to_json(found.items())))
+    scorer = load_scorer()
+    truth = [entry for _, entry in read_truth_to_score(data)]
+    scorer.show(scorer.evaluate(truth, marks_to_json(found.items())))
     alarms = [
         sum(isinstance(m, RoundMark) and m.score >= 0.5 for m in found[e["image"]])
         for e in truth
@@ -155,16 +121,16 @@ def figures(data: Path, found: dict[str, list[Mark]]) -> None:
     ]
     print(f"findings a face without marks at threshold 0.5: {np.mean(alarms):.2f}")
     if (data / "truth").exists():
-        of_people(data, found, threshold=0.5)
+        print_people(data, found, threshold=0.5)
 
 
-def one_face(method: str, weights: Path | None, path: Path, threads: int, answer) -> None:
+def time_finding(method: str, weights: Path | None, path: Path, threads: int, answer) -> None:
     """Seconds of several findings on one picture, and the peak of memory, in a new process."""
     import torch
 
     cv2.setNumThreads(threads)
     torch.set_num_threads(threads)
-    picture = seen(path)
+    picture = analyse_picture(path)
     spans = []
     for _ in range(TRIES):
         start = time.perf_counter()
@@ -174,13 +140,13 @@ def one_face(method: str, weights: Path | None, path: Path, threads: int, answer
     answer.put((spans, peak, max(picture.pixels.shape)))
 
 
-def cost(method: str, weights: Path | None, path: Path) -> None:
+def print_cost(method: str, weights: Path | None, path: Path) -> None:
     """Print what finding on one large face takes."""
     context = get_context("spawn")
     answer = context.Queue()
     for threads in (1, 2):
         given = (method, weights, path, threads, answer)
-        process = context.Process(target=one_face, args=given)
+        process = context.Process(target=time_finding, args=given)
         process.start()
         spans, peak, size = answer.get()
         process.join()
@@ -201,16 +167,16 @@ def main() -> None:
     for method in options.method or ("heatmap", "dog"):
         for data in options.data or DATA:
             print(f"\n{data.name}, {method}")
-            found = found_alone(data, method, options.weights)
-            figures(data, found)
+            found = find_alone(data, method, options.weights)
+            print_figures(data, found)
             if method == "heatmap" and (data / "truth").exists():
                 print(f"\n{data.name}, {method}, the photos of a person together")
-                found = found_together(data, options.weights)
-                figures(data, found)
+                found = find_in_views(data, options.weights)
+                print_figures(data, found)
             if options.found:
                 write_json(options.found, marks_to_json(found.items()))
-        first = next(iter(truth_to_score((options.data or DATA)[0])))[0]
-        cost(method, options.weights, first)
+        first = next(iter(read_truth_to_score((options.data or DATA)[0])))[0]
+        print_cost(method, options.weights, first)
 
 
 if __name__ == "__main__":

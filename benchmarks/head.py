@@ -8,7 +8,6 @@ pictures alone.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from data_sets.marked_people import read_views
 from realism.faces.engine import load_engine, primary_face
 from realism.faces.mesh import IBUG68
 from realism.head import geometry
@@ -43,15 +43,15 @@ class View:
         return self.pixels.shape[:2]
 
 
-def views_of(data: Path) -> dict[str, list[View]]:
+def read_faces(data: Path) -> dict[str, list[View]]:
     """All views by person."""
     engine, people = load_engine("dlib"), {}
-    for path in sorted((data / "truth").glob("*.json")):
-        truth = json.loads(path.read_text())
-        pixels = open_photo(data / "marked" / f"{path.stem}.jpg").pixels
-        face = primary_face(engine.find(pixels))
-        view = View(path.stem, pixels, face, steady_mesh(pixels, face.mesh), truth)
-        people.setdefault(truth["person"], []).append(view)
+    for person, group in read_views(data).items():
+        for view in group:
+            pixels = open_photo(view.marked).pixels
+            face = primary_face(engine.find(pixels))
+            own = View(view.name, pixels, face, steady_mesh(pixels, face.mesh), view.truth)
+            people.setdefault(person, []).append(own)
     return people
 
 
@@ -146,7 +146,7 @@ def main() -> None:
     options.add_argument("--contrast", type=float, default=3.0, help="least contrast, grey levels")
     options.add_argument("--wires", type=Path, help="folder for pictures of the fitted heads")
     given = options.parse_args()
-    people = views_of(given.data)
+    people = read_faces(given.data)
     print("median / 95th percentile, mm: all marks shown, facing > 0.3, facing > 0.5 (in both)")
     for name, carrier in (
         ("nearest 3 of 68 landmarks", lambda a, b: by_nearest3(a, b, False)),

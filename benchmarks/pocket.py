@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from diffusers import (
     AutoencoderKL,
+    DDIMScheduler,
     StableDiffusionPipeline,
     UNet2DConditionModel,
     UniPCMultistepScheduler,
 )
-from transformers import CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel
 
+from data_sets.captions import LENGTH, full_caption, new_tokenizer
 from realism.config import GUIDANCE
 from realism.faces.engine import load_engine
-from training.pocket.captions import LENGTH, full_caption, new_tokenizer
-from training.pocket.unet import loss, new_scheduler, new_text_encoder, new_unet
 
 PROMPTS = [
     "photo portrait of a young east asian woman with long hair, smile, front, soft window light, close-up, wall background",
@@ -139,25 +139,48 @@ def trained(path: Path) -> dict:
     }
 
 
-def losses(latents_folder: Path, state: Path) -> None:
-    """Loss of the averaged weights at fixed noise, on unseen people and on people trained on."""
-    saved = trained(state)
-    tokenizer = new_tokenizer()
-    unet, text_encoder = (
-        new_unet(len(saved["mean"])).eval(),
-        new_text_encoder(len(tokenizer)).eval(),
+def load_networks(state: Path, base: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+    """UNet and text encoder with the averaged weights of `trained(state)`, of the shape that `base` has.
+
+    base    folder of a pipeline; the latents may have more channels than its own
+    """
+    saved, channels = trained(state), len(trained(state)["mean"])
+    shape = {
+        **UNet2DConditionModel.load_config(base / "unet"),
+        "in_channels": channels,
+        "out_channels": channels,
+    }
+    unet = UNet2DConditionModel.from_config(shape).eval()
+    text_encoder = (
+        CLIPTextModel(CLIPTextConfig.from_pretrained(base / "text_encoder")).float().eval()
     )
     unet.load_state_dict(saved["unet_average"])
     text_encoder.load_state_dict(saved["text_average"])
+    return unet, text_encoder
+
+
+@torch.no_grad()
+def velocity_loss(unet, text_encoder, scheduler, latents, tokens, timesteps, noise) -> float:
+    """Mean squared error of v, as it is trained; latents of unit variance and noise (B, C, h, w), tokens (B, LENGTH)."""
+    words = text_encoder(input_ids=tokens).last_hidden_state
+    noisy = scheduler.add_noise(latents, noise, timesteps)
+    wanted = scheduler.get_velocity(latents, noise, timesteps)
+    predicted = unet(noisy, timesteps, encoder_hidden_states=words).sample.float()
+    return (predicted - wanted).square().mean().item()
+
+
+def losses(latents_folder: Path, state: Path, base: Path) -> None:
+    """Loss of the averaged weights at fixed noise, on unseen people and on people trained on."""
+    saved, tokenizer = trained(state), new_tokenizer()
+    networks = load_networks(state, base)
+    scheduler = DDIMScheduler.from_pretrained(base / "scheduler")
+    mean, deviation = (saved[name].view(-1, 1, 1) for name in ("mean", "deviation"))
     rows = json.loads((latents_folder / "rows.json").read_text())
     raw = np.load(latents_folder / "latents.npy", mmap_mode="r")
-    alphas = new_scheduler().alphas_cumprod
     for name, unseen in (("unseen people", True), ("people trained on", False)):
         which = np.array([i for i, r in enumerate(rows) if r["held_out"] == unseen])
         which = np.random.default_rng(2).permutation(which)[:160]
-        given = (
-            torch.from_numpy(np.array(raw[which, 0])).float() - saved["mean"].view(-1, 1, 1)
-        ) / saved["deviation"].view(-1, 1, 1)
+        given = (torch.from_numpy(np.array(raw[which, 0])).float() - mean) / deviation
         words = tokenizer(
             [full_caption(rows[i]["words"]) for i in which],
             padding="max_length",
@@ -166,22 +189,13 @@ def losses(latents_folder: Path, state: Path) -> None:
             return_tensors="pt",
         ).input_ids
         noise = torch.randn(given.shape, generator=torch.Generator().manual_seed(1))
-        timesteps = torch.linspace(20, 980, len(which)).long()[
-            torch.arange(len(which)) * 37 % len(which)
+        places = torch.arange(len(which)) * 37 % len(which)
+        timesteps = torch.linspace(20, 980, len(which)).long()[places]
+        parts = [slice(k, k + 40) for k in range(0, len(which), 40)]
+        plain = [
+            velocity_loss(*networks, scheduler, given[p], words[p], timesteps[p], noise[p])
+            for p in parts
         ]
-        with torch.no_grad():
-            plain = [
-                loss(
-                    unet,
-                    text_encoder,
-                    given[k : k + 40],
-                    words[k : k + 40],
-                    timesteps[k : k + 40],
-                    noise[k : k + 40],
-                    alphas,
-                ).item()
-                for k in range(0, len(which), 40)
-            ]
         print(f"{name}: {np.mean(plain):.4f}")
 
 
@@ -302,6 +316,9 @@ def main() -> None:
     two = commands.add_parser("losses")
     two.add_argument("--latents", type=Path, default=Path("work/latents"))
     two.add_argument("--unet", type=Path, default=Path("examples/pocket"), help=UNET)
+    two.add_argument(
+        "--base", type=Path, default=Path("examples/pocket"), help="whose shape the networks have"
+    )
     three = commands.add_parser("samples")
     three.add_argument(
         "--latents",
@@ -330,7 +347,7 @@ def main() -> None:
     if options.command == "vae":
         vae_figures(options.crops, options.base, options.out)
     elif options.command == "losses":
-        losses(options.latents, options.unet)
+        losses(options.latents, options.unet, options.base)
     else:
         samples(
             options.latents,

@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from data_sets.face_marks import is_annotated, read_annotations
+from data_sets.marked_people import LEAST_CONTRAST, LEAST_FACING
 from realism.disk import write_bytes
 from realism.faces.engine import load_engine, primary_face
 from realism.images import open_photo
@@ -30,15 +32,12 @@ from realism.marks.teach.snap import snap
 from realism.marks.teach.whale_anno import write_whale
 
 SHOWN = 400  # px; width at which whale-anno shows a picture
-LEAST_FACING = 0.3  # cosine; marks seen flatter are hardly seen
-LEAST_CONTRAST = 4.0  # grey levels, where the truth has it: below 3 nobody sees a mark
 
 
 def annotated(data: Path) -> list[tuple[Path, tuple[int, int], list[Mark]]]:
     """(picture, its size, the marks that a person would click), largest marks first."""
-    if (data / "annotations.json").exists():
-        entries = json.loads((data / "annotations.json").read_text())
-        return [(data / e["image"], tuple(e["size"]), _certain(e)) for e in entries]
+    if is_annotated(data):
+        return [(path, tuple(e["size"]), _certain(e)) for path, e in read_annotations(data)]
     folders = (data / "marked", data / "images", data)
     folder = next(folder for folder in folders if folder.is_dir())
     entries = []

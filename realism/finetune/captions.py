@@ -86,7 +86,7 @@ def describe_crop(
 ) -> str:
     """What a crop shows, in the words and the order of the pocket base's captions.
 
-    Those are plain enough for any base. See `training/pocket/captions.py`.
+    Those are plain enough for any base. See `data_sets/captions.py`.
     """
     clauses = (
         describe_expression(face, cropping),

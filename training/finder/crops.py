@@ -21,7 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.marks import as_mark, views
+from data_sets.marked_people import mark_from_truth, read_views
+from data_sets.renders import read_metadata
 from realism.disk import whole_file, write_json
 from realism.errors import InputError
 from realism.faces.engine import load_engine, primary_face
@@ -80,7 +81,7 @@ def pair_crop(view) -> dict[str, np.ndarray]:
         # Hardly anything is to be seen of these, and they are few: left unsaid.
         if not value["visible"] or value["facing"] < LEAST_FACING:
             continue
-        mark = as_mark(value, view.truth)
+        mark = mark_from_truth(value, view.truth)
         if isinstance(mark, Wrinkle) and len(mark.polyline) < 3:
             continue
         marks.append(mark_to_json(mark.mapped(lambda points: points - (x0, y0))))
@@ -105,13 +106,12 @@ def keep(out: Path, person: str, name: str, crop_of) -> bool | None:
 
 def prepare(data: Path, wipe: bool, out: Path) -> None:
     """Write every picture of a folder as an .npz, of which those of some people are held out."""
-    entries = [json.loads(line) for line in (data / "metadata.jsonl").read_text().splitlines()]
     kept = [
         keep(
             out, e["person"], Path(e["file_name"]).stem,
             lambda e=e: face_crop(data / e["file_name"], wipe),
         )
-        for e in entries
+        for e in read_metadata(data)
     ]  # fmt: skip
     told(data, kept)
 
@@ -120,7 +120,7 @@ def prepare_pairs(data: Path, out: Path) -> None:
     """The same of twins with and without marks."""
     kept = [
         keep(out, person, view.name, lambda view=view: pair_crop(view))
-        for person, group in views(data).items()
+        for person, group in read_views(data).items()
         for view in group
         if view.clean.exists()
     ]

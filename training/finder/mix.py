@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from benchmarks.find import truth_to_score
-from benchmarks.marks import seen
+from data_sets.marked_people import analyse_picture
+from data_sets.scoring import read_truth_to_score
 from realism.faces.face import Face, Pose
 from realism.faces.mesh import face_box, landmarks68
 from realism.faces.skin import skin_mask
@@ -137,8 +137,8 @@ def painted(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[M
 
 def rendered(data: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
     """The same of a folder like marked-people, clean twins too."""
-    for path, entry in truth_to_score(data):
-        picture, marks = seen(path), {True: [], False: []}
+    for path, entry in read_truth_to_score(data):
+        picture, marks = analyse_picture(path), {True: [], False: []}
         for value in entry["marks"]:
             marks[value["certain"]].append(mark_from_json(value))
         yield picture.pixels, picture.face, marks[True], marks[False]

@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.find import truth_to_score
-from benchmarks.marks import seen, views
+from data_sets.marked_people import analyse_picture, read_views
+from data_sets.scoring import read_truth_to_score
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import fit_person
@@ -95,10 +95,10 @@ def shown(
 
 def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
     """Each person's views with their marks, then each person's without."""
-    truth = {entry["image"]: entry["marks"] for _, entry in truth_to_score(data)}
-    for person, group in views(data).items():
+    truth = {entry["image"]: entry["marks"] for _, entry in read_truth_to_score(data)}
+    for person, group in read_views(data).items():
         for folder in ("marked", "clean"):
-            pictures = [seen(getattr(view, folder)) for view in group]
+            pictures = [analyse_picture(getattr(view, folder)) for view in group]
             heads = fit_person([picture.steady for picture in pictures])
             several = []
             for view, picture, head in zip(group, pictures, heads, strict=True):
@@ -106,18 +106,18 @@ def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
                 for value in truth[f"{folder}-{view.marked.name}"]:
                     marks[value["certain"]].append(mark_from_json(value))
                 look = look_at(net, picture.pixels, picture.face, picture.skin)
-                skin = close_holes(picture.canvas, picture.face)
+                skin = close_holes(picture.wide, picture.face)
                 several.append(shown(person, look, marks[True], marks[False], head, skin))
             yield several
-        seen.cache_clear()
+        analyse_picture.cache_clear()
 
 
 def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]:
     """Each person's views painted over, each in another way."""
     rng = np.random.default_rng(11)
-    for person, group in views(data).items():
+    for person, group in read_views(data).items():
         # Heads are fitted before anything is painted over the features.
-        pictures = [seen(view.clean) for view in group]
+        pictures = [analyse_picture(view.clean) for view in group]
         heads = fit_person([picture.steady for picture in pictures])
         several = []
         for view, picture, head in zip(group, pictures, heads, strict=True):
@@ -134,7 +134,7 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
                 shown(person, look, sample.marks, sample.unsure, head, skin, zoom, corner)
             )
         yield several
-        seen.cache_clear()
+        analyse_picture.cache_clear()
 
 
 def _way_back(crop: dict) -> tuple[float, np.ndarray]:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from data_sets.renders import read_metadata
+
 SIZE = 320  # px, side of the set's pictures
 # Seed and height of the picture at the face (mm) of the set's four parts.
 PARTS = ((501, (360, 480)), (502, (360, 480)), (503, (280, 420)), (504, (280, 420)))
@@ -47,8 +49,7 @@ def main() -> None:
     surface, neck = assets.surface, head.neck_weights(assets)
     landmarks = json.loads((assets.root / "landmarks68.json").read_text())["vertex"]
     landmarks = surface.fine_of_base[np.array(landmarks)]
-    lines = (given.data / "metadata.jsonl").read_text().splitlines()
-    published = {Path(m["file_name"]).stem: m for m in map(json.loads, lines)}
+    published = {Path(m["file_name"]).stem: m for m in read_metadata(given.data)}
 
     template = (surface.matrix @ assets.base - assets.eye_centre(assets.base)) * 100  # mm
     x, y, z = template.T

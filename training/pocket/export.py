@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
-from training.pocket.captions import new_tokenizer
+from data_sets.captions import new_tokenizer
 from training.pocket.unet import new_scheduler, new_text_encoder, new_unet
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 
-from training.pocket.captions import full_caption
+from data_sets.captions import full_caption
 from training.pocket.crops import held_out, read, words
 
 KINDS = ("light", "backdrop", "turn", "expression", "group", "sex", "age_group", "hair")

@@ -29,7 +29,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from training.pocket.captions import LENGTH, caption, full_caption, new_tokenizer
+from data_sets.captions import LENGTH, caption, full_caption, new_tokenizer
 
 WIDTHS = (64, 128, 192, 192)
 TEXT = 192

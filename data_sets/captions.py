@@ -1,10 +1,10 @@
 """The captions of the pocket base, and the tokenizer that knows their words and no others.
 
-A caption is joined from the clauses of `crops.py`; clauses are left out at random so that a prompt may
+A caption is joined from the clauses of `training/pocket/crops.py`; clauses are left out at random so that a prompt may
 say as little as "photo of ohwx woman". A word that no caption uses becomes one <unk>, and captions
 get <unk>s strewn in, so that prompts written for larger models do no harm. Commas are not words.
 
-    python -m training.pocket.captions         # prints the words and ten captions
+    python -m data_sets.captions         # prints the words and ten captions
 """
 
 # ruff: noqa: E501
@@ -125,7 +125,7 @@ def full_caption(words: dict) -> str:
 def caption(words: dict, rng: np.random.Generator | None) -> str:
     """One caption for a crop; with rng, clauses are left out and rare and unknown words put in.
 
-    words   the clauses of `crops.words`
+    words   the clauses of `training.pocket.crops.words`
     """
 
     def kept(share: float) -> bool:
