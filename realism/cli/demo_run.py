@@ -146,7 +146,7 @@ def _photos(person: Person, example: str, engine: Engine, report: dict) -> Itera
     yield f"Step 1: {len(files)} photos of {person.name}"
     for event in add_photos(person, files, engine):
         yield from _lines(event)
-    photos = person.entries()
+    photos = person.records()
     for photo in photos:
         if not photo.accepted:
             yield f"  refused: {photo.name}: {photo.verdict.reasons[0].text}"
@@ -223,7 +223,7 @@ def _sheet(
             photo.name if photo.accepted else photo.verdict.reasons[0].code.replace("_", " "),
             photo.accepted,
         )
-        for photo in sorted(person.entries(), key=lambda photo: not photo.accepted)
+        for photo in sorted(person.records(), key=lambda photo: not photo.accepted)
         if photo.path
     ]
     tiles = [

@@ -22,7 +22,8 @@ def add(
     noun: Annotated[str, typer.Option(help="person, woman or man, for captions.")] = "person",
 ) -> None:
     """Add photos; the person is made when new (that needs --consent)."""
-    from realism.person.person import create_person, open_person, people, slug_of
+    from realism.person.names import slug_of
+    from realism.person.person import create_person, open_person, people
     from realism.workflow.photos import add_photos
 
     if slug_of(person) in {known.folder.name for known in people()}:
@@ -43,7 +44,7 @@ def list_photos(
         print_photos(open_person(person))
         return
     for known in people():
-        photos = known.entries()
+        photos = known.records()
         good = sum(photo.accepted for photo in photos)
         print(f"{known.name}: {good} of {len(photos)} photos accepted")
 
@@ -85,7 +86,7 @@ def flip(person: PersonName, photo: PhotoName) -> None:
 
 def print_photos(person: "Person") -> None:
     """Each photo with its verdict, and how many are accepted."""
-    scale, photos = person.photo_to_photo(), person.entries()
+    scale, photos = person.photo_to_photo(), person.records()
     for photo in photos:
         state = "accepted" if photo.accepted else "refused"
         by_hand = " by hand" if photo.choice is not None else ""

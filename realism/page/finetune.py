@@ -131,7 +131,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
         return line(text(language, "header.nobody"))
     with told(language):
         person = chosen(name, root)
-        if not any(entry.accepted for entry in person.entries()):
+        if not any(entry.accepted for entry in person.records()):
             return line(text(language, "finetune.needs_photos", name=person.name))
         if (person.adapter_folder(base_name(base)) / "running").exists():
             return line(text(language, "finetune.unfinished", name=person.name))

@@ -185,7 +185,7 @@ def _steps(name: str | None, root: Path | None, base: str, language: str) -> str
     if not name:
         return line(text(language, "header.nobody"), "note")
     person = open_person(name, root)
-    entries = person.entries()
+    entries = person.records()
     accepted = sum(entry.accepted for entry in entries)
     portraits = sum(len(list(run.glob("*.png"))) for run in person.runs())
     found = (mark for those in person.marks().values() for mark in those)

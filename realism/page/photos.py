@@ -13,7 +13,8 @@ from realism.images import SUFFIXES
 from realism.page import draw as drawn
 from realism.page.i18n import Spoken, text, words
 from realism.page.session import DEVICE, QUIET, Shared, chosen, line, told
-from realism.person.person import Entry, Person
+from realism.person.person import Person
+from realism.person.photos import PhotoRecord
 
 DECISIONS = {"accept": True, "refuse": False, "check": None}
 
@@ -96,7 +97,7 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
         return line(text(language, "photos.nobody"), "note"), [], "", {}
     with told(language):
         person = chosen(name, root)
-        entries = person.entries()
+        entries = person.records()
         thumbs = {entry.name: thumbs.get(entry.name, _thumb(entry)) for entry in entries}
         gallery = [
             (drawn.badged(thumbs[entry.name], entry.accepted), entry.name) for entry in entries
@@ -139,7 +140,7 @@ def on_select(name: str, root: Path | None, language: str, event: gr.SelectData)
     """One photo with its reasons."""
     with told(language):
         person = chosen(name, root)
-        entry = person.entries()[event.index]
+        entry = person.records()[event.index]
         return entry.name, *_one(person, entry, language)
 
 
@@ -162,24 +163,24 @@ def on_remove(photo: str, name: str, root: Path | None, language: str) -> tuple:
 # What is shown --------------------------------------------------------------------------------
 
 
-def _thumb(entry: Entry) -> np.ndarray:
+def _thumb(entry: PhotoRecord) -> np.ndarray:
     if entry.path is None:
         return drawn.unreadable()
     return drawn.thumbnail(entry.photo().pixels, entry.verdict.face)
 
 
-def _one(person: Person, entry: Entry, language: str) -> tuple:
+def _one(person: Person, entry: PhotoRecord, language: str) -> tuple:
     picture = str(entry.path) if entry.path else None
     said = _said(entry, person.photo_to_photo().get(entry.name), language)
     return gr.update(visible=True), picture, said
 
 
-def _state(entry: Entry, language: str) -> str:
+def _state(entry: PhotoRecord, language: str) -> str:
     state = text(language, "photos.accepted" if entry.accepted else "photos.refused")
     return state + text(language, "photos.by_hand") if entry.choice is not None else state
 
 
-def _said(entry: Entry, near: float | None, language: str) -> str:
+def _said(entry: PhotoRecord, near: float | None, language: str) -> str:
     reasons = [
         f"<li>{escape(reason.message.text(language))}</li>"
         for reason in (*entry.verdict.reasons, *entry.verdict.notes)
@@ -193,7 +194,7 @@ def _said(entry: Entry, near: float | None, language: str) -> str:
     )
 
 
-def _summary(person: Person, entries: list[Entry], language: str) -> str:
+def _summary(person: Person, entries: list[PhotoRecord], language: str) -> str:
     if not entries:
         return line(text(language, "photos.empty", name=person.name), "note")
     accepted = [entry for entry in entries if entry.accepted]
@@ -208,7 +209,7 @@ def _summary(person: Person, entries: list[Entry], language: str) -> str:
     return line(said)
 
 
-def _table(entries: list[Entry], scale: dict[str, float], language: str) -> str:
+def _table(entries: list[PhotoRecord], scale: dict[str, float], language: str) -> str:
     """All photos with state, similarity and reasons, folded away."""
     if not entries:
         return ""

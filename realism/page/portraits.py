@@ -174,7 +174,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
     with told(language):
         person = chosen(name, root)
         needs = ""
-        if not any(entry.accepted for entry in person.entries()):
+        if not any(entry.accepted for entry in person.records()):
             needs = text(language, "portraits.needs_photos", name=person.name)
         elif not lora_of(person, base):
             needs = text(language, "portraits.needs_lora", name=person.name)
@@ -193,7 +193,7 @@ def on_arrive(said: str, name: str | None, root: Path | None, language: str) -> 
         if said:
             return gr.update(choices=_runs(person)), *rest
         runs = [run for run in person.runs() if any(run.glob("*.png"))]
-        if not runs or not any(entry.accepted for entry in person.entries()):
+        if not runs or not any(entry.accepted for entry in person.records()):
             return gr.update(choices=_runs(person), value=None), *rest
         shown = _shown(person, runs[0], language)
         return gr.update(choices=_runs(person), value=runs[0].name), *shown

@@ -20,7 +20,8 @@ from realism.marks.find.finders import METHODS, find_marks
 from realism.marks.find.multiview import find_together
 from realism.marks.mark import Mark, flipped
 from realism.marks.photo import Source, source_of
-from realism.person.person import Entry, Person
+from realism.person.person import Person
+from realism.person.photos import PhotoRecord
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class Passport:
 
 
 def open_marked_photo(
-    photo: Photo | Path | Entry, engine: Engine, marks: list[Mark] | None = None
+    photo: Photo | Path | PhotoRecord, engine: Engine, marks: list[Mark] | None = None
 ) -> Source:
     """A photo ready to take marks from: with its face, its skin and the marks given.
 
     Raises InputError, with the picture's name, where it cannot be read or has not one face.
     """
-    if isinstance(photo, Entry):
+    if isinstance(photo, PhotoRecord):
         return source_of(photo.photo(), photo.verdict.face, marks)
     if not isinstance(photo, Photo):
         photo = open_photo(photo)
@@ -104,7 +105,7 @@ def find_marks_in_photo(
 
 
 def find_marks_of_photos(
-    photos: Sequence[Photo | Path | Entry],
+    photos: Sequence[Photo | Path | PhotoRecord],
     engine: Engine,
     known: Mapping[str, list[Mark]] | None = None,
     held: Mapping[str, Source] | None = None,
@@ -177,7 +178,7 @@ def find_marks_of_person(
     most               photos that are looked at, the first by name; None: all
     """
     photos, known = person.accepted()[:most], person.marks()
-    reviewed = person.settled(photo.name for photo in photos)
+    reviewed = person.reviewed(photo.name for photo in photos)
     found = yield from find_marks_of_photos(
         photos, engine, known, held, reviewed, threshold=threshold
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from realism.faces.engine import Engine
-from realism.person.person import Entry, Person
+from realism.person.person import Person
+from realism.person.photos import PhotoRecord
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class PhotoChecked:
     number, of    which of how many files, from 1
     """
 
-    photo: Entry
+    photo: PhotoRecord
     number: int
     of: int
 
@@ -29,13 +30,13 @@ class SetChecked:
     photo_to_photo    name of each accepted photo -> its cosine with the best of the others
     """
 
-    photos: tuple[Entry, ...]
+    photos: tuple[PhotoRecord, ...]
     photo_to_photo: dict[str, float]
 
 
 def add_photos(
     person: Person, files: Iterable[Path], engine: Engine
-) -> Generator[PhotoChecked | SetChecked, None, tuple[Entry, ...]]:
+) -> Generator[PhotoChecked | SetChecked, None, tuple[PhotoRecord, ...]]:
     """Take files in and judge them.
 
     Parameters
@@ -65,6 +66,6 @@ def add_photos(
     files = list(files)
     for number, photo in enumerate(person.add_photos(files, engine), 1):
         yield PhotoChecked(photo, number, len(files))
-    photos = tuple(person.entries())
+    photos = tuple(person.records())
     yield SetChecked(photos, person.photo_to_photo())
     return photos

@@ -217,7 +217,7 @@ def test_a_photo_can_be_refused_by_hand_and_removed(home, engine):
     assert "refused by hand" in said
     assert len(open_person("Ada").accepted()) == 2
     photos.on_remove(name, "Ada", None, "en")
-    assert len(open_person("Ada").entries()) == 2
+    assert len(open_person("Ada").records()) == 2
 
 
 def test_a_photo_without_a_face_cannot_be_accepted_and_the_page_says_why(home, engine, tmp_path):

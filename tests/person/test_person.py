@@ -10,7 +10,8 @@ from realism.config import ASSETS
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.marks.mark import RoundMark, Wrinkle, marks_by_image, marks_to_json
-from realism.person.person import create_person, open_person, people, slug_of
+from realism.person.names import slug_of
+from realism.person.person import create_person, open_person, people
 
 MEI = ASSETS / "people/mei"
 
@@ -40,7 +41,7 @@ def mei(folder, tmp_path):
 
 
 def codes(person) -> dict[str, set[str]]:
-    return {e.name: {reason.code for reason in e.verdict.reasons} for e in person.entries()}
+    return {e.name: {reason.code for reason in e.verdict.reasons} for e in person.records()}
 
 
 def test_good_photos_are_accepted_and_the_others_say_why(mei):
@@ -70,7 +71,7 @@ def test_a_file_is_filed_by_what_is_wrong_with_it_not_by_its_name(mei, engine, t
 
 
 def test_reasons_come_back_from_disk_in_any_language_and_old_ones_as_they_were(mei):
-    entry = mei.entry("notes.jpg")
+    entry = mei.record("notes.jpg")
     assert entry.verdict.reasons[0].message == Message("not_a_picture", name="notes.jpg")
     (file,) = (mei.folder / "photos").glob("notes-*.json")
     stored = json.loads(file.read_text())
@@ -78,7 +79,7 @@ def test_reasons_come_back_from_disk_in_any_language_and_old_ones_as_they_were(m
     del stored["reasons"][0]["message"]
     stored["reasons"][0]["text"] = "An old sentence."
     file.write_text(json.dumps(stored))
-    (reason,) = mei.entry("notes.jpg").verdict.reasons
+    (reason,) = mei.record("notes.jpg").verdict.reasons
     assert (reason.code, reason.text) == ("unreadable", "An old sentence.")
 
 
@@ -191,16 +192,16 @@ def test_with_a_new_photo_only_marks_that_were_corrected_stay(mei):
         {name: [RoundMark("mole", [9.0, 9.0], 2.0)]} for name in ("mei-01.jpg", "mei-02.jpg")
     )
     mei.save_marks(one | two)
-    assert mei.settled([*one, *two]) == {*one, *two}
-    assert mei.settled([*one, *two, "mei-03.jpg"]) == set()
+    assert mei.reviewed([*one, *two]) == {*one, *two}
+    assert mei.reviewed([*one, *two, "mei-03.jpg"]) == set()
     mei.save_marks(one | two, corrected=two)
     mei.save_marks(mei.marks())
-    assert mei.settled([*one, *two, "mei-03.jpg"]) == {*two}
+    assert mei.reviewed([*one, *two, "mei-03.jpg"]) == {*two}
     file = mei.folder / "marks" / "found.json"  # as it was before corrections were told apart
     kept = json.loads(file.read_text())
     del kept["corrected"]
     file.write_text(json.dumps(kept))
-    assert mei.settled([*one, *two, "mei-03.jpg"]) == {*one, *two}
+    assert mei.reviewed([*one, *two, "mei-03.jpg"]) == {*one, *two}
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_marks_come_back_from_json_as_they_went(mei):
 
 def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine):
     name, other = "mei-02.jpg", "mei-01.jpg"  # turned by 30 degrees
-    before, mark = mei.entry(name), RoundMark("mole", np.float32([100, 200]), 3.0)
+    before, mark = mei.record(name), RoundMark("mole", np.float32([100, 200]), 3.0)
     fold = Wrinkle(mark.xy, 1.0, 1.0, np.float32([[100, 200], [110, 201]]))
     pixels = before.photo().pixels
     mei.save_marks({name: [mark, fold], other: [mark]})

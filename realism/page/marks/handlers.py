@@ -41,7 +41,8 @@ from realism.page import draw as drawn
 from realism.page.i18n import text
 from realism.page.marks import editor as marked
 from realism.page.session import chosen, line, passing, passing_folder, told
-from realism.person.person import Entry, Person, write_zip
+from realism.person.person import Person, write_zip
+from realism.person.photos import PhotoRecord
 from realism.portraits.provenance import restored_entries
 from realism.progress import reworded
 
@@ -84,7 +85,7 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
     with told(language):
         person = chosen(name, root)
         needs = ""
-        if not any(entry.accepted for entry in person.entries()):
+        if not any(entry.accepted for entry in person.records()):
             needs = line(text(language, "marks.needs_photos", name=person.name))
         files = [file for run in person.runs()[:1] for file in sorted(run.glob("*.png"))]
         return needs, gr.update(choices=[(file.name, str(file)) for file in files])
@@ -128,7 +129,7 @@ def on_find(
             yield said(number, key="opening")
             # What this visit holds goes before what was saved.
             ready.append(sources.get(one.name) or _source(one, known.get(one.name)))
-        settled = person.settled(one.name for one in ready) if person else set(sources)
+        settled = person.reviewed(one.name for one in ready) if person else set(sources)
         looking = find_together(ready, settled, threshold=LEAST)
         found = {one.name: one for one in (yield from reworded(looking, said))}
         if person:
@@ -450,9 +451,9 @@ def surest(sources: dict[str, Source], least: float) -> list[Source]:
     return [of_score(source, least) for source in sources.values()]
 
 
-def _source(given: Entry | Path, marks: list[Mark] | None) -> Source:
+def _source(given: PhotoRecord | Path, marks: list[Mark] | None) -> Source:
     """A photo with its marks, where they are known."""
-    if isinstance(given, Entry):
+    if isinstance(given, PhotoRecord):
         photo, face = given.photo(), given.verdict.face
     else:
         photo = open_photo(given)

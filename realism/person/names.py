@@ -1,0 +1,50 @@
+"""Names of people, bases and photos as names of folders and files: safe anywhere, and stable."""
+
+import hashlib
+import re
+import unicodedata
+from pathlib import Path
+
+from realism.errors import InputError
+
+MAX_NAME = 60  # characters of a person's name; a slug stays a file name
+MAX_STEM = 40  # characters of a photo's name that its file keeps
+
+
+def slug_of(name: str) -> str:
+    """A folder's name for a person's or base's name; never a path, equal for equal names.
+
+    Letters and digits of any script, and emoji beside them, are welcome; what ASCII cannot
+    carry is told apart by a short hash.
+
+    Parameters
+    ----------
+    name : str
+        As its owner wrote it.
+
+    Raises
+    ------
+    InputError
+        No letter or digit in it, too long, or with characters that no folder may have.
+    """
+    name = unicodedata.normalize("NFC", name).strip()
+    if not any(character.isalnum() for character in name):
+        raise InputError("name_without_letters")
+    if len(name) > MAX_NAME:
+        raise InputError("name_too_long", characters=len(name), most=MAX_NAME)
+    if re.search(r'[/\\:*?"<>|\x00-\x1f]|\.\.', name) or name.startswith("."):
+        raise InputError("name_not_allowed")
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if slug == re.sub(r"[ _-]+", "-", name.lower()).strip("-"):
+        return slug
+    # The hash is of the folded name, so that a name opens again however its capitals are typed.
+    digest = hashlib.sha1(name.casefold().encode()).hexdigest()[:8]
+    return f"{slug or 'name'}-{digest}"
+
+
+def file_stem(name: str) -> str:
+    """A file's name without suffix for a photo's name; another name has another."""
+    digest = hashlib.sha1(name.encode()).hexdigest()[:8]
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", Path(name).stem).strip("-")[:MAX_STEM]
+    return f"{plain or 'photo'}-{digest}"

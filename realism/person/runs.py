@@ -1,0 +1,139 @@
+"""What was learned of a person and made of it: LoRAs by base, portraits by run.
+
+adapters/<base>/last/, best/    LoRA of stage 2
+                running/        state of a fine-tune that was stopped
+portraits/<run>/                portraits, ranking.json
+                ranking-details.json    all of the ranking, to be read back while it holds
+                restored/       the portraits with their marks
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realism.disk import write_json
+from realism.errors import InputError
+from realism.faces.engine import Engine
+from realism.images import open_photo
+from realism.person.names import slug_of
+from realism.portraits.rank import (
+    Ranked,
+    rank,
+    rank_to_json,
+    ranking_inputs,
+    read_ranking,
+    write_ranking,
+)
+from realism.portraits.sample import read_parameters
+
+Embeddings = Sequence[tuple[str, np.ndarray]]  # name and unit embedding of the accepted photos
+
+
+@dataclass(frozen=True)
+class RunsFolder:
+    """A person's LoRAs and portraits.
+
+    folder    the person's
+    name      the person's, as the owner wrote it
+    """
+
+    folder: Path
+    name: str
+
+    def adapter_folder(self, base_name: str) -> Path:
+        """Where the LoRA of this person for that base is kept; it may not exist yet."""
+        return self.folder / "adapters" / slug_of(base_name.replace("/", " ").replace("\\", " "))
+
+    def adapter(self, base_name: str, which: str = "best") -> Path | None:
+        """The person's LoRA for a base.
+
+        Parameters
+        ----------
+        base_name : str
+            Of the base.
+        which : str
+            "best" (by the held-out photo, else the last) | "last" | "none" | a LoRA's file.
+
+        Returns
+        -------
+        Path or None
+            A folder or file that `realism.diffusion.lora` loads; None for "none".
+
+        Raises
+        ------
+        InputError
+            There is no LoRA for this base yet.
+        """
+        if which == "none":
+            return None
+        if which not in ("best", "last"):
+            return Path(which)
+        folder = self.adapter_folder(base_name)
+        for name in dict.fromkeys((which, "last")):
+            if (folder / name).is_dir():
+                return folder / name
+        raise InputError("person_without_lora", person=self.name, base=base_name)
+
+    def new_run(self) -> Path:
+        """A folder for a run of portraits, named by the time; made when first written to."""
+        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        folder, number = self.folder / "portraits" / now, 1
+        while folder.exists():
+            number += 1
+            folder = self.folder / "portraits" / f"{now}-{number}"
+        return folder
+
+    @staticmethod
+    def portrait_file(run: Path, number: int, seed: int) -> Path:
+        """Where the portrait of that number (from 1) and seed is kept in its run."""
+        return run / f"{number:02d}-seed{seed}.png"
+
+    def runs(self) -> list[Path]:
+        """Runs of portraits, newest first."""
+        return sorted((self.folder / "portraits").glob("*/"), reverse=True)
+
+
+def rank_portraits(
+    run: Path, photos: Embeddings, scale: Sequence[float], engine: Engine
+) -> list[Ranked]:
+    """Rank all portraits of a run, and keep the order beside them.
+
+    Where portraits, photos and engine are those of the ranking that is kept, that one is read.
+
+    Parameters
+    ----------
+    run : Path
+        The run's folder.
+    photos : sequence of (str, (D,) float32)
+        Name and unit embedding of the accepted photos.
+    scale : sequence of float
+        Cosine of each photo with the best of the others.
+    engine : Engine
+        The one that made the embeddings.
+
+    Raises
+    ------
+    InputError
+        No photos or no portraits.
+    """
+    ranked = kept_ranking(run, photos, engine.name)
+    if ranked is not None:
+        return ranked
+    files = sorted(run.glob("*.png"))
+    inputs = ranking_inputs(engine.name, files, photos)
+    found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
+    made_with = {file.name: read_parameters(file) for file in files}
+    seeds = {name: parameters.seed for name, parameters in made_with.items() if parameters}
+    ranked = rank(found, photos, seeds, scale)
+    write_json(run / "ranking.json", rank_to_json(ranked))
+    write_ranking(run / "ranking-details.json", ranked, inputs)
+    return ranked
+
+
+def kept_ranking(run: Path, photos: Embeddings, engine_name: str) -> list[Ranked] | None:
+    """The ranking of a run as it is kept, without an engine; None where it must be made anew."""
+    inputs = ranking_inputs(engine_name, sorted(run.glob("*.png")), photos)
+    return read_ranking(run / "ranking-details.json", inputs)
