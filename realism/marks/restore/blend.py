@@ -125,7 +125,7 @@ def _multiply(
     factor = np.exp(ratio)
     own = light * factor
     # Without matching, the mark takes away as much light as it took in the photo.
-    as_in_photo = light + (layer.bare_light + DARKEST) * (factor - 1)
+    as_in_photo = light + np.exp(layer.bare_log_light) * (factor - 1)
     mixed = sliders.brightness_match * own + (1 - sliders.brightness_match) * as_in_photo
     return np.rint(to_srgb(mixed - DARKEST)).astype(np.uint8)
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from realism.faces.skin import LEAST_SKIN
-from realism.images import DARKEST, GREY
+from realism.images import GREY
 from realism.marks.mark import Mark
 from realism.marks.photo import Ground
 from realism.marks.restore.falloff import fade_out
@@ -88,12 +88,12 @@ class RatioLayer(Layer):
     Attributes
     ----------
     log_ratio : (h, w, 3) float32
-    bare_light : (3,) float
-        Linear light of the photo's skin around the mark.
+    bare_log_light : (3,) float
+        Log-light of the photo's bare skin, as `images.log_light` has it.
     """
 
     log_ratio: np.ndarray
-    bare_light: np.ndarray
+    bare_log_light: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ def build_round_layer(
         falloff.astype(np.float32),
         _crop(portrait.wide, box),
         laid.astype(np.float32),
-        patches[0][1].bare_light,
+        patches[0][1].bare_log_light,
     )
 
 
@@ -241,7 +241,7 @@ def build_wrinkle_layer(
         falloff.astype(np.float32),
         _crop(portrait.wide, box),
         (laid[..., None] * measured.tint).astype(np.float32),
-        np.exp(np.median(sample, 0)) - DARKEST,
+        np.median(sample, 0),
     )
 
 

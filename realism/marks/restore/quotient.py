@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 
 from realism.faces.skin import LEAST_SKIN
-from realism.images import DARKEST
 from realism.marks.mark import Mark
 
 REACH = 1.6  # of a mark's radius: where it has faded to nothing
@@ -34,8 +33,8 @@ class QuotientPatch(NamedTuple):
         Where the mark's middle lies.
     radius : float, px
         Where its darkness has nearly gone.
-    bare_light : (3,) float
-        Linear light of the skin around it.
+    bare_log_light : (3,) float
+        Log-light of its bare skin, as `images.log_light` has it.
     clean_share : float, 0..1
         How much of the ring around it was clean skin.
     """
@@ -43,7 +42,7 @@ class QuotientPatch(NamedTuple):
     log_ratio: np.ndarray
     centre: np.ndarray
     radius: float
-    bare_light: np.ndarray
+    bare_log_light: np.ndarray
     clean_share: float
 
 
@@ -90,7 +89,7 @@ def measure_quotient(
         ratio.astype(np.float32),
         centre,
         float(fading_radius(ratio, away, radius)),
-        np.exp(base[half, half]) - DARKEST,
+        base[half, half],
         clean_share,
     )
 

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 
 from realism.faces.skin import LEAST_SKIN
-from realism.images import DARKEST
 from realism.marks.restore.quotient import crop_square, measure_quotient
 
 SEARCH_MM = 3.5  # mm: how far off the portrait's own mark may lie
@@ -60,7 +59,7 @@ def measure_shown(
     x, y = round(to[0]), round(to[1])
     clean = (skin > LEAST_SKIN).astype(np.float32)
     around = measure_quotient(log_pixels, clean, to, max(radius, 1.0))
-    shown = crop_square(log_pixels, x, y, half) - np.log(around.bare_light + DARKEST)
+    shown = crop_square(log_pixels, x, y, half) - around.bare_log_light
     column, row = (int(value) for value in np.array([x, y]) - origin)
     small = max(2, int(np.ceil(1.6 * radius)))
     if min(column, row, width - 1 - column, height - 1 - row) < small:
