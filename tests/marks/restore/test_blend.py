@@ -213,33 +213,3 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
 def test_an_unknown_method_is_refused_in_words(bare, source):
     with pytest.raises(InputError, match="ratio"):
         prepare_restore(*bare[1], [source], method="glue")
-
-
-def test_a_moles_ratio_is_of_pigment_and_what_gets_darker_beside_it_stays_out():
-    from realism.marks.restore.pigment import clip_to_pigment
-    from realism.marks.restore.quotient import measure_quotient
-
-    ys, xs = np.mgrid[:61, :61]
-    away = np.hypot(xs - 30, ys - 30)
-    light = np.full((61, 61, 3), -1.0, np.float32)
-    light -= (np.clip(5.5 - away, 0, 1)[..., None] * DENSITY).astype(np.float32)
-    light[:, 38:41] -= 2.0  # a hair, of no colour
-    clean = np.ones((61, 61), np.float32)
-    clean[:, 37:42] = 0
-    patch = measure_quotient(light, clean, np.array([30, 30]), 5.0)
-    ratio = clip_to_pigment(patch, "mole")
-    middle = len(ratio) // 2
-    assert ratio[middle, middle] == pytest.approx(-DENSITY, rel=0.1)
-    assert ratio[middle, middle + 9].mean() > -0.5 * DENSITY.mean()
-
-
-def test_lively_skin_is_not_taken_for_a_faint_mark():
-    from realism.marks.restore.shown import find_shown
-
-    rng = np.random.default_rng(3)
-    noise = cv2.GaussianBlur(rng.normal(0, 1, (41, 41)).astype(np.float32), (0, 0), 1.2)
-    shown = (0.08 * noise / noise.std())[..., None] * MELANIN
-    ys, xs = np.mgrid[-4:5, -4:5]
-    wanted = -0.15 * np.exp(-(xs**2 + ys**2) / 5)[..., None] * MELANIN
-    share, _ = find_shown(wanted, shown, 16)
-    assert share == 0
