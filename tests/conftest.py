@@ -5,6 +5,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+# One thread a process, before NumPy and torch are imported: two tests side by side (`-n 2`) then
+# share two cores, and small tensors take half of the processor time that two threads spend on them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
 import numpy as np
 import pytest
 
@@ -13,6 +18,8 @@ from realism.config import ASSETS
 from realism.faces.dlib import DlibEngine
 from realism.faces.engine import load_engine
 from realism.images import Photo, open_photo
+
+cv2.setNumThreads(1)
 
 # The page keeps copies of pictures beside the people: not in this checkout.
 COPIES = tempfile.TemporaryDirectory()
