@@ -34,7 +34,7 @@ def serve(
     """Answer whale-anno's automatic-annotation button. All points get the label chosen there."""
     from realism.images import Photo
     from realism.marks.mark import KINDS
-    from realism.marks.teach.server import server
+    from realism.marks.teach.server import WhaleServer
     from realism.workflow.marks import find_marks_in_photo
 
     for name in kind or ():
@@ -48,9 +48,9 @@ def serve(
         say(f"  {len(found)} marks found")
         return [mark for mark in found if mark.kind in (kind or KINDS)]
 
-    with server(find, host, port, tuple(origin or ())) as serving:
-        say(f"whale-anno's button is answered at {host}:{serving.server_port}; Ctrl-C ends it.")
-        serving.serve_forever()
+    with WhaleServer(find, host, port, tuple(origin or ())) as server:
+        say(f"whale-anno's button is answered at {host}:{server.port}; Ctrl-C ends it.")
+        server.run()
 
 
 def train(

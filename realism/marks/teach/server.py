@@ -9,47 +9,64 @@ where the answer is status 200 with an `errCode` other than 0.
 Protocol from whale-anno's sources of May 2024 (the path was /detect until 2023); none of its code.
 """
 
+import asyncio
 import base64
-import json
 import re
+import socket
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import BaseModel
 
 from realism.config import INTAKE
 from realism.errors import InputError
 from realism.images import open_photo
 from realism.marks.mark import Mark
 
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
 PATHS = ("/cv_cls", "/detect")
 PORT = 5000  # the button knows no other
 # Base64 takes 4 bytes for 3, and the names around it a little.
-MOST_BYTES = INTAKE.max_bytes * 4 // 3 + 4096
-SLOWEST = 30  # s to wait for the rest of a request
-OWN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+MAX_BODY_BYTES = INTAKE.max_bytes * 4 // 3 + 4096
+BODY_TIMEOUT = 30  # s to wait for the whole of a request
+OWN_PAGES = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 REFUSED = 404  # whale-anno's code of any error
+# Of an answer to a body that was not read: what is left of it would be taken for a request.
+CLOSING = {"Connection": "close"}
 
-Find = Callable[[np.ndarray], list[Mark]]
+FindMarks = Callable[[np.ndarray], list[Mark]]
 
 
-def answer_to(body: bytes, find: Find) -> dict:
+class ButtonRequest(BaseModel):
+    """What the button posts; it also names the project and its labels, which are not needed."""
+
+    image: str
+
+
+def answer_button(body: bytes, find: FindMarks) -> dict:
     """whale-anno's envelope with the points of the picture in `body`.
 
-    body    JSON with "image": PNG, JPEG or WebP in base64
-    find    pixels (H, W, 3) uint8 sRGB to marks, surest first
-    Raises InputError for a body that is not that, or a picture without one clear face.
+    Parameters
+    ----------
+    body : bytes
+        JSON with "image": PNG, JPEG or WebP in base64.
+    find : callable
+        Pixels, (H, W, 3) uint8 sRGB, to marks, surest first.
+
+    Raises
+    ------
+    InputError
+        For a body that is not that, or a picture without one clear face.
     """
     try:
-        value = json.loads(body)
-        image = value.get("image") if isinstance(value, dict) else None
-        if not isinstance(image, str):
-            raise ValueError('there is no text "image" in it')
+        image = ButtonRequest.model_validate_json(body).image
         # The button strips the prefix of a data URL; other callers may not.
         data = base64.b64decode(image.rpartition(",")[2], validate=True)
-    except (ValueError, RecursionError) as error:
-        raise InputError("request_not_a_picture", detail=error) from error
+    except ValueError as error:
+        raise InputError("request_not_a_picture", detail=_in_one_line(error)) from error
     pixels = open_photo(data, "the picture").pixels
     height, width = pixels.shape[:2]
     points = [
@@ -66,80 +83,129 @@ def answer_to(body: bytes, find: Find) -> dict:
     return {"errCode": 0, "errMsg": "", "info": info}
 
 
-def server(
-    find: Find, host: str = "127.0.0.1", port: int = PORT, origins: tuple[str, ...] = ()
-) -> ThreadingHTTPServer:
-    """A server that is ready to `serve_forever()`; port 0 takes a free one.
+def _in_one_line(error: ValueError) -> str:
+    """What was wrong with a body, without the body: it is a picture of a person."""
+    from pydantic import ValidationError
 
-    origins    where whale-anno's page comes from, when not from this machine: http://host:9060
-    Raises InputError when the port is taken or the address is not this machine's.
+    if not isinstance(error, ValidationError):
+        return str(error)
+    fault = error.errors(include_url=False, include_input=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
+
+
+def whale_app(find: FindMarks, origins: tuple[str, ...] = ()) -> "FastAPI":
+    """The service as an application, to be run alone or mounted on another.
+
+    Parameters
+    ----------
+    find : callable
+        Pixels, (H, W, 3) uint8 sRGB, to marks, surest first; called for one picture at a time.
+    origins : tuple of str
+        Where whale-anno's page comes from, when not from this machine: http://host:9060.
     """
-    lock = Lock()
+    from fastapi import FastAPI, Request
+    from fastapi.middleware.cors import CORSMiddleware
+    from fastapi.responses import JSONResponse, Response
+    from starlette.concurrency import run_in_threadpool
+    from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
 
-    def one_at_a_time(pixels: np.ndarray) -> list[Mark]:
-        # Two pictures at once would only take turns on the processor, and double the memory.
-        with lock:
-            return find(pixels)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_origin_regex=OWN_PAGES.pattern,
+        allow_methods=["POST"],
+        allow_headers=["Content-Type"],
+        allow_private_network=True,
+    )
+    # Two pictures at once would only take turns on the processor, and double the memory.
+    one_at_a_time = asyncio.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        """Answers POST with points, and the browser's question whether it may post."""
+    def refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+        return JSONResponse({"errCode": REFUSED, "errMsg": why, "info": []}, status, headers)
 
-        protocol_version = "HTTP/1.1"
-        server_version, sys_version = "realism", ""
-        timeout = SLOWEST
+    @app.exception_handler(HTTPException)
+    async def refuse_other_requests(request: Request, _: Exception) -> Response:
+        if request.method == "POST":
+            return refuse(404, f"There is nothing here: post to {PATHS[0]}.", CLOSING)
+        return refuse(405, "This answers POST only: it is for whale-anno's button.", CLOSING)
 
-        def do_OPTIONS(self) -> None:
-            self._reply(204, None)
+    async def answer(request: Request) -> Response:
+        length = request.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            return refuse(411, "The request must say its length.", CLOSING)
+        if int(length) > MAX_BODY_BYTES:
+            limit = INTAKE.max_bytes / 2**20
+            return refuse(200, f"The picture is over the limit of {limit:.0f} MB.", CLOSING)
+        try:
+            body = await asyncio.wait_for(request.body(), BODY_TIMEOUT)
+        except (TimeoutError, ClientDisconnect):
+            return Response(status_code=408, headers=CLOSING)
+        try:
+            async with one_at_a_time:
+                return JSONResponse(await run_in_threadpool(answer_button, body, find))
+        except InputError as reason:
+            return refuse(200, str(reason))
 
-        def do_GET(self) -> None:
-            self._refuse(405, "This answers POST only: it is for whale-anno's button.")
+    for path in PATHS:
+        app.post(path)(answer)
+    return app
 
-        def do_POST(self) -> None:
-            if self.path.partition("?")[0] not in PATHS:
-                self.close_connection = True
-                return self._refuse(404, f"There is nothing here: post to {PATHS[0]}.")
-            length = self.headers.get("Content-Length", "")
-            if not length.isdecimal():
-                self.close_connection = True
-                return self._refuse(411, "The request must say its length.")
-            if int(length) > MOST_BYTES:
-                self.close_connection = True
-                limit = INTAKE.max_bytes / 2**20
-                return self._refuse(200, f"The picture is over the limit of {limit:.0f} MB.")
-            body = self.rfile.read(int(length))
-            if len(body) < int(length):
-                self.close_connection = True
-                return None
-            try:
-                self._reply(200, answer_to(body, one_at_a_time))
-            except InputError as reason:
-                self._refuse(200, str(reason))
 
-        def _refuse(self, status: int, why: str) -> None:
-            self._reply(status, {"errCode": REFUSED, "errMsg": why, "info": []})
+class WhaleServer:
+    """The service on a port of its own, which is taken when this is made.
 
-        def _reply(self, status: int, value: dict | None) -> None:
-            body = b"" if value is None else json.dumps(value, ensure_ascii=False).encode()
-            self.send_response(status)
-            origin = self.headers.get("Origin", "")
-            if OWN.fullmatch(origin) or origin in origins:
-                self.send_header("Access-Control-Allow-Origin", origin)
-                self.send_header("Access-Control-Allow-Methods", "POST")
-                self.send_header("Access-Control-Allow-Headers", "Content-Type")
-                self.send_header("Access-Control-Allow-Private-Network", "true")
-                self.send_header("Vary", "Origin")
-            if value is not None:
-                self.send_header("Content-Type", "application/json; charset=utf-8")
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    Parameters
+    ----------
+    find, origins
+        As of `whale_app`.
+    host : str
+        An address of this machine.
+    port : int
+        0 takes a free one.
 
-        def log_message(self, *_) -> None:
-            """Nothing: requests are pictures of people."""
+    Attributes
+    ----------
+    port : int
+        The one that was taken.
 
-    try:
-        return ThreadingHTTPServer((host, port), Handler)
-    except (OSError, OverflowError) as error:
-        raise InputError("cannot_serve", host=host, port=port, detail=error) from error
+    Raises
+    ------
+    InputError
+        When the port is taken already or the address is not this machine's.
+    """
+
+    def __init__(
+        self,
+        find: FindMarks,
+        host: str = "127.0.0.1",
+        port: int = PORT,
+        origins: tuple[str, ...] = (),
+    ) -> None:
+        import uvicorn
+
+        try:
+            self._socket = socket.create_server((host, port))
+        except (OSError, OverflowError) as error:
+            raise InputError("cannot_serve", host=host, port=port, detail=error) from error
+        self.port: int = self._socket.getsockname()[1]
+        # No line a request: they are pictures of people.
+        config = uvicorn.Config(
+            whale_app(find, origins), log_level="warning", access_log=False, server_header=False
+        )
+        self._server: uvicorn.Server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Answer until Ctrl-C, or until another thread calls `stop`."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End `run` as soon as what is being answered is answered."""
+        self._server.should_exit = True
+
+    def __enter__(self) -> "WhaleServer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()

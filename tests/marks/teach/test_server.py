@@ -3,17 +3,22 @@
 import base64
 import io
 import json
+import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from PIL import Image
 
 from realism.errors import InputError
 from realism.marks.mark import Mark, RoundMark
-from realism.marks.teach.server import server
+from realism.marks.teach.server import WhaleServer, whale_app
 
 PAGE = "http://127.0.0.1:9060"  # where whale-anno's page comes from
 
@@ -28,11 +33,11 @@ def darkest(pixels: np.ndarray) -> list[Mark]:
 
 @contextmanager
 def serving(find=darkest, **options):
-    with server(find, port=0, **options) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+    with WhaleServer(find, port=0, **options) as server:
+        thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        yield running.server_port
-        running.shutdown()
+        yield server.port
+        server.stop()
         thread.join()
 
 
@@ -50,6 +55,18 @@ def ask(port, body=b"", path="/cv_cls", method="POST", **headers):
     read = answer.read()
     connection.close()
     return answer.status, json.loads(read) if read else None, answer.headers
+
+
+def ask_first(port, origin):
+    """What a browser asks before it posts to another port."""
+    asked = {"Method": "POST", "Headers": "content-type", "Private-Network": "true"}
+    headers = {f"Access-Control-Request-{name}": value for name, value in asked.items()}
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("OPTIONS", "/cv_cls", headers={"Origin": origin, **headers})
+    answer = connection.getresponse()
+    read = answer.read()
+    connection.close()
+    return answer.status, read, answer.headers
 
 
 def posted(pixels: np.ndarray, prefix: str = "") -> bytes:
@@ -86,18 +103,21 @@ def test_the_prefix_of_a_data_url_does_no_harm(port, spotted):
 
 
 def test_the_browser_may_ask_first_whether_it_may_post(port):
-    status, _, headers = ask(port, method="OPTIONS", Origin=PAGE)
-    assert status == 204
+    status, _, headers = ask_first(port, PAGE)
+    assert status == 200
     assert headers["Access-Control-Allow-Origin"] == PAGE
     assert "POST" in headers["Access-Control-Allow-Methods"]
     assert "Content-Type" in headers["Access-Control-Allow-Headers"]
+    assert headers["Access-Control-Allow-Private-Network"] == "true"
 
 
 def test_pages_of_other_sites_may_not_unless_named():
     evil, lan = "http://127.0.0.1.evil.example", "http://192.168.1.5:9060"
     with serving(origins=(lan,)) as port:
-        assert ask(port, method="OPTIONS", Origin=evil)[2]["Access-Control-Allow-Origin"] is None
-        assert ask(port, method="OPTIONS", Origin=lan)[2]["Access-Control-Allow-Origin"] == lan
+        assert ask_first(port, evil)[2]["Access-Control-Allow-Origin"] is None
+        assert ask_first(port, lan)[2]["Access-Control-Allow-Origin"] == lan
+        for origin in (evil, "null"):
+            assert ask(port, b"{}", Origin=origin)[2]["Access-Control-Allow-Origin"] is None
 
 
 @pytest.mark.parametrize(
@@ -127,8 +147,51 @@ def test_a_picture_without_a_face_and_one_that_is_too_small_are_told(port):
 
 
 def test_a_picture_over_the_limit_is_refused_unread(port):
-    status, envelope, _ = ask(port, b"", **{"Content-Length": str(10**12)})
+    asked = {"Content-Length": str(10**12), "Origin": PAGE}
+    status, envelope, headers = ask(port, b"", **asked)
     assert status == 200 and "over the limit" in envelope["errMsg"]
+    # The page may read why; and the rest is not waited for.
+    assert headers["Access-Control-Allow-Origin"] == PAGE and headers["Connection"] == "close"
+
+
+def test_a_request_of_unknown_length_is_refused(port):
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest("POST", "/cv_cls")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    assert connection.getresponse().status == 411
+    connection.close()
+
+
+def test_a_request_that_is_cut_off_ends_nothing_else(port, spotted):
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"POST /cv_cls HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{")
+    assert ask(port, posted(spotted))[1]["errCode"] == 0
+
+
+def test_pictures_are_looked_at_one_at_a_time(spotted):
+    at_once, most = [], []
+
+    def slow(pixels):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.05)
+        at_once.pop()
+        return darkest(pixels)
+
+    with serving(slow) as port, ThreadPoolExecutor(3) as callers:
+        answers = list(callers.map(lambda _: ask(port, posted(spotted))[1], range(3)))
+    assert [answer["errCode"] for answer in answers] == [0, 0, 0]
+    assert most == [1, 1, 1]
+
+
+def test_it_can_be_mounted_on_another_app(spotted):
+    app = FastAPI()
+    app.mount("/whale", whale_app(darkest))
+    client = TestClient(app)
+    answer = client.post("/whale/cv_cls", content=posted(spotted), headers={"Origin": PAGE})
+    assert len(answer.json()["info"]["rect_angles"]) == 1
+    assert answer.headers["Access-Control-Allow-Origin"] == PAGE
 
 
 @pytest.mark.parametrize("path", ["/", "/../../etc/passwd", "/cv_cls/../x"])
@@ -140,6 +203,8 @@ def test_other_paths_hold_nothing(port, spotted, path):
 
 def test_a_port_that_is_taken_is_said(port):
     with pytest.raises(InputError, match="Nothing can be served"):
-        server(darkest, port=port)
+        WhaleServer(darkest, port=port)
     with pytest.raises(InputError, match="Nothing can be served"):
-        server(darkest, port=99999)
+        WhaleServer(darkest, port=99999)
+    with pytest.raises(InputError, match="Nothing can be served"):
+        WhaleServer(darkest, host="203.0.113.1", port=0)  # no address of this machine
