@@ -215,7 +215,19 @@ def estimate_pose(mesh: np.ndarray) -> Pose:
 
 @cache
 def canonical_head() -> np.ndarray:
-    """Vertices of MediaPipe's canonical head, (468, 3) cm: x to its left, y up, z forward."""
-    lines = (WEIGHTS / "canonical_face_model.obj").read_text().splitlines()
-    vertices = [line.split()[1:4] for line in lines if line.startswith("v ")]
-    return np.array(vertices, np.float32)
+    """Vertices of MediaPipe's canonical head, (468, 3) float32 cm: x to its left, y up, z ahead."""
+    return np.array([line[:3] for line in _read_obj("v")], np.float32)
+
+
+@cache
+def mesh_triangles() -> np.ndarray:
+    """Mesh points at the corners of the mesh's triangles, (898, 3) int; they wind outward."""
+    return np.array(
+        [[int(corner.split("/")[0]) - 1 for corner in line[:3]] for line in _read_obj("f")]
+    )
+
+
+def _read_obj(kind: str) -> list[list[str]]:
+    """The fields of the lines of one kind of the canonical head's Wavefront file."""
+    lines = (WEIGHTS / "canonical_face_model.obj").read_text(encoding="utf-8").splitlines()
+    return [line.split()[1:] for line in lines if line.startswith(f"{kind} ")]

@@ -1,15 +1,15 @@
-"""The head in 3D: fitted to a face's mesh, it carries places on skin from picture to picture.
+"""The head in 3D, fitted to a face's mesh: it transfers points of skin from picture to picture.
 
 A linear head (identity, expression) under a perspective camera is laid on the 468 points of the
 face mesh by Gauss-Newton, regularised by the model's own statistics; a person's photos and
-portraits share one identity. What the mesh still says otherwise is kept as a smooth warp. A
-place is a triangle of the head and a point in it, so it is the same place in every picture.
+portraits share one identity. What the mesh still says otherwise `Head.pixels` keeps as a smooth
+warp.
 
 The mesh network's points slide over the skin as the head turns. `debiased` takes the part of
 the slide that turn and shape foretell off; it was learned by `training/head`.
 
 Head: Li et al., "Learning formation of physically-based face attributes" (ICT FaceKit), CVPR
-2020, MIT. Warp: kriging, Rasmussen and Williams, "Gaussian processes for machine learning", 2006.
+2020, MIT.
 """
 
 import threading
@@ -23,53 +23,65 @@ from realism.faces.mesh import REACH, FaceMesh, canonical_head, roll_angle, upri
 from realism.head.geometry import Head
 from realism.head.model import load_model
 
-# The 3D head. First guesses that were kept: `benchmarks.head` moves by under 0.1 mm in the median
-# with `alike` 3, `warp_reach` 25, `warp_height` 3, or no warp.
-GAUSS_NEWTON_STEPS = 6  # Gauss-Newton; 30 give the same
-ALIKE = 8.0  # neighbouring points err alike: 468 count as so many fewer
-SURPRISE = 3.0  # standard deviations at which a point has lost half its say
+# First guesses that were kept: `benchmarks.head` moves by under 0.1 mm in the median with
+# CORRELATED 3.
+GAUSS_NEWTON_STEPS = 6  # 30 give the same
+CORRELATED = 8.0  # neighbouring points err alike: 468 count as so many fewer
+CAUCHY_SCALE = 3.0  # standard deviations at which a point has lost half its weight
 EXPRESSION_SPREAD = 0.3  # of a weight that runs 0..1
 FOCAL = 2.1  # picture sides: a 50 mm lens on a cropped 24 mm frame
 FOCAL_SPREAD = 0.35  # of its logarithm: 35 to 85 mm
-DRIFT_REACH = 2.5  # standard deviations of face shape, see `debiased`
+BIAS_REACH = 2.5  # standard deviations of face shape, see `debiased`
 
 
 def fit_head(mesh: np.ndarray, size: tuple[int, int], identity: np.ndarray | None = None) -> Head:
     """The head of one face.
 
-    mesh        (468, 3), `Face.mesh`
-    size        height and width of the picture, px
-    identity    (k,) of the person where it is known; it is then kept
+    Parameters
+    ----------
+    mesh : np.ndarray, (468, 3) px
+        `Face.mesh`.
+    size : (int, int) px
+        Height and width of the picture.
+    identity : np.ndarray, (k,), optional
+        Of the person where it is known; it is then kept.
     """
     if identity is None:
         return fit_person([(mesh, size)])[0]
     view = _View(mesh, size)
     for _ in range(GAUSS_NEWTON_STEPS):
-        _, _, own, own_pull = view.equations(identity)
-        view.step(np.linalg.solve(own, own_pull))
+        _, _, own, own_gradient = view.equations(identity)
+        view.step(np.linalg.solve(own, own_gradient))
     return view.head(identity)
 
 
 def fit_person(faces: list[tuple[np.ndarray, tuple[int, int]]]) -> list[Head]:
     """The heads of one person's pictures, fitted together: they share the identity.
 
-    faces    mesh (468, 3) and (height, width) px of each picture, at least one
-    ->       one Head a picture, in the order given; `heads[0].identity` is the person's
+    Parameters
+    ----------
+    faces : list of (np.ndarray, (int, int))
+        Mesh (468, 3) and (height, width) px of each picture, at least one.
+
+    Returns
+    -------
+    list of Head
+        One a picture, in the order given; `heads[0].identity` is the person's.
     """
     identity = np.zeros(load_model().people)
     views = [_View(mesh, size) for mesh, size in faces]
     for _ in range(GAUSS_NEWTON_STEPS):
         # Each view's own unknowns are eliminated (Schur complement), which leaves one small
         # system for the identity, whatever the number of pictures.
-        shared, pull = np.eye(len(identity)), -identity
+        shared, gradient = np.eye(len(identity)), -identity
         parts = []
         for view in views:
-            both, shared_and_pull, own, own_pull = view.equations(identity)
-            solved = np.linalg.solve(own, np.column_stack([both, own_pull]))
-            shared = shared + shared_and_pull[:, :-1] - both.T @ solved[:, :-1]
-            pull = pull + shared_and_pull[:, -1] - both.T @ solved[:, -1]
+            both, shared_gradient, own, own_gradient = view.equations(identity)
+            solved = np.linalg.solve(own, np.column_stack([both, own_gradient]))
+            shared = shared + shared_gradient[:, :-1] - both.T @ solved[:, :-1]
+            gradient = gradient + shared_gradient[:, -1] - both.T @ solved[:, -1]
             parts.append(solved)
-        change = np.linalg.solve(shared, pull)
+        change = np.linalg.solve(shared, gradient)
         identity = identity + change
         for view, solved in zip(views, parts, strict=True):
             view.step(solved[:, -1] - solved[:, :-1] @ change)
@@ -100,20 +112,29 @@ class _View:
     def equations(self, identity: np.ndarray) -> tuple[np.ndarray, ...]:
         """Normal equations of a Gauss-Newton step at the current state.
 
-        ->   own × shared (m + 7, k), shared × (shared, pull) (k, k + 1), own × own
-             (m + 7, m + 7), own pull (m + 7,); own: expression, turn, shift, log focal
+        Shared is the identity; own are expression, turn, shift and log focal; the gradient is
+        that of the squared residual.
+
+        Returns
+        -------
+        own_shared : np.ndarray, (m + 7, k)
+        shared_shared_gradient : np.ndarray, (k, k + 1)
+            The last column is the gradient.
+        own_own : np.ndarray, (m + 7, m + 7)
+        own_gradient : np.ndarray, (m + 7,)
         """
         model = load_model()
-        weights = np.concatenate([identity, self.expression])
-        head = model.mesh_mean + model.mesh_modes @ weights
+        coefficients = np.concatenate([identity, self.expression])
+        head = model.mesh_mean + model.mesh_modes @ coefficients
         turned = head @ self.rotation.T
         camera = turned + self.translation
         depth = camera[:, 2]
         flat = camera[:, :2] / depth[:, None]
         residual = self.points - self.centre - self.focal * flat
-        # Cauchy weights: a point that the model cannot reach loses its say.
-        surprise = (residual**2).sum(1) / (self.noise**2 * SURPRISE**2)
-        trust = 1 / (self.noise**2 * ALIKE * (1 + surprise))
+        # Cauchy weights: a point that the model cannot reach loses its weight.
+        variance = self.noise**2
+        outlying = (residual**2).sum(1) / (variance * CAUCHY_SCALE**2)
+        weight = np.repeat(1 / (variance * CORRELATED * (1 + outlying)), 2)[:, None]
 
         lens = np.zeros((468, 2, 3))
         lens[:, 0, 0] = lens[:, 1, 1] = self.focal / depth
@@ -130,20 +151,20 @@ class _View:
             axis=1,
         )
         shared = shape[:, : model.people]
-        say = np.repeat(trust, 2)[:, None]
-        own_say, shared_say, pull = own * say, shared * say, residual.reshape(936, 1)
+        weighted_own, weighted_shared = own * weight, shared * weight
+        residual = residual.reshape(936, 1)
         m = len(self.expression)
         prior = np.zeros(m + 7)
         prior[:m] = 1 / EXPRESSION_SPREAD**2
         prior[-1] = 1 / FOCAL_SPREAD**2
-        prior_pull = np.zeros(m + 7)
-        prior_pull[:m] = -self.expression * prior[:m]
-        prior_pull[-1] = -np.log(self.focal / self.usual_focal) * prior[-1]
+        prior_gradient = np.zeros(m + 7)
+        prior_gradient[:m] = -self.expression * prior[:m]
+        prior_gradient[-1] = -np.log(self.focal / self.usual_focal) * prior[-1]
         return (
-            own_say.T @ shared,
-            np.hstack([shared_say.T @ shared, shared_say.T @ pull]),
-            own_say.T @ own + np.diag(prior + 1e-9),
-            (own_say.T @ pull).ravel() + prior_pull,
+            weighted_own.T @ shared,
+            np.hstack([weighted_shared.T @ shared, weighted_shared.T @ residual]),
+            weighted_own.T @ own + np.diag(prior + 1e-9),
+            (weighted_own.T @ residual).ravel() + prior_gradient,
         )
 
     def step(self, change: np.ndarray) -> None:
@@ -156,6 +177,7 @@ class _View:
         self.focal = self.focal * float(np.exp(np.clip(change[-1], -0.3, 0.3)))
 
     def head(self, identity: np.ndarray) -> Head:
+        """The head at the current state."""
         return Head(
             identity,
             self.expression,
@@ -174,9 +196,16 @@ def steady_mesh(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     One reading trembles by about a pixel of the network's 192; the mean of four places marks a
     fifth better (`benchmarks.head`).
 
-    pixels    (H, W, 3) uint8 sRGB
-    mesh      (468, 3), `Face.mesh` of a face in it
-    ->        (468, 3) float32, as `Face.mesh`
+    Parameters
+    ----------
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+    mesh : np.ndarray, (468, 3) px
+        `Face.mesh` of a face in it.
+
+    Returns
+    -------
+    np.ndarray, (468, 3) float32 px
+        As `Face.mesh`.
     """
     roll = roll_angle(eye_centres(mesh))
     centre, extent = upright_extent(mesh, roll)
@@ -207,17 +236,25 @@ def _reader() -> tuple[FaceMesh, threading.Lock]:
 
 
 def debiased(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mesh points without their foreseeable slide over the skin, and how sure each is.
+    """The mesh points without their foreseeable slide over the skin.
 
-    mesh    (468, 3), `Face.mesh`
-    ->      (468, 2) px and (468,) px, standard deviation along one axis
+    Parameters
+    ----------
+    mesh : np.ndarray, (468, 3) px
+        `Face.mesh`.
+
+    Returns
+    -------
+    points : np.ndarray, (468, 2) px
+    noise : np.ndarray, (468,) px
+        Standard deviation of each along one axis.
     """
     model = load_model()
     unit, turn, upright, scale = unit_mesh(mesh)
-    differs = model.drift_modes @ (unit.ravel() - turn @ model.drift_usual)
+    differs = model.bias_modes @ (unit.ravel() - turn @ model.bias_usual)
     # A face unlike those the slide was learned from gets no more correction than they did.
-    differs = np.clip(differs, -DRIFT_REACH, DRIFT_REACH)
-    slide = (np.concatenate([turn, differs]) @ model.drift).reshape(468, 2) * scale
+    differs = np.clip(differs, -BIAS_REACH, BIAS_REACH)
+    slide = (np.concatenate([turn, differs]) @ model.bias).reshape(468, 2) * scale
     at = np.clip((turn[1] * 40 + 45) / 15, 0, 6)
     low = min(int(at), 5)
     noise = model.noise[low] * (low + 1 - at) + model.noise[low + 1] * (at - low)
@@ -227,8 +264,15 @@ def debiased(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def unit_mesh(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """A mesh freed of place, size and roll, and the turn of its head as a polynomial.
 
-    ->    (468, 3) mesh units, (9,) of yaw / 40° and pitch / 20°, (2, 2) that rolls px upright,
-          px of a mesh unit
+    Returns
+    -------
+    unit : np.ndarray, (468, 3) mesh units
+    turn : np.ndarray, (9,)
+        Terms of yaw / 40° and pitch / 20°.
+    upright : np.ndarray, (2, 2)
+        Rolls px upright.
+    scale : float
+        px in a mesh unit.
     """
     roll = roll_angle(eye_centres(mesh))
     upright = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])

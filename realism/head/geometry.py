@@ -1,7 +1,6 @@
-"""A head fitted to one picture: what lies under a pixel, where a place is seen, and whether.
+"""A head fitted to one picture: what lies under a pixel, where a point is seen, and whether.
 
-A place is a triangle of the head and a point in it, so it is the same place in every picture.
-Warp: kriging, Rasmussen and Williams, "Gaussian processes for machine learning", 2006.
+A surface point is a triangle of the head and a point in it, so it is the same in every picture.
 """
 
 from dataclasses import dataclass
@@ -12,25 +11,31 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from realism.head.model import load_model, mesh_places
+from realism.head.kriging import gaussian_kernel
+from realism.head.model import load_model, mesh_points_on_head
 from realism.head.raycast import Hits, ProjectedSurface, barycentric, cross_2d, vertex_normals
 
-# The 3D head. First guesses that were kept: `benchmarks.head` moves by under 0.1 mm in the median
-# with `alike` 3, `warp_reach` 25, `warp_height` 3, or no warp.
-WARP_REACH = 15.0  # mm over which the warp is alike
+# First guesses that were kept: `benchmarks.head` moves by under 0.1 mm in the median with
+# WARP_REACH 25, WARP_HEIGHT 3, or no warp.
+WARP_REACH = 15.0  # mm over which the warp is correlated
 WARP_HEIGHT = 2.0  # mm, the warp's usual size
-WARP_DOUBT = 2.0  # times a point's noise, since neighbours err alike
+WARP_NOISE = 2.0  # times a point's own, since neighbours err alike
 WARP_FACING = 0.2  # cosine below which a mesh point is a guess
-VISIBLE_FACING = 0.12  # cosine below which a place is only a rim
+NEARLY_FACING = -0.2  # cosine; what looks further away is not warped
+VISIBLE_FACING = 0.12  # cosine below which a point is only on the rim
 OUTLINE = 10.0  # mm beside the fitted outline that still count as the head
 HIDDEN_BEHIND = 4.0  # mm behind the front surface: nose over cheek, not noise
 
 
 class SurfacePoint(NamedTuple):
-    """A place on the head's surface, the same in every picture of every person.
+    """A point of the head's surface, the same in every picture of every person.
 
-    triangle    number of the model's triangle
-    weights     (3,) of its corners, sum 1
+    Attributes
+    ----------
+    triangle : int
+        Number of the model's triangle.
+    weights : np.ndarray, (3,)
+        Barycentric, of its corners; sum 1.
     """
 
     triangle: int
@@ -38,12 +43,16 @@ class SurfacePoint(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """How a place looks in one picture.
+    """A surface point in one picture.
 
-    xy          (2,) px
-    facing      cosine between its normal and the line of sight, -1..1
-    visible     nothing of the head is before it and it does not look away; hair and
-                glasses are not known here
+    Attributes
+    ----------
+    xy : np.ndarray, (2,) px
+    facing : float, -1..1
+        Cosine between its normal and the line of sight.
+    visible : bool
+        Nothing of the head is before it and it does not look away. Hair and glasses are not
+        known here.
     """
 
     xy: np.ndarray
@@ -55,14 +64,22 @@ class Projection(NamedTuple):
 class Head:
     """A head fitted to one face in one picture. Pixel centres lie at whole numbers.
 
-    identity      (k,) standard deviations; the person's, shared by all pictures
-    expression    (m,) 0..1 about
-    rotation      (3, 3), head to camera: x right, y down, z away from the photographer
-    translation   (3,) mm
-    focal         px; the person's distance follows from it
-    centre        (2,) px, where the camera looks: the middle of the picture
-    points        (468, 2) px, the mesh of which the slide is taken off
-    noise         (468,) px, standard deviation of each point
+    Parameters
+    ----------
+    identity : np.ndarray, (k,) standard deviations
+        The person's, shared by all pictures.
+    expression : np.ndarray, (m,) about 0..1
+    rotation : np.ndarray, (3, 3)
+        Head to camera: x right, y down, z away from the photographer.
+    translation : np.ndarray, (3,) mm
+    focal : float, px
+        The person's distance follows from it.
+    centre : np.ndarray, (2,) px
+        Where the camera looks: the middle of the picture.
+    points : np.ndarray, (468, 2) px
+        The debiased mesh.
+    noise : np.ndarray, (468,) px
+        Standard deviation of each point.
     """
 
     identity: np.ndarray
@@ -91,26 +108,31 @@ class Head:
     @cached_property
     def facings(self) -> np.ndarray:
         """(n,) cosine between a vertex's normal and the line of sight."""
-        sight = -self.vertices / np.linalg.norm(self.vertices, axis=1, keepdims=True)
-        return (self.normals * sight).sum(1)
+        to_camera = -self.vertices / np.linalg.norm(self.vertices, axis=1, keepdims=True)
+        return (self.normals * to_camera).sum(1)
 
     @cached_property
     def pixels(self) -> np.ndarray:
         """(n, 2) px: where each vertex is seen, the warp to the mesh points included."""
         bare = self.centre + self.focal * self.vertices[:, :2] / self.vertices[:, 2:]
         # Points that look away are guesses of the network: they do not pull on the picture.
-        corners, shares = mesh_places()
+        corners, shares = mesh_points_on_head()
         anchors = (bare[corners] * shares[..., None]).sum(1)
         facing = (self.facings[corners] * shares).sum(1)
         use = facing > WARP_FACING
         anchors, residual = anchors[use], (self.points - anchors)[use]
         reach, height = WARP_REACH / self.mm_per_px, WARP_HEIGHT / self.mm_per_px
-        likeness = _likeness(anchors, anchors, reach)
-        doubt = (self.noise[use] * WARP_DOUBT / height) ** 2
-        pull = np.linalg.solve(likeness + np.diag(doubt), residual).astype(np.float32)
+        # Single precision halves the time; from a near origin it is exact to a hundredth of a px.
+        near = np.flatnonzero(self.facings > NEARLY_FACING)
+        data, others = (
+            ((points - anchors.mean(0)) / reach).astype(np.float32)
+            for points in (anchors, bare[near])
+        )
+        variance = (self.noise[use] * WARP_NOISE / height) ** 2
+        covariance = gaussian_kernel(data, data) + np.diag(variance)
+        weights = np.linalg.solve(covariance, residual).astype(np.float32)
         warped = bare.copy()
-        near = np.flatnonzero(self.facings > -0.2)
-        warped[near] += _likeness(bare[near], anchors, reach) @ pull
+        warped[near] += gaussian_kernel(others, data) @ weights
         return warped
 
     @cached_property
@@ -225,7 +247,7 @@ class Head:
 def jacobian(photo: Head, portrait: Head, point: SurfacePoint) -> np.ndarray:
     """d(portrait px) / d(photo px) at a surface point, (2, 2): turn, size and foreshortening.
 
-    Where the point is seen edge-on in the photo it grows without bound: ask `facing` first.
+    Where the point is seen edge-on in the photo it grows without bound: test `facing` first.
     """
     corners = load_model().triangles[point.triangle]
     here, there = (
@@ -233,12 +255,3 @@ def jacobian(photo: Head, portrait: Head, point: SurfacePoint) -> np.ndarray:
         for head in (photo, portrait)
     )
     return there @ np.linalg.pinv(here)
-
-
-def _likeness(one: np.ndarray, other: np.ndarray, reach: float) -> np.ndarray:
-    """Correlation of the warp at points (n, 2) and (m, 2) px: a Gaussian of their distance."""
-    # Single precision halves the time; from a near origin it is exact to a hundredth of a px.
-    origin = other.mean(0)
-    one, other = (((points - origin) / reach).astype(np.float32) for points in (one, other))
-    square = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
-    return np.exp(-0.5 * square)

@@ -10,29 +10,35 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The 3D head. First guesses that were kept: `benchmarks.head` moves by under 0.1 mm in the median
-# with `alike` 3, `warp_reach` 25, `warp_height` 3, or no warp.
 IDENTITY_MODES = 40  # of the packed 50
-
-
 WEIGHTS = Path(__file__).parent / "weights" / "ict-head.npz"
 
 
 class Model(NamedTuple):
     """The linear head and what is known about the mesh network, from `weights/ict-head.npz`.
 
-    mean            (n, 3) mm, origin midway between the eyes; x to the person's left, y up,
-                    z forward
-    modes           (k + m, n, 3) mm: identity, one standard deviation each, then expression,
-                    full units
-    people          k, how many of the modes are identity
-    triangles       (t, 3) vertices, counter-clockwise from outside
-    mesh_mean       (468, 3) mm, the mean head's places of the mesh points
-    mesh_modes      (468, 3, k + m) mm, how the modes move them
-    drift_usual     (9, 1404) the mesh of a usual face at a turn, from the turn's polynomial
-    drift_modes     (d, 1404) directions in which faces differ from it, over their spread
-    drift           (9 + d, 936) how far the mesh points lie from their places, mesh units
-    noise           (7, 468) their standard deviation after that, mesh units, at yaw -45 to 45
+    Attributes
+    ----------
+    mean : np.ndarray, (n, 3) mm
+        Origin midway between the eyes; x to the person's left, y up, z forward.
+    modes : np.ndarray, (k + m, n, 3) mm
+        Identity, one standard deviation each, then expression, full units.
+    people : int
+        k, how many of the modes are identity.
+    triangles : np.ndarray, (t, 3) int
+        Vertices, counter-clockwise from outside.
+    mesh_mean : np.ndarray, (468, 3) mm
+        Where the mesh points lie on the mean head.
+    mesh_modes : np.ndarray, (468, 3, k + m) mm
+        How the modes move them.
+    bias_usual : np.ndarray, (9, 1404)
+        The mesh of a usual face at a turn, from the turn's polynomial.
+    bias_modes : np.ndarray, (d, 1404)
+        Directions in which faces differ from it, over their spread.
+    bias : np.ndarray, (9 + d, 936) mesh units
+        How far the mesh points lie from where they should.
+    noise : np.ndarray, (7, 468) mesh units
+        Their standard deviation after that, at yaw -45 to 45 degrees.
     """
 
     mean: np.ndarray
@@ -41,9 +47,9 @@ class Model(NamedTuple):
     triangles: np.ndarray
     mesh_mean: np.ndarray
     mesh_modes: np.ndarray
-    drift_usual: np.ndarray
-    drift_modes: np.ndarray
-    drift: np.ndarray
+    bias_usual: np.ndarray
+    bias_modes: np.ndarray
+    bias: np.ndarray
     noise: np.ndarray
 
 
@@ -64,15 +70,23 @@ def load_model() -> Model:
             mesh_modes=np.moveaxis((modes[:, corners] * shares[..., None]).sum(2), 0, 2).astype(
                 float
             ),
-            drift_usual=packed["drift_usual"],
-            drift_modes=packed["drift_modes"],
-            drift=packed["drift"],
+            bias_usual=packed["drift_usual"],
+            bias_modes=packed["drift_modes"],
+            bias=packed["drift"],
             noise=packed["noise"],
         )
 
 
 @cache
-def mesh_places() -> tuple[np.ndarray, np.ndarray]:
-    """Where the mesh points lie on the head: corners (468, 3) and their weights (468, 3)."""
+def mesh_points_on_head() -> tuple[np.ndarray, np.ndarray]:
+    """Where the mesh points lie on the head.
+
+    Returns
+    -------
+    corners : np.ndarray, (468, 3) int
+        Vertices of the triangle of each.
+    weights : np.ndarray, (468, 3)
+        Barycentric, of the corners.
+    """
     with np.load(WEIGHTS) as packed:
         return packed["mesh_corners"].astype(int), packed["mesh_weights"].astype(float)

@@ -1,9 +1,9 @@
-"""Carry points of the skin from one picture of a head to another, on the face's surface.
+"""Transfer points of the skin from one picture of a face to another, on the face's surface.
 
-The 3D head (`faces/head.py`), fitted to all pictures of the person together, carries a point
-and says whether it can be seen. Beside the head, and where no head was fitted, the mesh of 468
-points does: inside it a point rides on its triangle, outside the nearest part of the mesh
-carries it on, by moving least squares.
+The 3D head, fitted to all pictures of the person together, transfers a point and knows whether
+it can be seen. Beside the head, and where no head was fitted, the mesh of 468 points does:
+inside it a point keeps its place in its triangle, outside it follows the nearest part of the
+mesh, by moving least squares.
 
 Moving least squares: Schaefer, McPhail and Warren, "Image deformation using moving least
 squares", SIGGRAPH 2006.
@@ -11,12 +11,11 @@ squares", SIGGRAPH 2006.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
 import numpy as np
 
 from realism.faces.face import Face
-from realism.faces.mesh import WEIGHTS
+from realism.faces.mesh import mesh_triangles
 from realism.head.geometry import Head
 from realism.head.model import load_model
 from realism.head.raycast import ProjectedSurface, barycentric, vertex_normals
@@ -27,13 +26,19 @@ MESH_HIDDEN_BEHIND = 0.06  # of the mesh's width behind its front; less is noise
 
 @dataclass(frozen=True, eq=False)
 class TransferredPoints:
-    """Points carried from a photo to a portrait.
+    """Points transferred from a photo to a portrait.
 
-    to            (n, 2) px of the portrait
-    matrix        (n, 2, 2) px of the portrait over px of the photo
-    facing        (n,) cosine of the skin to the line of sight in the portrait
-    photo_facing  (n,) the same in the photo
-    hidden        (n,) bool, behind another part of the face in the portrait
+    Parameters
+    ----------
+    to : np.ndarray, (n, 2) px of the portrait
+    matrix : np.ndarray, (n, 2, 2)
+        px of the portrait over px of the photo.
+    facing : np.ndarray, (n,)
+        Cosine of the skin to the line of sight in the portrait.
+    photo_facing : np.ndarray, (n,)
+        The same in the photo.
+    hidden : np.ndarray, (n,) bool
+        Behind another part of the face in the portrait.
     """
 
     to: np.ndarray
@@ -51,18 +56,18 @@ class TransferredPoints:
         )
 
 
-@cache
-def triangles() -> np.ndarray:
-    """Corners of the mesh's triangles, (898, 3)."""
-    lines = (WEIGHTS / "canonical_face_model.obj").read_text().splitlines()
-    faces = [line.split()[1:4] for line in lines if line.startswith("f ")]
-    return np.array([[int(corner.split("/")[0]) - 1 for corner in face] for face in faces])
-
-
 def transfer_on_head(
     points: np.ndarray, photo: Face, portrait: Face, heads: tuple[Head, Head]
 ) -> TransferredPoints:
-    """Carry `points` (n, 2) px by the heads fitted to photo and portrait; the mesh beside them."""
+    """Transfer points by the heads fitted to photo and portrait; beside them by the mesh.
+
+    Parameters
+    ----------
+    points : np.ndarray, (n, 2) px of the photo
+    photo, portrait : Face
+    heads : (Head, Head)
+        Fitted to photo and portrait.
+    """
     here, there = heads
     triangle, weights, depth = here.raycast(points)
     corners, on_head = load_model().triangles[triangle], np.isfinite(depth)
@@ -79,13 +84,15 @@ def transfer_on_head(
     others = np.flatnonzero(~on_head | edge_on)
     if len(others):
         faces = (_with_points(photo, here), _with_points(portrait, there))
-        beside, off = transfer_on_mesh(points[others], *faces), ~on_head[others]
-        matrix[others] = beside.matrix
-        for ours, meshs in (
-            (to, beside.to), (facing, beside.facing), (photo_facing, beside.photo_facing),
-            (hidden, beside.hidden),
-        ):  # fmt: skip
-            ours[others[off]] = meshs[off]
+        by_mesh, beside = transfer_on_mesh(points[others], *faces), ~on_head[others]
+        matrix[others] = by_mesh.matrix
+        for values, of_mesh in (
+            (to, by_mesh.to),
+            (facing, by_mesh.facing),
+            (photo_facing, by_mesh.photo_facing),
+            (hidden, by_mesh.hidden),
+        ):
+            values[others[beside]] = of_mesh[beside]
     return TransferredPoints(to, matrix, facing, photo_facing, hidden)
 
 
@@ -113,7 +120,7 @@ def transfer_on_mesh(points: np.ndarray, photo: Face, portrait: Face) -> Transfe
     """
     here, there = photo.mesh.astype(np.float64), portrait.mesh.astype(np.float64)
     triangle, weights, inside = raycast_mesh(points, here)
-    corners = triangles()[triangle]
+    corners = mesh_triangles()[triangle]
     guided, matrix = moving_least_squares(points, here[:, :2], there[:, :2])
     interpolated = (there[corners] * weights[..., None]).sum(1)
     to = np.where(inside[:, None], interpolated[:, :2], guided)
@@ -148,7 +155,7 @@ def raycast_mesh(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.n
     triangle, weights = hits.triangle.copy(), np.clip(hits.weights, 0, None)
     beside = np.flatnonzero(~hits.found)
     if len(beside):
-        corners = mesh[triangles()][None, :, :, :2]
+        corners = mesh[mesh_triangles()][None, :, :, :2]
         clamped = np.clip(barycentric(points[beside, None], corners), 0, None)  # (n, t, 3)
         clamped /= clamped.sum(2, keepdims=True)
         gap = np.linalg.norm((clamped[..., None] * corners).sum(2) - points[beside, None], axis=2)
@@ -158,21 +165,30 @@ def raycast_mesh(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _mesh_surface(mesh: np.ndarray) -> ProjectedSurface:
-    return ProjectedSurface(mesh[:, :2], mesh[:, 2], triangles())
+    return ProjectedSurface(mesh[:, :2], mesh[:, 2], mesh_triangles())
 
 
 def moving_least_squares(
     points: np.ndarray, here: np.ndarray, there: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Affine maps that carry the mesh near each point, and what they make of it.
+    """Each point under the affine map that fits the mesh near it best.
 
-    points    (n, 2);  here, there    (468, 2) px
-    ->        (n, 2) px there, (n, 2, 2)
+    Parameters
+    ----------
+    points : np.ndarray, (n, 2) px here
+    here, there : np.ndarray, (468, 2) px
+        The mesh in both pictures.
+
+    Returns
+    -------
+    to : np.ndarray, (n, 2) px there
+    matrix : np.ndarray, (n, 2, 2)
+        The linear part of each map.
     """
     span = np.ptp(here, axis=0).max()
     apart = ((points[:, None] - here[None]) ** 2).sum(2)
     # Gaussian near the point so that a cheek is not pulled by the nose; far outside the mesh
-    # the nearest points keep the say.
+    # the nearest points keep the weight.
     width = 0.08 * span + np.sqrt(apart.min(1, keepdims=True))
     weight = np.exp(-apart / (2 * width**2))
     weight /= weight.sum(1, keepdims=True)
@@ -201,7 +217,7 @@ def mesh_facing(mesh: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> n
     -------
     np.ndarray, (n,)
     """
-    normals = vertex_normals(mesh, triangles())
+    normals = vertex_normals(mesh, mesh_triangles())
     normal = (normals[corners] * weights[..., None]).sum(1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     # The camera looks along +z; the triangles wind so that normals leave the head.

@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from realism.faces.dlib import DlibEngine
 from realism.faces.face import eye_centres
 from realism.faces.mesh import REACH, FaceMesh, roll_angle, upright_extent
-from realism.head.fit import DRIFT_REACH, mirror_points, unit_mesh
+from realism.head.fit import BIAS_REACH, mirror_points, unit_mesh
 from realism.images import open_photo
 
 CROPS = ((1.0, 0.0, 0.0), (0.9, 0.05, 0.02))  # size, lean (radians), shift, as `steady_mesh`
@@ -166,12 +166,12 @@ def on_the_head(model, truth, places, spread, people=40):
 
 
 def learn(shapes, turns, slides):
-    """The regression of `realism.faces.head.settled`: drift_usual, drift_modes, drift."""
+    """The regression of `realism.head.fit.debiased`: drift_usual, drift_modes, drift."""
     usual = np.linalg.lstsq(turns, shapes, rcond=None)[0]
     rest = shapes - turns @ usual
     modes = np.linalg.svd(rest, full_matrices=False)[2][:SHAPES]
     modes = modes / (rest @ modes.T).std(0)[:, None]
-    says = np.hstack([turns, np.clip(rest @ modes.T, -DRIFT_REACH, DRIFT_REACH)])
+    says = np.hstack([turns, np.clip(rest @ modes.T, -BIAS_REACH, BIAS_REACH)])
     ridge = np.full(says.shape[1], RIDGE * len(says))
     ridge[: turns.shape[1]] *= 1e-3
     return usual, modes, np.linalg.solve(says.T @ says + np.diag(ridge), says.T @ slides)
@@ -179,7 +179,7 @@ def learn(shapes, turns, slides):
 
 def foretell(learned, shapes, turns):
     usual, modes, drift = learned
-    rest = np.clip((shapes - turns @ usual) @ modes.T, -DRIFT_REACH, DRIFT_REACH)
+    rest = np.clip((shapes - turns @ usual) @ modes.T, -BIAS_REACH, BIAS_REACH)
     return np.hstack([turns, rest]) @ drift
 
 
