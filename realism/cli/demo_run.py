@@ -19,7 +19,7 @@ from realism.cli.meter import Meter
 from realism.config import ASSETS, Stage
 from realism.diffusion.base import Base, load_base
 from realism.draw.overview import BeforeAfter, Tile, overview
-from realism.draw.passport import draw
+from realism.draw.passport import draw_passport
 from realism.errors import InputError
 from realism.faces.engine import Engine, load_engine
 from realism.finetune.stages import default_stages
@@ -195,7 +195,7 @@ def _marks(
             break
     yield f"  {sum(len(photo.marks) for photo in photos)} sightings found"
     atlas = build_passport(photos, person).atlas
-    save_png(out / "passport.png", draw(atlas))
+    save_png(out / "passport.png", draw_passport(atlas))
     on = sum(entry.on for entry in atlas.entries)
     yield f"  {len(atlas.entries)} marks on the head, {on} of them believed"
     yield f"  {coach(atlas.coverage)}"

@@ -184,7 +184,7 @@ def passport(
 ) -> None:
     """All marks of a person on one head, in how many photos each is seen; what to take next."""
     from realism.disk import write_json
-    from realism.draw.passport import draw
+    from realism.draw.passport import draw_passport
     from realism.images import save_png
     from realism.marks.atlas import atlas_to_json
     from realism.person.person import open_person
@@ -200,7 +200,7 @@ def passport(
     if json:
         write_json(json, atlas_to_json(made.atlas, made.version))
     if picture:
-        save_png(picture, draw(made.atlas))
+        save_png(picture, draw_passport(made.atlas))
     print_passport(made.atlas)
 
 

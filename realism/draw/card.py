@@ -9,10 +9,10 @@ from collections import Counter
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from realism.draw.overview import INK, MARGIN, PAPER, QUIET
+from realism.draw.overview import MARGIN
+from realism.draw.palette import ACCENT, BAND, INK, PAPER, QUIET, SHADE
 
 WIDTH, SIDE = 1600, 720  # px, of the card and of the portrait on it
-ACCENT, BAND = "#0d9488", "#d9ece9"
 
 
 def fidelity_card(
@@ -25,17 +25,30 @@ def fidelity_card(
 ) -> np.ndarray:
     """Draw the card.
 
-    before, after    (H, W, 3) uint8 sRGB, the portrait without and with the marks
-    placements       of `restore_portrait`'s report: "kind", "visible", "reason", "code"
-    likeness         largest cosine with any photo before and after; None: no face found any more
-    scale            each photo's cosine with the best of the others; [] where there is one photo
-    ->               (h, 1600, 3) uint8 sRGB
+    Parameters
+    ----------
+    title : str
+        Above all, the portrait's name.
+    before, after : ndarray, (H, W, 3) uint8 sRGB
+        The portrait without and with the marks.
+    placements : list of dict
+        Of the report of a restoration: "kind", "visible", "reason", "code".
+    likeness : (float, float or None)
+        Largest cosine with any photo before and after; None: no face is found any more.
+    scale : list of float
+        Each photo's cosine with the best of the others; [] where there is one photo.
+
+    Returns
+    -------
+    ndarray, (h, 1600, 3) uint8 sRGB
     """
     height = MARGIN + SIDE + MARGIN
     card = Image.new("RGB", (WIDTH, height), PAPER)
-    card.paste(_fitted(after, SIDE), (MARGIN, MARGIN))
+    card.paste(_whole_in_square(after, SIDE), (MARGIN, MARGIN))
     small = SIDE // 3
-    card.paste(_fitted(before, small), (MARGIN + SIDE - small - 12, MARGIN + SIDE - small - 12))
+    card.paste(
+        _whole_in_square(before, small), (MARGIN + SIDE - small - 12, MARGIN + SIDE - small - 12)
+    )
     draw = ImageDraw.Draw(card)
     draw.text((MARGIN + SIDE - small - 4, MARGIN + SIDE - small - 8), "before", PAPER, _font(18))
     x, y = 2 * MARGIN + SIDE, MARGIN
@@ -49,16 +62,16 @@ def _likeness(
     draw: ImageDraw.ImageDraw, x: int, y: int, width: int,
     likeness: tuple[float, float | None], scale: list[float],
 ) -> int:  # fmt: skip
-    """The scale from 0 to 1 with the photos' own range; returns where it ends."""
+    """Draw the scale from 0 to 1 with the photos' own range; returns the row at which it ends."""
     before, after = likeness
-    told = "no face is found any more" if after is None else f"{after:.2f}"
-    draw.text((x, y), f"Likeness: {before:.2f} before, {told} after", INK, _font(26))
+    then = "no face is found any more" if after is None else f"{after:.2f}"
+    draw.text((x, y), f"Likeness: {before:.2f} before, {then} after", INK, _font(26))
     top, bottom = y + 56, y + 80
 
     def at(value: float) -> float:
         return x + width * float(np.clip(value, 0, 1))
 
-    draw.rectangle((x, top, x + width, bottom), fill="#ece9e4")
+    draw.rectangle((x, top, x + width, bottom), fill=SHADE)
     if scale:
         draw.rectangle((at(min(scale)), top, at(max(scale)), bottom), fill=BAND)
     for value, colour, radius in ((before, QUIET, 7), (after, ACCENT, 10)):
@@ -79,14 +92,17 @@ def _likeness(
 
 
 def _marks(draw: ImageDraw.ImageDraw, x: int, y: int, placements: list[dict]) -> None:
-    kept = Counter(one["kind"] for one in placements if one["visible"])
-    every = Counter(one["kind"] for one in placements)
+    """Write how many marks of each kind were kept, and why the others are not seen."""
+    kept = Counter(placed["kind"] for placed in placements if placed["visible"])
+    every = Counter(placed["kind"] for placed in placements)
     draw.text((x, y), f"Marks kept: {kept.total()} of {every.total()}", INK, _font(26))
     y += 44
     for kind, count in sorted(every.items()):
         draw.text((x, y), f"{kind}: {kept[kind]} of {count}", QUIET, _font(22))
         y += 32
-    reasons = Counter((one["code"], one["reason"]) for one in placements if not one["visible"])
+    reasons = Counter(
+        (placed["code"], placed["reason"]) for placed in placements if not placed["visible"]
+    )
     y += 14
     for (code, reason), count in reasons.most_common(6):
         how = "left out" if code in ("seen_on_few", "switched_off") else "not seen"
@@ -94,7 +110,7 @@ def _marks(draw: ImageDraw.ImageDraw, x: int, y: int, placements: list[dict]) ->
         y += 28
 
 
-def _fitted(pixels: np.ndarray, side: int) -> Image.Image:
+def _whole_in_square(pixels: np.ndarray, side: int) -> Image.Image:
     """The whole picture in a square of `side` px, on paper where it is narrower."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -102,7 +118,7 @@ def _fitted(pixels: np.ndarray, side: int) -> Image.Image:
         scale = side / max(image.size)
         size = (round(image.width * scale), round(image.height * scale))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    square = Image.new("RGB", (side, side), "#ece9e4")
+    square = Image.new("RGB", (side, side), SHADE)
     square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
     return square
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from realism.draw.palette import BAD, GOOD, INK, PAPER, QUIET
+
 WIDTH = 1920  # px; a full-screen picture on a stage
 MARGIN = 40
-INK, QUIET, PAPER = "#1c1b1a", "#77736d", "#faf8f5"
-GOOD, BAD = "#3d7a4f", "#b5483a"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +50,17 @@ def overview(
 ) -> np.ndarray:
     """Compose the sheet.
 
-    sections    (heading, tiles, tiles a row) from top to bottom
-    pairs       drawn last, two a row, each with both zooms
-    ->          (H, 1920, 3) uint8 sRGB
+    Parameters
+    ----------
+    title, subtitle : str
+    sections : list of (str, list of Tile, int)
+        Heading, tiles, and tiles a row, from top to bottom.
+    pairs : list of BeforeAfter
+        Drawn last, two a row, each with both zooms.
+
+    Returns
+    -------
+    ndarray, (H, 1920, 3) uint8 sRGB
     """
     blocks = [_header(title, subtitle)]
     for heading, tiles, columns in sections:
@@ -97,7 +105,7 @@ def _grid(tiles: list[Tile], columns: int) -> Image.Image:
         if tile.good is not None:
             colour = GOOD if tile.good else BAD
             draw.rectangle((x, y, x + side - 1, y + side - 1), outline=colour, width=4)
-        draw.text((x, y + side + 5), _fitted(tile.label, font, side), QUIET, font)
+        draw.text((x, y + side + 5), _shortened(tile.label, font, side), QUIET, font)
     return block
 
 
@@ -115,7 +123,7 @@ def _pairs(pairs: list[BeforeAfter]) -> Image.Image:
         zooms = [_zoom(pixels, pair.centre, pair.side) for pixels in (pair.before, pair.after)]
         for place, pixels in enumerate([pair.before, pair.after, *zooms]):
             block.paste(_square(pixels, side), (x + place * (side + 8), y))
-        draw.text((x, y + side + 6), _fitted(pair.label, font, width), QUIET, font)
+        draw.text((x, y + side + 6), _shortened(pair.label, font, width), QUIET, font)
     return block
 
 
@@ -137,7 +145,7 @@ def _square(pixels: np.ndarray, side: int) -> Image.Image:
     return square.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def _fitted(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """As much of the text as `width` px hold."""
     if font.getlength(text) <= width:
         return text

@@ -3,24 +3,35 @@
 import cv2
 import numpy as np
 
+from realism.draw.palette import KIND_COLOURS, SWITCHED_OFF
 from realism.head.geometry import SurfacePoint
 from realism.head.model import load_model
 from realism.marks.atlas import Atlas
-from realism.marks.mark import COLOURS
 
 TURNS = (-60.0, 0.0, 60.0)  # degrees: the person's right side, the front, the left side
-OFF = (150, 150, 150)
 
 
-def draw(atlas: Atlas, side: int = 520) -> np.ndarray:
-    """The person's head from the right, the front and the left, (side, 3 side, 3) uint8 sRGB.
+def draw_passport(atlas: Atlas, side: int = 520) -> np.ndarray:
+    """The person's head from the right, the front and the left, with its marks.
 
     Marks have the colours of their kinds, those that are off are grey.
+
+    Parameters
+    ----------
+    atlas : Atlas
+        The mark passport.
+    side : int
+        px, of each of the three pictures.
+
+    Returns
+    -------
+    ndarray, (side, 3 side, 3) uint8 sRGB
     """
-    return np.hstack([_drawn(atlas, turn, side) for turn in TURNS])
+    return np.hstack([_draw_head(atlas, turn, side) for turn in TURNS])
 
 
-def _drawn(atlas: Atlas, turn: float, side: int) -> np.ndarray:
+def _draw_head(atlas: Atlas, turn: float, side: int) -> np.ndarray:
+    """The head turned by `turn` degrees with its marks, (side, side, 3) uint8 sRGB."""
     model = load_model()
     shape = model.mean + np.tensordot(atlas.identity, model.modes[: model.people], 1)
     c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
@@ -41,7 +52,7 @@ def _drawn(atlas: Atlas, turn: float, side: int) -> np.ndarray:
         shade = 120 + 110 * light[number]
         cv2.fillConvexPoly(image, points[number], (shade, 0.93 * shade, 0.88 * shade), shift=4)
     for entry in reversed(atlas.entries):
-        colour = COLOURS[entry.mark.kind] if entry.on else OFF
+        colour = KIND_COLOURS[entry.mark.kind] if entry.on else SWITCHED_OFF
         trail = [_seen_at(place, flat, normal) for place in (entry.course or (entry.place,))]
         trail = [point for point in trail if point is not None]
         if entry.course and len(trail) > 1:

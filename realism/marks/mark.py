@@ -14,10 +14,6 @@ from realism.errors import InputError
 
 ROUND_KINDS = ("mole", "spot", "acne")
 KINDS = (*ROUND_KINDS, "wrinkle")
-# In which each kind is drawn, sRGB; apart for the colour-blind, too (Okabe and Ito, 2008).
-COLOURS = {
-    "mole": (0, 114, 178), "spot": (230, 159, 0), "acne": (204, 51, 85), "wrinkle": (0, 158, 115)
-}  # fmt: skip
 
 PointMap: TypeAlias = Callable[[np.ndarray], np.ndarray]  # (..., 2) px to (..., 2) px
 

@@ -6,12 +6,11 @@ from html import escape
 import cv2
 import numpy as np
 
+from realism.draw.palette import BAD, GOOD, KIND_COLOURS, SWITCHED_OFF
 from realism.faces.face import Face
-from realism.marks.mark import COLOURS, Mark
+from realism.marks.mark import Mark
 
 SIDE = 320  # px, of a thumbnail
-GOOD, BAD = (47, 138, 94), (196, 69, 54)  # sRGB; the badge's shape says the same
-OFF = (150, 150, 150)
 
 
 def thumbnail(pixels: np.ndarray, face: Face | None) -> np.ndarray:
@@ -52,7 +51,7 @@ def with_marks(pixels: np.ndarray, marks: Sequence[Mark], on: Sequence[bool]) ->
     out = pixels.copy()
     thick = max(1, round(max(pixels.shape[:2]) / 500))
     for mark, shown in zip(marks, on, strict=True):
-        colour = COLOURS[mark.kind] if shown else OFF
+        colour = KIND_COLOURS[mark.kind] if shown else SWITCHED_OFF
         if mark.is_traced:
             points = np.round(mark.points * 16).astype(np.int32)
             cv2.polylines(out, [points], False, colour, thick, cv2.LINE_AA, shift=4)

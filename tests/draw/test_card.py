@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from realism.draw.card import ACCENT, BAND, SIDE, WIDTH, fidelity_card
+from realism.draw.card import SIDE, WIDTH, fidelity_card
 from realism.draw.overview import MARGIN
+from realism.draw.palette import ACCENT, BAND
 
 PLACED = [
     {"kind": "mole", "visible": True, "reason": "", "code": ""},
@@ -12,14 +13,10 @@ PLACED = [
 ]
 
 
-def rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
-
-
-def columns_of(card: np.ndarray, colour: str) -> np.ndarray:
+def columns_of(card: np.ndarray, colour: tuple) -> np.ndarray:
     """Columns right of the portrait that hold a colour."""
     beside = card[:, 2 * MARGIN + SIDE :]
-    return np.flatnonzero((beside == rgb(colour)).all(2).any(0))
+    return np.flatnonzero((beside == colour).all(2).any(0))
 
 
 @pytest.mark.parametrize("shape", [(256, 256), (1024, 768), (300, 900)])

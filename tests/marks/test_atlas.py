@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from marked import round_marks, truth_of
 
-from realism.draw.passport import draw
+from realism.draw.passport import draw_passport
 from realism.errors import InputError
 from realism.faces.engine import primary_face
 from realism.faces.skin import skin_mask
@@ -108,11 +108,11 @@ def test_a_person_keeps_each_version(atlas, tmp_path):
 
 
 def test_the_picture_shows_the_marks_on_the_head_and_off_ones_grey(atlas):
-    plain = draw(replace(atlas, entries=()), 200)
-    shown = draw(atlas, 200)
+    plain = draw_passport(replace(atlas, entries=()), 200)
+    shown = draw_passport(atlas, 200)
     assert shown.shape == (200, 600, 3) and (shown != plain).any()
     off = first_off(atlas)
-    assert (draw(off, 200) != shown).any()
+    assert (draw_passport(off, 200) != shown).any()
     assert plain.std() > 20  # a head, not an empty sheet
 
 

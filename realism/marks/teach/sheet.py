@@ -9,12 +9,21 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from realism.disk import whole_file
-from realism.marks.mark import COLOURS, KINDS
+from realism.draw.palette import (
+    ALL_ROUND,
+    FAINT,
+    FALSE_ALARM,
+    HIT,
+    INK,
+    KIND_COLOURS,
+    MISS,
+    PAPER,
+    QUIET,
+    RULE,
+)
+from realism.marks.mark import KINDS
 from realism.marks.teach.evaluate import Judged, kind_curve, round_curve
 
-INK, QUIET, PAPER = "#1c1b1a", "#77736d", "#faf8f5"
-TOGETHER = "#b8b3ab"  # all round marks
-HIT, MISS, FALSE = "#1d9e63", "#3a6cff", "#ff5a36"  # and of different shapes
 SIDE, MOST, COLUMNS = 460, 12, 4  # px of a face; faces on a sheet; in a row
 
 
@@ -29,8 +38,8 @@ def save_plot(path: Path, judged: list[Judged]) -> None:
 
     for tenth in range(0, 11, 2):
         share = tenth / 10
-        draw.line([at(share, 0), at(share, 1)], "#e2ded8")
-        draw.line([at(0, share), at(1, share)], "#e2ded8")
+        draw.line([at(share, 0), at(share, 1)], RULE)
+        draw.line([at(0, share), at(1, share)], RULE)
         draw.text((at(share, 0)[0], top + side + 8), f"{share:.1f}", QUIET, font, anchor="ma")
         draw.text((left - 10, at(0, share)[1]), f"{share:.1f}", QUIET, font, anchor="rm")
     draw.text((left + side / 2, top + side + 36), "recall", INK, font, anchor="ma")
@@ -41,7 +50,7 @@ def save_plot(path: Path, judged: list[Judged]) -> None:
     for name, one in curves.items():
         if not one.marks:
             continue
-        colour = COLOURS.get(name, TOGETHER)
+        colour = KIND_COLOURS.get(name, ALL_ROUND)
         if len(one.recall):
             points = [at(r, p) for r, p in zip(one.recall, one.precision, strict=True)]
             draw.line([at(0, one.precision[0]), *points], colour, 6 if name == "round" else 3)
@@ -82,9 +91,9 @@ def _legend(draw: ImageDraw.ImageDraw, threshold: float) -> None:
     draw.text((46, 18), f"hit (from {threshold:.2f})", INK, font)
     draw.rectangle((226, 20, 246, 40), outline=MISS, width=3)
     draw.text((254, 18), "missed", INK, font)
-    _cross(draw, (366, 30), 10, FALSE)
+    _cross(draw, (366, 30), 10, FALSE_ALARM)
     draw.text((384, 18), "false alarm; both: found as another kind", INK, font)
-    draw.line((820, 30, 850, 30), "#8a8580", 1)
+    draw.line((820, 30, 850, 30), FAINT, 1)
     draw.text((860, 18), "white: from the click to the mark it means", INK, font)
 
 
@@ -107,7 +116,7 @@ def _face(one: Judged, threshold: float) -> Image.Image:
     for mark, hits in zip(one.found, one.hits, strict=True):
         if mark.score < threshold:
             continue
-        colour = FALSE if hits == () else HIT
+        colour = FALSE_ALARM if hits == () else HIT
         taken |= set(hits or ())
         if mark.is_traced:
             draw.line([placed(p) for p in mark.points], colour, 2)

@@ -10,10 +10,11 @@ from html import escape
 import cv2
 import numpy as np
 
+from realism.draw.palette import KIND_COLOURS
 from realism.faces.face import Face
 from realism.marks.atlas import Atlas
 from realism.marks.coverage import coach
-from realism.marks.mark import COLOURS, Mark, RoundMark, Wrinkle, make_mark
+from realism.marks.mark import Mark, RoundMark, Wrinkle, make_mark
 from realism.marks.photo import Source
 from realism.marks.restore.placement import Placement, find_obstacle, place_marks
 from realism.page import draw as drawn
@@ -147,7 +148,7 @@ def table(placements: tuple[Placement, ...], off: frozenset[int], language: str)
         if not one.visible:
             state = one.reason.text(language)
         rows.append(
-            f'<tr><td><i style="background:rgb{COLOURS[one.mark.kind]}"></i>'
+            f'<tr><td><i style="background:rgb{KIND_COLOURS[one.mark.kind]}"></i>'
             f"{escape(kinds[one.mark.kind])}</td><td>{escape(state)}</td>"
             f"<td>{escape(one.photo)}</td><td>{one.photo_count}</td></tr>"
         )
@@ -167,7 +168,7 @@ def passport(atlas: Atlas, language: str) -> str:
         seen = text(language, "marks.seen_in", seen=len(entry.seen_in), of=entry.chances)
         state = text(language, "marks.on" if entry.on else "marks.once")
         rows.append(
-            f'<tr><td><i style="background:rgb{COLOURS[entry.mark.kind]}"></i>'
+            f'<tr><td><i style="background:rgb{KIND_COLOURS[entry.mark.kind]}"></i>'
             f"{escape(kinds[entry.mark.kind])}</td><td>{entry.size:.1f} mm</td>"
             f"<td>{escape(seen)}</td><td>{escape(state)}</td></tr>"
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from realism.disk import write_json
 from realism.draw.card import fidelity_card
-from realism.draw.passport import draw
+from realism.draw.passport import draw_passport
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine, primary_face
 from realism.faces.face import Face
@@ -365,7 +365,7 @@ def on_passport(
         if not files:  # photos dropped here belong to nobody
             chosen(name, root).save_passport(atlas)
         flip = gr.update(visible=bool(atlas.mirrored))
-        return draw(atlas), marked.passport(atlas, language), atlas, flip
+        return draw_passport(atlas), marked.passport(atlas, language), atlas, flip
 
 
 def on_flip(
