@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from realism.errors import InputError, Message
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 Model = TypeVar("Model")
 MOST_FAULTS = 3  # of a file that are named in one message
@@ -114,13 +114,18 @@ def validate(value: object, model: type[Model], what: str, path: Path | str) -> 
     try:
         return _adapter(model).validate_python(value)
     except ValidationError as error:
-        wrong = [
-            ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
-            for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
-        ]
+        faults = describe_faults(error)
         raise InputError(
-            "file_does_not_fit", path=path, what=Message(what), faults=wrong
+            "file_does_not_fit", path=path, what=Message(what), faults=faults
         ) from error
+
+
+def describe_faults(error: "ValidationError") -> list[str]:
+    """The first faults that pydantic found: where each lies and what is wrong there."""
+    return [
+        ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
+        for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+    ]
 
 
 @cache

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from realism.config import INTAKE
+from realism.disk import describe_faults
 from realism.errors import InputError
 from realism.images import open_photo
 from realism.marks.mark import Mark
@@ -65,8 +66,10 @@ def answer_button(body: bytes, find: FindMarks) -> dict:
         image = ButtonRequest.model_validate_json(body).image
         # The button strips the prefix of a data URL; other callers may not.
         data = base64.b64decode(image.rpartition(",")[2], validate=True)
+    except ValidationError as error:
+        raise InputError("request_not_a_picture", detail=describe_faults(error)[0]) from error
     except ValueError as error:
-        raise InputError("request_not_a_picture", detail=_in_one_line(error)) from error
+        raise InputError("request_not_a_picture", detail=error) from error
     pixels = open_photo(data, "the picture").pixels
     height, width = pixels.shape[:2]
     points = [
@@ -81,16 +84,6 @@ def answer_button(body: bytes, find: FindMarks) -> dict:
     ]
     info = {"rect_angles": points, "width": width, "height": height}
     return {"errCode": 0, "errMsg": "", "info": info}
-
-
-def _in_one_line(error: ValueError) -> str:
-    """What was wrong with a body, without the body: it is a picture of a person."""
-    from pydantic import ValidationError
-
-    if not isinstance(error, ValidationError):
-        return str(error)
-    fault = error.errors(include_url=False, include_input=False)[0]
-    return ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
 
 
 def whale_app(find: FindMarks, origins: tuple[str, ...] = ()) -> "FastAPI":

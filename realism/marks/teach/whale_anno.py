@@ -10,10 +10,12 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from realism.disk import whole_file, write_bytes
+from realism.disk import describe_faults, whole_file, write_bytes
 from realism.errors import InputError
 from realism.images import SUFFIXES
 from realism.marks.mark import KINDS, Mark, make_mark
@@ -30,24 +32,60 @@ LABELS = {
 }  # fmt: skip
 COLOURS = {"mole": "#e12d2d", "spot": "#f5a314", "acne": "#72ca2b", "wrinkle": "#529dff"}
 PROJECT_TYPE = "图片点标注"  # its name for point annotation of images
+UNKNOWN_RADIUS = 3.0  # px; whale-anno knows none
+
+Share = Annotated[float, Field(ge=0, le=1)]  # of the width or the height
+
+
+class WhalePoint(BaseModel):
+    """A labelled point as whale-anno stores it."""
+
+    type: str
+    points: Annotated[list[tuple[Share, Share]], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_point(cls, value: Any) -> Any:
+        # The key was `point` for an evening in April 2022.
+        if isinstance(value, dict) and not value.get("points") and "point" in value:
+            return {**value, "points": [value["point"]]}
+        return value
+
+
+class WhaleEntry(BaseModel):
+    """What whale-anno stores of an image."""
+
+    fileName: Annotated[str, Field(min_length=1)]
+    annoDetails: list[WhalePoint] = Field(default_factory=list)
+
+    @field_validator("annoDetails", mode="before")
+    @classmethod
+    def _list_as_text(cls, value: Any) -> Any:
+        # Until June 2021 the list was stored as text within the JSON.
+        return json.loads(value or "[]") if isinstance(value, str) else value or []
 
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
     """The points of one image.
 
-    file_name    as whale-anno names it, without a folder
-    kinds        n of KINDS
-    points       (n, 2) float32, shares of width and height, 0..1, of the upright image
+    Attributes
+    ----------
+    file_name : str
+        As whale-anno names it, without a folder.
+    kinds : tuple of str
+        n of KINDS.
+    points : (n, 2) float32 ndarray, 0..1
+        Shares of the upright image's width and height.
     """
 
     file_name: str
     kinds: tuple[str, ...]
     points: np.ndarray
 
-    def marks(self, width: int, height: int, radius: float = 3.0) -> list[Mark]:
-        """The points as Marks of an image of that size; whale-anno knows no radius."""
-        scale = np.float32([width, height])
+    def marks(self, width: int, height: int, radius: float = UNKNOWN_RADIUS) -> list[Mark]:
+        """The points as marks of an image of that size, px."""
+        scale = np.array([width, height], np.float32)
         return [
             make_mark(kind, (point * scale - 0.5).astype(np.float32), radius)
             for kind, point in zip(self.kinds, self.points, strict=True)
@@ -58,8 +96,12 @@ class Annotation:
 class Export:
     """What a whale-anno export or project holds.
 
-    annotations       one an image; an image without points was looked at and has none
-    unknown_labels    labels that are none of the four kinds, with how often they occur
+    Attributes
+    ----------
+    annotations : tuple of Annotation
+        One an image; an image without points was looked at and has none.
+    unknown_labels : dict of str to int
+        Labels that are none of the four kinds, with how often they occur.
     """
 
     annotations: tuple[Annotation, ...]
@@ -69,93 +111,81 @@ class Export:
 def read_whale(path: Path) -> Export:
     """Read an export file or a project folder.
 
-    Raises InputError when nothing there can be read as whale-anno's.
+    Raises
+    ------
+    InputError
+        When nothing there can be read as whale-anno's; with the file and the line.
     """
     path = Path(path)
     if path.is_dir():
-        values = _project_values(path)
+        entries = _read_project(path)
     elif path.is_file():
-        values = _file_values(path)
+        entries = _read_export(path)
     else:
         raise InputError("whale_export_not_found", path=path)
     unknown: Counter[str] = Counter()
-    annotations = [_annotation(value, path, unknown) for value in values]
+    annotations = [_annotation(where, entry, unknown) for where, entry in entries]
     if not annotations:
         raise InputError("whale_export_empty", path=path)
     return Export(tuple(annotations), dict(unknown))
 
 
-def _project_values(folder: Path) -> list[dict]:
+def _read_project(folder: Path) -> list[tuple[str, object]]:
     """One object an image from `anno/*.json`, or the older `anno.json` beside the images."""
-    single = sorted((folder / "anno").glob("*.json"))
-    if single:
-        return [_object(_text(file), file) for file in single]
+    files = sorted((folder / "anno").glob("*.json"))
+    if files:
+        return [(file.name, _parse(_read_text(file), file.name)) for file in files]
     for name in ("anno.json", "result.json"):
         if (folder / name).is_file():
-            return _file_values(folder / name)
+            return _read_export(folder / name)
     raise InputError("not_a_whale_project", folder=folder)
 
 
-def _file_values(file: Path) -> list[dict]:
-    """The objects of an export: a JSON array, one object, or JSON Lines."""
-    text = _text(file).strip()
+def _read_export(file: Path) -> list[tuple[str, object]]:
+    """The objects of an export, a JSON array or JSON Lines, each with where it stands."""
+    text = _read_text(file).strip()
     if text.startswith("["):
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError("whale_export_not_json", name=file.name, detail=error) from error
-        if not all(isinstance(value, dict) for value in values):
-            raise InputError("not_a_whale_export", name=file.name)
-        return values
-    return [_object(line, file, n) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        entries = _parse(text, file.name)
+        return [(f"{file.name}[{number}]", entry) for number, entry in enumerate(entries)]
+    lines = ((f"{file.name}:{number}", line) for number, line in enumerate(text.splitlines(), 1))
+    return [(where, _parse(line, where)) for where, line in lines if line.strip()]
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError("whale_export_not_text", name=file.name) from error
 
 
-def _object(text: str, file: Path, line: int = 1) -> dict:
+def _parse(text: str, where: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError("whale_line_not_json", name=file.name, line=line, detail=error) from error
-    if not isinstance(value, dict):
-        raise InputError("whale_annotation_not_object", name=file.name, line=line)
-    return value
+        raise InputError("whale_export_not_json", name=where, detail=error) from error
 
 
-def _annotation(value: dict, path: Path, unknown: Counter) -> Annotation:
-    name, details = value.get("fileName"), value.get("annoDetails", [])
-    if not isinstance(name, str) or not name:
-        raise InputError("whale_annotation_unnamed", name=path.name)
+def _annotation(where: str, value: object, unknown: Counter[str]) -> Annotation:
+    """An entry as an annotation; labels that are none of the four kinds are counted."""
     try:
-        # Until June 2021 the list was stored as text within the JSON.
-        details = json.loads(details or "[]") if isinstance(details, str) else details or []
-        kinds, points = [], []
-        for detail in details:
-            kind = LABELS.get(str(detail["type"]).strip().lower())
-            if kind is None:
-                unknown[str(detail["type"])] += 1
-                continue
-            # The key was `point` for an evening in April 2022.
-            given = detail.get("points") or [detail["point"]]
-            kinds.append(kind)
-            points.append(np.asarray(given[0], np.float32).reshape(2))
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(
-            "whale_points_not_readable", name=path.name, picture=name, detail=error
-        ) from error
+        entry = WhaleEntry.model_validate(value)
+    except ValidationError as error:
+        faults = describe_faults(error)
+        raise InputError("whale_annotation_not_readable", name=where, faults=faults) from error
+    kinds, points = [], []
+    for detail in entry.annoDetails:
+        kind = LABELS.get(detail.type.strip().lower())
+        if kind is None:
+            unknown[detail.type] += 1
+            continue
+        kinds.append(kind)
+        points.append(detail.points[0])
     array = np.array(points, np.float32).reshape(-1, 2)
-    if not np.isfinite(array).all() or (array < 0).any() or (array > 1).any():
-        raise InputError("whale_point_outside", name=path.name, picture=name)
-    return Annotation(name, tuple(kinds), array)
+    return Annotation(entry.fileName, tuple(kinds), array)
 
 
 def refuse_annotated(folder: Path) -> None:
-    """Raises InputError where a project would write over a person's annotations."""
+    """Raise InputError where a project would write over a person's annotations."""
     if any((Path(folder) / name).exists() for name in ("anno", "anno.json", "config.json")):
         raise InputError("whale_project_exists", folder=folder)
 
@@ -165,12 +195,25 @@ def write_whale(
 ) -> list[str]:
     """Write findings as a whale-anno project that it opens for correction.
 
-    folder     the project's folder; made where missing
-    project    the project's name
-    images     (picture file, (width, height) px upright, its marks); JPEGs and PNGs are copied
-               as they are, others are converted, since whale-anno opens .jpg and .png only
-    ->         the names of the images in the project
-    Raises InputError when two pictures would get one name.
+    Parameters
+    ----------
+    folder : Path
+        The project's; made where missing.
+    project : str
+        Its name.
+    images : list of (Path, (int, int), list of Mark)
+        Picture file, width and height upright, px, and its marks. JPEGs and PNGs are copied as
+        they are, others are converted, since whale-anno opens .jpg and .png only.
+
+    Returns
+    -------
+    list of str
+        The names of the images in the project.
+
+    Raises
+    ------
+    InputError
+        When two pictures would get one name.
     """
     folder, names = Path(folder), []
     for file, (width, height), marks in images:
@@ -193,7 +236,7 @@ def write_whale(
 
 
 def _detail(mark: Mark, width: int, height: int) -> dict:
-    x, y = (mark.xy + 0.5) / np.float32([width, height])
+    x, y = (mark.xy + 0.5) / np.array([width, height], np.float32)
     at = [round(float(np.clip(x, 0, 1)), 6), round(float(np.clip(y, 0, 1)), 6)]
     return {"points": [at], "type": CHINESE[mark.kind]}
 

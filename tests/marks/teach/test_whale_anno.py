@@ -70,13 +70,28 @@ def test_english_labels_are_known_and_unknown_ones_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "not json", "[1, 2]", '{"annoDetails": []}', json.dumps(entry([{"type": "痣"}])),
-     json.dumps(entry([{"type": "痣", "points": [[1.5, 0.5]]}])),
-     json.dumps(entry([{"type": "痣", "points": [["a", 0.5]]}]))],
-)  # fmt: skip
-def test_what_is_no_export_is_refused_in_words(text, tmp_path):
-    with pytest.raises(InputError):
+    ("text", "says"),
+    [
+        ("", "no annotated image"),
+        ("not json", "e.json:1 cannot be read as JSON"),
+        ("[1, 2]", r"e.json\[0\] is no annotation"),
+        ('{"annoDetails": []}', "fileName: Field required"),
+        (json.dumps(entry(name="")), "fileName: .*at least 1"),
+        (json.dumps(entry([{"type": "痣"}])), "annoDetails.0.points: Field required"),
+        (json.dumps(entry([{"type": "痣", "points": []}])), "annoDetails.0.points: .*at least 1"),
+        (json.dumps(entry([{"type": "痣", "points": [[1.5, 0.5]]}])), "less than or equal to 1"),
+        (
+            json.dumps(entry([{"type": "痣", "points": [[-0.1, 0.5]]}])),
+            "than or equal to 0",
+        ),
+        (json.dumps(entry([{"type": "痣", "points": [[float("nan"), 0.5]]}])), "points.0.0: "),
+        (json.dumps(entry([{"type": "痣", "points": [["a", 0.5]]}])), "points.0.0: .*number"),
+        (json.dumps(entry([{"type": "痣", "points": [[0.5]]}])), "points.0.1: Field required"),
+        (json.dumps(entry()) + "\n" + json.dumps(entry("[")), "e.json:2 .*annoDetails: "),
+    ],
+)
+def test_what_is_no_export_is_refused_with_the_place_and_what_is_wrong(text, says, tmp_path):
+    with pytest.raises(InputError, match=says):
         read_whale(written(tmp_path / "e.json", text))
 
 
