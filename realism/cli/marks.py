@@ -123,12 +123,13 @@ def restore(
     from realism.marks.observation import BELIEVED
     from realism.marks.restore.blend import Sliders
     from realism.workflow.marks import find_marks_of_photos
-    from realism.workflow.restore import RestoreOptions, restore_portrait, save_restored
+    from realism.workflow.restore import RestoreOptions, restore_portrait
 
     refuse_not_png(out, card)
     if len({file.name for file in photo}) < len(photo):
         raise InputError("same_photo_name")
-    target, photos = open_photo(portrait), [open_photo(file) for file in photo]
+    open_photo(portrait)  # nothing is looked for on behalf of a portrait that cannot be opened
+    photos = [open_photo(file) for file in photo]
     given = read_marks(marks, photos) if marks else {}
     # Marks in a file were chosen: each of them is meant, and none is looked for.
     chosen = {opened.name for opened in photos} if marks else set()
@@ -136,8 +137,8 @@ def restore(
     marked = show(find_marks_of_photos(photos, engine, given, reviewed=chosen))
     least = seen or (1 if marks else BELIEVED)
     options = RestoreOptions(method, placement, Sliders(strength, mole, spot, acne, wrinkle), least)
-    restored = restore_portrait(target, marked, engine, options)
-    save_restored(restored.pixels, portrait, out)
+    restored = restore_portrait(portrait, marked, engine, options)
+    restored.save(out)
     if report:
         write_json(report, restored.report)
     if card:

@@ -125,6 +125,10 @@ class RestoredPortrait:
         """Marks that can be seen on it."""
         return sum(placement["visible"] for placement in self.report["placements"])
 
+    def save(self, out: Path) -> Path:
+        """Write it as PNG, with what the portrait's file said of itself before; returns `out`."""
+        return save_restored(self.pixels, self.placed.file, out)
+
     def card(self, title: str | None = None) -> np.ndarray:
         """The fidelity card, (h, w, 3) uint8 sRGB; under the portrait's name, or a title."""
         before, likeness = self.placed.portrait, self.likeness
@@ -302,7 +306,7 @@ def restore_portraits(
         except InputError as error:
             yield PortraitSkipped(number, len(files), file, error.message)
             continue
-        saved.append(save_restored(restored.pixels, file, into / f"{file.stem}.png"))
+        saved.append(restored.save(into / f"{file.stem}.png"))
         yield PortraitRestored(number, len(files), file, saved[-1], restored)
     return saved
 
