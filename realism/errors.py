@@ -1,4 +1,4 @@
-"""What a person is told: codes with values, and the sentences for them in two languages.
+"""Messages to people: codes with values, and the sentences for them in two languages.
 
 A program raises `InputError("base_not_found", base=where)` and tests `error.code`; the sentences
 are in `assets/messages/en.json` and `zh.json`, code to template. What varies is a field of the
@@ -34,9 +34,19 @@ def template_fields(code: str, language: str = "en") -> frozenset[str]:
 class Message:
     """One sentence, or a part of one, in no language yet.
 
-    code      a key of the catalogues; an unknown one is a KeyError
-    values    field to number, text, another Message, or a tuple of these; exactly the fields of
-              the template, else a TypeError
+    Parameters
+    ----------
+    code : str
+        A key of the catalogues.
+    **values
+        By field: number, text, another Message, or a tuple of these.
+
+    Raises
+    ------
+    KeyError
+        The code is unknown.
+    TypeError
+        The values are not exactly the fields of the template.
     """
 
     code: str
@@ -48,7 +58,9 @@ class Message:
                 f"{code} has the fields {sorted(template_fields(code))}: {sorted(values)}"
             )
         object.__setattr__(self, "code", code)
-        object.__setattr__(self, "values", {name: _kept(value) for name, value in values.items()})
+        object.__setattr__(
+            self, "values", {name: _storable(value) for name, value in values.items()}
+        )
 
     def __hash__(self) -> int:
         return hash((self.code, *sorted(self.values)))
@@ -58,7 +70,7 @@ class Message:
 
     def text(self, language: str = "en") -> str:
         """The sentence in one of `LANGUAGES`."""
-        values = {name: _said(value, language) for name, value in self.values.items()}
+        values = {name: _rendered(value, language) for name, value in self.values.items()}
         return catalogue(language)[self.code].format(**values)
 
 
@@ -67,6 +79,13 @@ class InputError(Exception):
 
     The page shows it as a notice in the person's language, the shell prints it on one line and
     exits with 2. Faults of the program keep their own exceptions and stay loud.
+
+    Parameters
+    ----------
+    code : str
+        What programs test.
+    **values
+        As of `Message`.
     """
 
     def __init__(self, code: str, /, **values: object):
@@ -87,10 +106,10 @@ class InputError(Exception):
         return self.message.text()
 
     def __reduce__(self) -> tuple:
-        return _error_of, (self.code, self.values)
+        return _rebuild_error, (self.code, self.values)
 
 
-def _error_of(code: str, values: dict[str, object]) -> InputError:
+def _rebuild_error(code: str, values: dict[str, object]) -> InputError:
     return InputError(code, **values)
 
 
@@ -111,31 +130,32 @@ def message_from_json(stored: dict) -> Message:
     return Message(stored["code"], **values)
 
 
-def _kept(value: object) -> object:
+def _storable(value: object) -> object:
     """What a message keeps of a value: numbers and text, other messages, tuples of these."""
     if isinstance(value, InputError):
         return value.message
     if value is None or isinstance(value, bool | int | float | str | Message):
         return value
-    if hasattr(value, "item"):  # a number of NumPy or PyTorch
-        return value.item()
+    if callable(item := getattr(value, "item", None)):  # a number of NumPy or PyTorch
+        return item()
     if isinstance(value, list | tuple):
-        return tuple(map(_kept, value))
+        return tuple(map(_storable, value))
     return str(value)  # a path, or another program's exception
 
 
-class _Listed(tuple):
+class _JoinedItems(tuple):
     """Items that a template joins: the format is what stands between them."""
 
     def __format__(self, between: str) -> str:
         return (between or ", ").join(map(str, self))
 
 
-def _said(value: object, language: str) -> object:
+def _rendered(value: object, language: str) -> object:
+    """A value as a template takes it."""
     if isinstance(value, Message):
         return value.text(language)
     if isinstance(value, tuple):
-        return _Listed(_said(item, language) for item in value)
+        return _JoinedItems(_rendered(item, language) for item in value)
     return value
 
 

@@ -151,9 +151,10 @@ def _to_srgb(upright: Image.Image, original: Image.Image) -> Image.Image:
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(
-                upright, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(upright, source, srgb, outputMode="RGB")
+            if converted is not None:  # as it is only where the picture is changed in place
+                return converted
         except (ImageCms.PyCMSError, OSError, ValueError):
             # A profile that littlecms refuses, or one that does not fit the mode (an RGB profile
             # in a grey file): the numbers are then taken as sRGB, as every viewer does.

@@ -12,6 +12,7 @@ King, "Dlib-ml", JMLR 2009; its weights are public domain. They come with the pa
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,13 +54,11 @@ class DlibEngine:
     licence = Message("licence_dlib")
 
     def __init__(self, note: Message | None = None):
-        import dlib
-
         self.note = note
         self.same_person = SAME_PERSON
         self._detector = ShortRangeDetector()
         self._mesh = FaceMesh()
-        self._network = dlib.face_recognition_model_v1(
+        self._network = _dlib().face_recognition_model_v1(
             str(weights_folder() / "dlib_face_recognition_resnet_model_v1.dat")
         )
         with np.load(CALIBRATION) as constants:
@@ -91,8 +90,7 @@ class DlibEngine:
 
     def raw_embedding(self, pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
         """dlib's numbers of the face with that mesh, not calibrated, (128,) float64."""
-        import dlib
-
+        dlib = _dlib()
         points = [dlib.point(round(float(x)), round(float(y))) for x, y in mesh[CHIP_POINTS, :2]]
         low, high = mesh[:, :2].min(0), mesh[:, :2].max(0)
         box = dlib.rectangle(*(int(n) for n in (*low, *high)))
@@ -103,6 +101,13 @@ class DlibEngine:
     def _embedding(self, raw: np.ndarray) -> np.ndarray:
         centred = (raw - self._mean) @ self._whiten
         return (centred / np.linalg.norm(centred)).astype(np.float32)
+
+
+def _dlib() -> Any:
+    """The compiled module dlib, which has no types; imported when it is needed."""
+    import dlib
+
+    return dlib
 
 
 def weights_folder() -> Path:

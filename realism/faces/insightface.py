@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import threading
 import zipfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,8 @@ def _load(folder: Path) -> "FaceAnalysis":
     """The loaded FaceAnalysis of the pack in `folder`."""
     from google.protobuf.message import DecodeError
     from insightface.app import FaceAnalysis
-    from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
+
+    onnx_errors = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 
     broken = (
         onnx_errors.Fail,

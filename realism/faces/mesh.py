@@ -189,7 +189,7 @@ def face_box(mesh: np.ndarray) -> np.ndarray:
     """The face's box, (4,) float32 px, brows to chin and ear to ear; the same for every engine."""
     points = mesh[IBUG68, :2]
     low, high = points.min(0), points.max(0)
-    ears = np.float32([EAR * (high[0] - low[0]), 0])
+    ears = np.array([EAR * (high[0] - low[0]), 0])
     return np.concatenate([low - ears, high + ears]).astype(np.float32)
 
 

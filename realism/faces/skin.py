@@ -208,7 +208,7 @@ def _without_spots(distance: np.ndarray, size: float) -> np.ndarray:
     fill = stats[:, cv2.CC_STAT_AREA] / np.maximum(longest.astype(np.float32) ** 2, 1)
     spot = (longest <= LONGEST_SPOT * size) & (fill > COMPACT_SPOT)
     spot[0] = False
-    return np.where(spot[labels], 0, distance)
+    return np.where(spot[np.asarray(labels, np.intp)], 0, distance)
 
 
 def _connected(skin: np.ndarray, inside: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -222,7 +222,7 @@ def _connected(skin: np.ndarray, inside: np.ndarray, where: np.ndarray) -> np.nd
     area = np.bincount(labels[inside], minlength=count)
     large = area > LEAST_PART * where.sum()
     large[0] = False
-    return large[labels]
+    return large[np.asarray(labels, np.intp)]
 
 
 def _size(points: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from realism.head.kriging import gaussian_kernel
 from realism.head.model import load_model, mesh_points_on_head
@@ -149,9 +149,9 @@ class Head:
         return ProjectedSurface(self.pixels, self.vertices[:, 2], corners)
 
     @cached_property
-    def _middles(self) -> cKDTree:
+    def _middles(self) -> KDTree:
         """Of the triangles `fronts`, px."""
-        return cKDTree(self.pixels[self.surface.triangles].mean(1))
+        return KDTree(self.pixels[self.surface.triangles].mean(1))
 
     def raycast(self, points: np.ndarray) -> Hits:
         """The head's front under pixels.

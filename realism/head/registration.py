@@ -162,10 +162,7 @@ def _transferred_back(photo: Head, portrait: PortraitGrid) -> tuple[np.ndarray, 
 
 def _sample(image: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Channels of (h, w, c) read bilinearly at (H, W, 2) px."""
-    maps = np.ascontiguousarray(at.astype(np.float32))
-    read = cv2.remap(
-        image.astype(np.float32), maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    read = _remap(image.astype(np.float32), at)
     return read.reshape(*at.shape[:2], -1)
 
 
@@ -180,8 +177,13 @@ def _resample(pixels: np.ndarray, nodes: np.ndarray, mm: float) -> np.ndarray:
     """A picture of `mm` a px, read at nodes (h, w, 2) px and between them: (H, W, 3) uint8."""
     if mm < 0.8 * WORKING_PX:
         pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * WORKING_PX / mm)
-    maps = _upsample(nodes)
-    return cv2.remap(pixels, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _remap(pixels, _upsample(nodes))
+
+
+def _remap(image: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """An image read bilinearly at (H, W, 2) px, x and y; its border goes on outside it."""
+    x, y = (np.ascontiguousarray(at[..., axis], np.float32) for axis in (0, 1))
+    return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _band_pass(pixels: np.ndarray) -> np.ndarray:
