@@ -24,9 +24,9 @@ from data_sets.marked_people import LEAST_CONTRAST, analyse_picture, read_views
 from data_sets.scoring import SHARED, load_scorer, read_truth_to_score
 from realism.disk import write_json
 from realism.marks.find.finders import find_marks
-from realism.marks.find.multiview import find_together
+from realism.marks.find.multiview import find_marks_multiview
 from realism.marks.mark import Mark, RoundMark, marks_to_json
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 from realism.workflow import run_through
 
 DATA = (SHARED / "data" / "face-marks", SHARED / "data" / "marked-people")
@@ -103,8 +103,8 @@ def find_in_views(data: Path, weights: Path | None) -> dict[str, list[Mark]]:
             for path in (getattr(view, folder) for view in group):
                 picture = analyse_picture(path)
                 name = f"{folder}-{path.name}"
-                sources.append(Source(name, picture.pixels, picture.face, picture.skin, []))
-            ready = run_through(find_together(sources, (), weights, threshold=0.0))
+                sources.append(MarkedPhoto(name, picture.pixels, picture.face, picture.skin, []))
+            ready = run_through(find_marks_multiview(sources, (), weights, threshold=0.0))
             found |= {source.name: source.marks for source in ready}
     return found
 

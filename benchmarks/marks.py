@@ -43,14 +43,14 @@ def place_all(data: Path) -> None:
                 marks = photo.marks(ROUND_KINDS)
                 heads = shift = None
                 if method == "head":
-                    heads = tuple(fit_person([source.steady, target.steady]))
+                    heads = tuple(fit_person([source.head_evidence, target.head_evidence]))
                 if look is not None:
                     shift = register(
                         source.pixels, heads[0], build_grid(look(target.pixels), heads[1])
                     )
                 places = place_marks(
-                    list(marks.values()), photo.name, source.face, target.face, target.wide, method,
-                    heads, shift,
+                    list(marks.values()), photo.name, source.face, target.face, target.paintable,
+                    method, heads, shift,
                 )  # fmt: skip
                 put += sum(spot.visible for spot in places)
                 for mark_id, spot in zip(marks, places, strict=True):

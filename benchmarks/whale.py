@@ -26,7 +26,7 @@ from data_sets.marked_people import LEAST_CONTRAST, LEAST_FACING
 from realism.disk import write_bytes
 from realism.faces.engine import load_engine, primary_face
 from realism.images import open_photo
-from realism.marks.find.crop import FACE, face_span
+from realism.marks.find.crop import FACE_SPAN_MM, face_span
 from realism.marks.mark import Mark, Wrinkle, make_mark
 from realism.marks.teach.snap import snap
 from realism.marks.teach.whale_anno import write_whale
@@ -102,10 +102,10 @@ def snapping(folders: list[Path], hand: float = 0.7, seed: int = 7) -> None:
         for mark in marks:
             if isinstance(mark, Wrinkle):
                 continue
-            missed = replace(mark, xy=mark.xy + rng.normal(0, hand * span / FACE, 2))
+            missed = replace(mark, xy=mark.xy + rng.normal(0, hand * span / FACE_SPAN_MM, 2))
             click = snap(pixels, mark.kind, clicked(missed, size[0]).xy, span)
-            before.append(np.hypot(*(click.clicked - mark.xy)) * FACE / span)
-            after.append(np.hypot(*(click.xy - mark.xy)) * FACE / span)
+            before.append(np.hypot(*(click.clicked - mark.xy)) * FACE_SPAN_MM / span)
+            after.append(np.hypot(*(click.xy - mark.xy)) * FACE_SPAN_MM / span)
             stayed += not click.snapped
     for name, gaps in (("clicked", before), ("snapped", after)):
         median, far = np.percentile(gaps, [50, 90])

@@ -16,7 +16,7 @@ from realism.faces.engine import load_engine, primary_face
 from realism.faces.skin import skin_mask
 from realism.images import open_photo
 from realism.marks.mark import KINDS, Mark, RoundMark, Wrinkle
-from realism.marks.photo import Ground
+from realism.marks.photo import PhotoAnalysis
 
 # Below 3 grey levels nobody can see a mark; at a grazing angle hardly.
 LEAST_CONTRAST = 4.0  # grey levels
@@ -93,7 +93,7 @@ def read_truth(picture: Path) -> dict:
 
 
 @cache
-def analyse_picture(path: Path) -> Ground:
+def analyse_picture(path: Path) -> PhotoAnalysis:
     """A picture with its face and its skin, found once in a process.
 
     Raises
@@ -103,4 +103,4 @@ def analyse_picture(path: Path) -> Ground:
     """
     pixels = open_photo(path).pixels
     face = primary_face(load_engine().find(pixels))
-    return Ground(pixels, face, skin_mask(pixels, face))
+    return PhotoAnalysis(pixels, face, skin_mask(pixels, face))

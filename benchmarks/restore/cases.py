@@ -9,7 +9,7 @@ import numpy as np
 from data_sets.marked_people import TwinView, analyse_picture, read_views
 from realism.images import open_photo
 from realism.marks.mark import ROUND_KINDS
-from realism.marks.photo import Ground, Source
+from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore.prepare import (
     LayeredPortrait,
     build_layers,
@@ -27,9 +27,9 @@ class Case:
     person: str
     view: TwinView
     photos: list[TwinView]
-    base: Ground
+    base: PhotoAnalysis
     truth: np.ndarray
-    sources: list[Source]
+    sources: list[MarkedPhoto]
 
     def ids(self) -> dict[int, str]:
         """The truth's name of each of the sources' marks, by the mark's own identity."""
@@ -60,7 +60,7 @@ def read_cases(data: Path) -> Iterator[Case]:
         for index, view in enumerate(group):
             photos = [group[(index + step) % len(group)] for step in (1, 2)]
             sources = [
-                Source(p.name, s.pixels, s.face, s.skin, list(p.marks().values()))
+                MarkedPhoto(p.name, s.pixels, s.face, s.skin, list(p.marks().values()))
                 for p in photos
                 for s in [analyse_picture(p.marked)]
             ]
@@ -73,7 +73,7 @@ def prepare_case(case: Case, method: str, placement: str, true_place: bool) -> L
     base = case.base
     if not true_place:
         return prepare_restore(base.pixels, base.face, base.skin, case.sources, method, placement)
-    given, ids = (Ground(base.pixels, base.face, base.skin), case.sources), case.ids()
+    given, ids = (PhotoAnalysis(base.pixels, base.face, base.skin), case.sources), case.ids()
     placed = []
     for spot in locate_marks(*given, placement):
         there = case.view.mark_truth(ids[id(spot.mark)])

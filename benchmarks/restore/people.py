@@ -9,8 +9,8 @@ from benchmarks.restore.sheet import cut_face
 from realism.faces.engine import Engine, load_engine, primary_face
 from realism.faces.face import similarity
 from realism.images import open_photo
-from realism.marks.find.multiview import find_together
-from realism.marks.photo import source_of
+from realism.marks.find.multiview import find_marks_multiview
+from realism.marks.photo import analyse_photo
 from realism.workflow import run_through
 from realism.workflow.restore import restore_portrait
 
@@ -28,8 +28,8 @@ def people(data: Path, sheet: Path | None) -> None:
         sources = []
         for name in PHOTOS:
             photo = open_photo(data / f"{person}_{name}.jpg")
-            sources.append(source_of(photo, primary_face(engine.find(photo.pixels))))
-        sources = run_through(find_together(sources))
+            sources.append(analyse_photo(photo, primary_face(engine.find(photo.pixels))))
+        sources = run_through(find_marks_multiview(sources))
         embeddings = [source.face.embedding for source in sources]
         for name in PORTRAITS:
             portrait = open_photo(data / f"{person}_{name}.jpg")

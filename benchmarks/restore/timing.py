@@ -12,7 +12,7 @@ from realism.faces.engine import load_engine, primary_face
 from realism.faces.skin import skin_mask
 from realism.images import open_photo
 from realism.marks.atlas import build_atlas
-from realism.marks.photo import Ground, Source
+from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.prepare import locate_marks, prepare_restore
 
@@ -21,23 +21,23 @@ def timing(data: Path, most: int = 30) -> None:
     """Print seconds of each phase at 1024 px, with half of the marks and with all."""
     group = next(iter(read_views(data).values()))
 
-    def large(path: Path) -> Ground:
+    def large(path: Path) -> PhotoAnalysis:
         pixels = cv2.resize(open_photo(path).pixels, (1024, 1024), interpolation=cv2.INTER_CUBIC)
         face = primary_face(load_engine().find(pixels))
-        return Ground(pixels, face, skin_mask(pixels, face))
+        return PhotoAnalysis(pixels, face, skin_mask(pixels, face))
 
     base, sources = large(group[0].clean), []
     for view in group[1:4]:
         picture = large(view.marked)
         doubled = [m.mapped(lambda points: points * 2 + 0.5, 2) for m in view.marks().values()]
-        sources.append(Source(view.name, picture.pixels, picture.face, picture.skin, doubled))
+        sources.append(MarkedPhoto(view.name, picture.pixels, picture.face, picture.skin, doubled))
     for method in ("ratio", "paste"):
         for count in (most // 2, most):
             photos = with_mark_count(base, sources, count)
             fresh, known, moves = [], [], []
             for _ in range(3):
                 # New sources: what was measured in the photos is forgotten.
-                photos = [replace(source, ground=None) for source in photos]
+                photos = [replace(source, analysis=None) for source in photos]
                 for spans in (fresh, known):
                     start, work = time.perf_counter(), time.process_time()
                     prepared = prepare_restore(base.pixels, base.face, base.skin, photos, method)
@@ -58,7 +58,7 @@ def timing(data: Path, most: int = 30) -> None:
             )
     start, work = time.perf_counter(), time.process_time()
     atlas = build_atlas(
-        [replace(s, name=f"{n}-{s.name}", ground=None) for n in range(5) for s in sources]
+        [replace(s, name=f"{n}-{s.name}", analysis=None) for n in range(5) for s in sources]
     )
     print(
         f"atlas of {len(atlas.photos)} photos of 1024 px, marks given: "
@@ -66,14 +66,16 @@ def timing(data: Path, most: int = 30) -> None:
     )
 
 
-def with_mark_count(base: Ground, sources: list[Source], count: int) -> list[Source]:
+def with_mark_count(
+    base: PhotoAnalysis, sources: list[MarkedPhoto], count: int
+) -> list[MarkedPhoto]:
     """The photos with as many marks added beside their own as lays `count` in the portrait."""
     given = [list(source.marks) for source in sources]
     # Copies of the first photo's marks around the head: what is laid costs alike wherever it is.
     step, turn = 0.06 * base.face.width, 0
     while True:
         photos = [replace(s, marks=m) for s, m in zip(sources, given, strict=True)]
-        own = Ground(base.pixels, base.face, base.skin)
+        own = PhotoAnalysis(base.pixels, base.face, base.skin)
         placed = locate_marks(own, photos)
         seen_there = [spot for spot in placed if spot.visible]
         if len(seen_there) >= count:

@@ -24,7 +24,7 @@ from realism.errors import InputError
 from realism.faces.engine import Engine, load_engine
 from realism.finetune.stages import default_stages
 from realism.images import open_photo, save_png
-from realism.marks.coverage import coach
+from realism.marks.coverage import advise_next_photo
 from realism.person.person import Person, create_person
 from realism.portraits.rank import Ranked, rank_to_json
 from realism.workflow.finetune import FinetuneOptions, PersonBegins, finetune
@@ -198,7 +198,7 @@ def _marks(
     save_png(out / "passport.png", draw_passport(atlas))
     on = sum(entry.on for entry in atlas.entries)
     yield f"  {len(atlas.entries)} marks on the head, {on} of them believed"
-    yield f"  {coach(atlas.coverage)}"
+    yield f"  {advise_next_photo(atlas.coverage)}"
     best = [run / row.name for row in ranked if row.similarity is not None][:RESTORED]
     restored: dict[str, RestoredPortrait] = {}
     for event in restore_portraits(best, photos, engine, out / "restored"):

@@ -49,7 +49,7 @@ def refuse_find(
     images: list[Path], method: str, together: bool, export: tuple[str, Path] | None
 ) -> None:
     """Raise InputError for options that do not go together."""
-    from realism.marks.find.finders import METHODS
+    from realism.marks.find.finders import DEFAULT_FINDER
     from realism.marks.teach.whale_anno import refuse_annotated
 
     if export and export[0] != "whale-anno":
@@ -58,8 +58,8 @@ def refuse_find(
         refuse_annotated(export[1])
     if len({image.name for image in images}) < len(images):
         raise InputError("same_picture_name")
-    if together and method != METHODS[0]:
-        raise InputError("finder_not_together", finder=METHODS[0])
+    if together and method != DEFAULT_FINDER.name:
+        raise InputError("finder_not_together", finder=DEFAULT_FINDER.name)
 
 
 def find_each(photos, engine, method, weights, threshold, together):
@@ -120,7 +120,7 @@ def restore(
     """Put the marks of the photos back into a portrait; all else stays bit for bit."""
     from realism.disk import write_json
     from realism.images import open_photo, save_png
-    from realism.marks.observation import BELIEVED
+    from realism.marks.observation import LEAST_OBSERVATIONS
     from realism.marks.restore.blend import Sliders
     from realism.workflow.marks import find_marks_of_photos
     from realism.workflow.restore import RestoreOptions, restore_portrait
@@ -135,7 +135,7 @@ def restore(
     chosen = {opened.name for opened in photos} if marks else set()
     engine = load_named_engine()
     marked = show(find_marks_of_photos(photos, engine, given, reviewed=chosen))
-    least = seen or (1 if marks else BELIEVED)
+    least = seen or (1 if marks else LEAST_OBSERVATIONS)
     options = RestoreOptions(method, placement, Sliders(strength, mole, spot, acne, wrinkle), least)
     restored = restore_portrait(portrait, marked, engine, options)
     restored.save(out)
@@ -207,14 +207,14 @@ def passport(
 
 def print_passport(atlas) -> None:
     """Every mark with the photos that show it, mirrored photos, and what to take next."""
-    from realism.marks.atlas import counts
-    from realism.marks.coverage import coach
+    from realism.marks.atlas import count_by_kind
+    from realism.marks.coverage import advise_next_photo
 
     for entry in atlas.entries:
         state = "" if entry.on else ", off: seen once only"
-        seen = f"{len(entry.seen_in)} of {entry.chances} photos that could show it"
-        print(f"{entry.mark.kind}, radius {entry.size:.1f} mm: in {seen}{state}")
-    print("On: " + ", ".join(f"{count} {kind}" for kind, count in counts(atlas).items()))
+        seen = f"{len(entry.seen_in)} of {entry.visible_in} photos that could show it"
+        print(f"{entry.mark.kind}, radius {entry.radius_mm:.1f} mm: in {seen}{state}")
+    print("On: " + ", ".join(f"{count} {kind}" for kind, count in count_by_kind(atlas).items()))
     for name in atlas.mirrored:
         print(f"{name} seems to be mirrored: its marks agree with the others' when it is flipped.")
-    print(coach(atlas.coverage))
+    print(advise_next_photo(atlas.coverage))

@@ -53,14 +53,14 @@ def _draw_head(atlas: Atlas, turn: float, side: int) -> np.ndarray:
         cv2.fillConvexPoly(image, points[number], (shade, 0.93 * shade, 0.88 * shade), shift=4)
     for entry in reversed(atlas.entries):
         colour = KIND_COLOURS[entry.mark.kind] if entry.on else SWITCHED_OFF
-        trail = [_seen_at(place, flat, normal) for place in (entry.course or (entry.place,))]
+        trail = [_seen_at(place, flat, normal) for place in (entry.polyline or (entry.place,))]
         trail = [point for point in trail if point is not None]
-        if entry.course and len(trail) > 1:
+        if entry.polyline and len(trail) > 1:
             line = np.round(np.array(trail) * 16).astype(np.int32).reshape(-1, 1, 2)
             cv2.polylines(image, [line], False, colour, 2, cv2.LINE_AA, 4)
         elif trail:
             at = tuple(np.round(trail[0] * 16).astype(int).tolist())
-            radius = max(4.0, entry.size * scale)
+            radius = max(4.0, entry.radius_mm * scale)
             cv2.circle(image, at, round(radius * 16), colour, -1, cv2.LINE_AA, 4)
     return image
 

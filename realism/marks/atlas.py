@@ -1,7 +1,7 @@
 """The mark passport: all marks of a person's skin on one head, from all photos.
 
-Every photo's marks are taken to the surface of the 3D head, which all photos share; sightings that
-lie together there are one mark. In how many of the photos that could have shown a mark it was
+Every photo's marks are taken to the surface of the 3D head, which all photos share; observations
+that lie together there are one mark. In how many of the photos that could have shown a mark it was
 seen tells a mole from a pimple of that day or a speck of dust. A photo whose marks agree with the
 others only when mirrored is a mirrored selfie.
 """
@@ -14,46 +14,56 @@ from realism.errors import InputError
 from realism.head.fit import fit_person
 from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
-from realism.marks.coverage import coverage_of, shows
+from realism.marks.coverage import is_shown, measure_coverage
 from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
 from realism.marks.observation import (
-    BELIEVED,
-    ENOUGH_CHANCES,
+    LEAST_OBSERVATIONS,
     LEAST_PHOTO_FACING,
+    LEAST_VISIBLE_IN,
     SAME_MARK_MM,
-    Sighting,
-    gap,
-    grouped,
-    mean_point,
-    mirrored,
-    sighting_of,
+    Observation,
+    distance_mm,
+    find_mirrored,
+    group_by_distance,
+    observe_mark,
+    on_mean_head,
 )
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class AtlasMark:
     """One mark of the passport.
 
-    mark         as its best photo shows it, px of that photo
-    photo        that photo's name
-    place        where it is on the head
-    course       of a wrinkle, its points on the head; () for round marks
-    size         mm, radius; of a wrinkle half its width
-    seen_in      names of the photos that show it
-    chances      photos that could have shown it, these among them
-    on           whether it is put back by default
+    Attributes
+    ----------
+    mark : Mark
+        As its best photo shows it, in px of that photo.
+    photo : str
+        That photo's name.
+    place : SurfacePoint
+        Where it is on the head.
+    polyline : tuple of SurfacePoint
+        Of a wrinkle, its course on the head; () for round marks.
+    radius_mm : float, mm
+        Of a wrinkle half its width.
+    seen_in : tuple of str
+        Names of the photos that show it.
+    visible_in : int
+        How many photos could have shown it, these among them.
+    on : bool
+        Whether it is put back by default.
     """
 
     mark: Mark
     photo: str
     place: SurfacePoint
-    course: tuple[SurfacePoint, ...]
-    size: float
+    polyline: tuple[SurfacePoint, ...]
+    radius_mm: float
     seen_in: tuple[str, ...]
-    chances: int
+    visible_in: int
     on: bool
 
 
@@ -61,67 +71,90 @@ class Entry:
 class Atlas:
     """A person's marks on a head.
 
-    identity    (k,) of the person's head, standard deviations
-    entries     the marks, those seen most often first
-    photos      names of the photos looked at
-    mirrored    of those, the ones that seem to be mirrored
-    coverage    for each of `coverage.REGIONS`, in how many photos it is seen well
+    Attributes
+    ----------
+    identity : (k,) ndarray, standard deviations
+        Of the person's head.
+    entries : tuple of AtlasMark
+        The marks, those seen most often first.
+    photos : tuple of str
+        Names of the photos looked at.
+    mirrored : tuple of str
+        Of those, the ones that seem to be mirrored.
+    coverage : dict of str to int
+        For each of `coverage.REGIONS`, in how many photos it is seen well.
     """
 
     identity: np.ndarray
-    entries: tuple[Entry, ...]
+    entries: tuple[AtlasMark, ...]
     photos: tuple[str, ...]
     mirrored: tuple[str, ...]
     coverage: dict[str, int]
 
 
-def build_atlas(sources: list[Source]) -> Atlas:
+def build_atlas(photos: list[MarkedPhoto]) -> Atlas:
     """The passport of one person, from photos with their marks.
 
-    Raises InputError without photos.
+    Raises
+    ------
+    InputError
+        Without photos.
     """
-    if not sources:
+    if not photos:
         raise InputError("no_photo_of_marks")
-    names = [source.name for source in sources]
-    heads = dict(zip(names, fit_person([s.ground.steady for s in sources]), strict=True))
-    sighted = [
-        one
-        for source in sources
-        for mark in source.marks
-        if (one := sighting_of(mark, source.name, heads[source.name])) is not None
-        and one.facing >= LEAST_PHOTO_FACING
+    names = [photo.name for photo in photos]
+    fitted = fit_person([photo.analysis.head_evidence for photo in photos])
+    heads = dict(zip(names, fitted, strict=True))
+    observations = [
+        observation
+        for photo in photos
+        for mark in photo.marks
+        if (observation := observe_mark(mark, photo.name, heads[photo.name])) is not None
+        and observation.facing >= LEAST_PHOTO_FACING
     ]
-    flipped = mirrored(sighted, names)
+    mirrored = find_mirrored(observations, names)
     # Marks on the wrong side would each be counted as another mark.
-    agreed = (one for one in sighted if one.photo not in flipped)
-    groups = grouped(sorted(agreed, key=lambda one: -one.worth), gap, SAME_MARK_MM)
-    skins = {s.name: s.ground.wide for s in sources if s.name not in flipped}
-    entries = [_entry(group, heads, skins) for group in groups]
+    agreeing = [observation for observation in observations if observation.photo not in mirrored]
+    agreeing.sort(key=lambda observation: -observation.quality)
+    groups = group_by_distance(agreeing, distance_mm, SAME_MARK_MM)
+    skins = {photo.name: photo.analysis.paintable for photo in photos if photo.name not in mirrored}
+    entries = [_atlas_mark(group, heads, skins) for group in groups]
     entries.sort(key=lambda entry: (-len(entry.seen_in), -entry.mark.score))
     return Atlas(
         heads[names[0]].identity,
         tuple(entries),
         tuple(names),
-        tuple(name for name in names if name in flipped),
-        coverage_of([heads[name] for name in skins], list(skins.values())),
+        tuple(name for name in names if name in mirrored),
+        measure_coverage([heads[name] for name in skins], list(skins.values())),
     )
 
 
-def _entry(group: list[Sighting], heads: dict[str, Head], skins: dict[str, np.ndarray]) -> Entry:
-    """One mark; heads and skins of the photos, by their names, those that count."""
+def _atlas_mark(
+    group: list[Observation], heads: dict[str, Head], skins: dict[str, np.ndarray]
+) -> AtlasMark:
+    """One mark from its observations, the best first.
+
+    Parameters
+    ----------
+    group : list of Observation
+    heads : dict of str to Head
+        Of all photos, by their names.
+    skins : dict of str to (H, W) float32 ndarray, 0..1
+        Of the photos that count: mirrored ones do not.
+    """
     best = group[0]
-    seen = {one.photo for one in group}
-    could = seen | {name for name in skins if shows(heads[name], skins[name], best.place)}
+    seen = {observation.photo for observation in group}
+    visible = seen | {name for name in skins if is_shown(heads[name], skins[name], best.place)}
     # Once in three chances or more: a pimple of that day, or a speck.
-    on = len(seen) >= BELIEVED or len(could) < ENOUGH_CHANCES
-    return Entry(
+    on = len(seen) >= LEAST_OBSERVATIONS or len(visible) < LEAST_VISIBLE_IN
+    return AtlasMark(
         best.mark,
         best.photo,
         best.place,
-        best.course,
-        float(np.median([one.size for one in group])),
+        best.polyline,
+        float(np.median([observation.radius_mm for observation in group])),
         tuple(name for name in heads if name in seen),
-        len(could),
+        len(visible),
         on,
     )
 
@@ -146,11 +179,11 @@ def atlas_to_json(atlas: Atlas, version: int = 1) -> dict:
                 "mark": mark_to_json(entry.mark),
                 "photo": entry.photo,
                 "place": _place_to_json(entry.place),
-                "course": [_place_to_json(place) for place in entry.course],
-                "position_mm": [round(float(v), 2) for v in mean_point(entry.place)],
-                "size_mm": round(entry.size, 2),
+                "course": [_place_to_json(place) for place in entry.polyline],
+                "position_mm": [round(float(v), 2) for v in on_mean_head(entry.place)],
+                "size_mm": round(entry.radius_mm, 2),
                 "seen_in": list(entry.seen_in),
-                "chances": entry.chances,
+                "chances": entry.visible_in,
                 "on": entry.on,
             }
             for entry in atlas.entries
@@ -159,22 +192,36 @@ def atlas_to_json(atlas: Atlas, version: int = 1) -> dict:
 
 
 def atlas_from_json(value: dict) -> Atlas:
-    """The passport of `atlas_to_json`; raises InputError when it is none."""
+    """The passport of `atlas_to_json`.
+
+    Raises
+    ------
+    InputError
+        When it is none, or one of a newer program.
+    """
     try:
         if value["schema"] > SCHEMA:
             raise InputError("passport_of_newer_program")
         entries = tuple(
-            Entry(
-                mark_from_json(one["mark"]), one["photo"], _place_from_json(one["place"]),
-                tuple(map(_place_from_json, one["course"])), float(one["size_mm"]),
-                tuple(one["seen_in"]), int(one["chances"]), bool(one["on"]),
+            AtlasMark(
+                mark_from_json(entry["mark"]),
+                entry["photo"],
+                _place_from_json(entry["place"]),
+                tuple(map(_place_from_json, entry["course"])),
+                float(entry["size_mm"]),
+                tuple(entry["seen_in"]),
+                int(entry["chances"]),
+                bool(entry["on"]),
             )
-            for one in value["marks"]
-        )  # fmt: skip
+            for entry in value["marks"]
+        )
         return Atlas(
-            np.array(value["identity"], np.float64), entries, tuple(value["photos"]),
-            tuple(value["mirrored"]), dict(value["coverage"]),
-        )  # fmt: skip
+            np.array(value["identity"], np.float64),
+            entries,
+            tuple(value["photos"]),
+            tuple(value["mirrored"]),
+            dict(value["coverage"]),
+        )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError("not_a_passport", detail=error) from error
 
@@ -190,6 +237,7 @@ def _place_from_json(value: list) -> SurfacePoint:
     return SurfacePoint(int(triangle), np.array(weights, np.float64))
 
 
-def counts(atlas: Atlas) -> dict[str, int]:
+def count_by_kind(atlas: Atlas) -> dict[str, int]:
     """How many marks of each kind are on."""
-    return {kind: sum(one.on and one.mark.kind == kind for one in atlas.entries) for kind in KINDS}
+    on = [entry.mark.kind for entry in atlas.entries if entry.on]
+    return {kind: on.count(kind) for kind in KINDS}

@@ -9,9 +9,9 @@ from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
 
-# The mark passport: when a mark is believed, and when a photo shows skin well.
+# The mark passport: when a photo shows skin well.
 SEEN_WELL = 0.45  # cosine to the line of sight from which skin is seen well
-COVERED = 2  # photos that should show each part of the face well
+ENOUGH_PHOTOS = 2  # that should show each part of the face well
 
 # Middle of each region on the mean head, mm: x to the person's left, y up from between the eyes.
 REGIONS = {
@@ -20,7 +20,7 @@ REGIONS = {
     "right jaw": (-58.0, -62.0), "left jaw": (58.0, -62.0), "chin": (0.0, -95.0),
 }  # fmt: skip
 # Codes of a region's name, and of how to take a photo that shows it.
-WORDS = {
+MESSAGES = {
     "forehead": ("region_forehead", "advice_forehead"),
     "right temple": ("region_right_temple", "advice_right_temple"),
     "left temple": ("region_left_temple", "advice_left_temple"),
@@ -51,39 +51,44 @@ def _region_places() -> dict[str, SurfacePoint]:
     return places
 
 
-def coverage_of(heads: list[Head], skins: list[np.ndarray]) -> dict[str, int]:
+def measure_coverage(heads: list[Head], skins: list[np.ndarray]) -> dict[str, int]:
     """In how many photos each of `REGIONS` is seen well.
 
-    skins    (H, W) 0..1 of each photo
+    Parameters
+    ----------
+    heads : list of Head
+        Fitted to the photos, together.
+    skins : list of (H, W) ndarray, 0..1
+        Of each photo.
     """
     return {
-        name: sum(shows(head, skin, place) for head, skin in zip(heads, skins, strict=True))
+        name: sum(is_shown(head, skin, place) for head, skin in zip(heads, skins, strict=True))
         for name, place in _region_places().items()
     }
 
 
-def shows(head: Head, skin: np.ndarray, place: SurfacePoint) -> bool:
+def is_shown(head: Head, skin: np.ndarray, place: SurfacePoint) -> bool:
     """Whether a photo shows the skin at a place well enough to see a mark there."""
-    sight = head.project(place)
-    x, y = np.round(sight.xy).astype(int)
+    seen = head.project(place)
+    x, y = np.round(seen.xy).astype(int)
     inside = 0 <= y < skin.shape[0] and 0 <= x < skin.shape[1]
-    return bool(sight.visible and sight.facing > SEEN_WELL and inside and skin[y, x] > LEAST_SKIN)
+    return bool(seen.visible and seen.facing > SEEN_WELL and inside and skin[y, x] > LEAST_SKIN)
 
 
-def next_photo(coverage: dict[str, int]) -> list[str]:
-    """The parts that fewer than `COVERED` photos show well, worst first."""
-    poor = sorted((count, name) for name, count in coverage.items() if count < COVERED)
+def poorly_covered(coverage: dict[str, int]) -> list[str]:
+    """The parts that fewer than `ENOUGH_PHOTOS` photos show well, worst first."""
+    poor = sorted((count, name) for name, count in coverage.items() if count < ENOUGH_PHOTOS)
     return [name for _, name in poor]
 
 
-def coach(coverage: dict[str, int]) -> Message:
+def advise_next_photo(coverage: dict[str, int]) -> Message:
     """Which parts of the face few photos show well, and which photo to take next."""
-    poor = next_photo(coverage)
+    poor = poorly_covered(coverage)
     if not poor:
-        return Message("face_covered", photos=COVERED)
+        return Message("face_covered", photos=ENOUGH_PHOTOS)
     return Message(
         "face_not_covered",
-        photos=COVERED,
-        regions=[Message(WORDS[name][0]) for name in poor],
-        advice=Message(WORDS[poor[0]][1]),
+        photos=ENOUGH_PHOTOS,
+        regions=[Message(MESSAGES[name][0]) for name in poor],
+        advice=Message(MESSAGES[poor[0]][1]),
     )

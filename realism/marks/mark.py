@@ -129,7 +129,7 @@ def make_mark(
 
 def flipped(mark: Mark, width: int) -> Mark:
     """The mark in a picture of `width` px that was flipped left to right."""
-    turn, last = np.float32([-1, 1]), np.float32([width - 1, 0])
+    turn, last = np.array([-1, 1], np.float32), np.array([width - 1, 0], np.float32)
     return mark.mapped(lambda points: points * turn + last)
 
 

@@ -1,11 +1,16 @@
-"""A mark in a photo, taken to the 3D head that all photos of a person share."""
+"""A mark in a photo, taken to the 3D head that all photos of a person share.
+
+Each photo's head gives a mark a place on one surface, in millimetres, so that marks of several
+photos can be compared: those that lie together there are one mark, and a photo whose marks fit
+the others' only when mirrored is a mirrored selfie.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
@@ -13,133 +18,193 @@ from realism.marks.mark import Mark, Wrinkle
 
 # Where marks go.
 LEAST_PHOTO_FACING = 0.25  # cosine in the photo; seen flatter, a mark is smeared
-SAME_MARK_MM = 6.0  # mm; sightings of several photos that near are one mark
+SAME_MARK_MM = 6.0  # mm; observations in several photos that near are one mark
 SURE_FACING = 0.6  # cosine in the photo from which a place is sharp
+POLYLINE_POINTS = 12  # of a wrinkle's course that are taken to the head, about
 
-# The mark passport: when a mark is believed, and when a photo shows skin well.
-ENOUGH_CHANCES = 3  # photos that could show it: fewer had hardly a chance to
-BELIEVED = 2  # of those, photos that must show a mark; else it is off
-MIRROR_MARKS = 3  # round marks that agree mirrored: a mirrored photo
+# The mark passport: when a mark is believed.
+LEAST_VISIBLE_IN = 3  # photos that could show it: in fewer it had hardly a chance to be seen
+LEAST_OBSERVATIONS = 2  # of those, photos that must show a mark; else it is off
+LEAST_MIRRORED_MARKS = 3  # round marks that agree mirrored: a mirrored photo
 
-Seen = TypeVar("Seen")
+
+class OfPhoto(Protocol):
+    """What is known from one photo, by that photo's name."""
+
+    @property
+    def photo(self) -> str:
+        """The photo's name."""
+        ...
+
+
+Observed = TypeVar("Observed", bound=OfPhoto)
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class Observation:
     """One mark in one photo, taken to the head.
 
-    mark      px of its photo;  photo    that photo's name
-    place     on the head
-    course    of a wrinkle, points of it on the head; () for round marks
-    at        (3,) mm on the mean head, where photos and people can be compared
-    trail     (n, 3) mm, likewise the course
-    size      mm, radius; of a wrinkle half its width
-    facing    cosine between the skin and the line of sight
-    worth     how good a view of the mark it is: (facing px / mm)²
+    Attributes
+    ----------
+    mark : Mark
+        In px of its photo.
+    photo : str
+        That photo's name.
+    place : SurfacePoint
+        Where it is on the head.
+    polyline : tuple of SurfacePoint
+        Of a wrinkle, its course on the head; () for round marks.
+    place_mm : (3,) ndarray, mm
+        Its place on the mean head, where photos and people can be compared.
+    polyline_mm : (n, 3) ndarray, mm
+        Its course, likewise.
+    radius_mm : float, mm
+        Of a wrinkle half its width.
+    facing : float
+        Cosine between the skin and the line of sight.
+    quality : float, (px / mm)²
+        How good a view of the mark it is: the square of facing times resolution.
     """
 
     mark: Mark
     photo: str
     place: SurfacePoint
-    course: tuple[SurfacePoint, ...]
-    at: np.ndarray
-    trail: np.ndarray
-    size: float
+    polyline: tuple[SurfacePoint, ...]
+    place_mm: np.ndarray
+    polyline_mm: np.ndarray
+    radius_mm: float
     facing: float
-    worth: float
+    quality: float
 
     @property
-    def is_line(self) -> bool:
-        """Whether it is a wrinkle that has a course."""
-        return len(self.course) > 0
+    def is_traced(self) -> bool:
+        """Whether it is a wrinkle whose course is known."""
+        return len(self.polyline) > 0
 
 
-def sighting_of(mark: Mark, photo: str, head: Head) -> Sighting | None:
-    """A photo's mark on the head fitted to it; None beside the head."""
+def observe_mark(mark: Mark, photo: str, head: Head) -> Observation | None:
+    """A photo's mark on the head fitted to it.
+
+    Parameters
+    ----------
+    mark : Mark
+        In px of the photo.
+    photo : str
+        The photo's name.
+    head : Head
+        Fitted to the photo.
+
+    Returns
+    -------
+    Observation or None
+        None where it lies beside the head.
+    """
     place = head.surface_point_at(mark.xy)
-    line = mark.polyline if isinstance(mark, Wrinkle) else np.zeros((0, 2))
-    course = tuple(
-        found for point in line[:: max(1, len(line) // 12)]
-        if (found := head.surface_point_at(point)) is not None
-    )  # fmt: skip
-    if place is None or (len(line) and len(course) < 2):
+    points = mark.polyline if isinstance(mark, Wrinkle) else np.zeros((0, 2))
+    on_head = [
+        head.surface_point_at(point) for point in points[:: max(1, len(points) // POLYLINE_POINTS)]
+    ]
+    polyline = tuple(point for point in on_head if point is not None)
+    if place is None or (len(points) and len(polyline) < 2):
         return None
     mm, facing = head.mm_per_px_at(place), head.project(place).facing
-    return Sighting(
-        mark, photo, place, course, mean_point(place),
-        np.array([*map(mean_point, course)]).reshape(-1, 3), mark.radius * mm, facing,
+    return Observation(
+        mark,
+        photo,
+        place,
+        polyline,
+        on_mean_head(place),
+        np.array([*map(on_mean_head, polyline)]).reshape(-1, 3),
+        mark.radius * mm,
+        facing,
         (max(facing, 0.05) / mm) ** 2,
-    )  # fmt: skip
+    )
 
 
-def mean_point(place: SurfacePoint) -> np.ndarray:
-    """(3,) mm: a place on the mean head."""
-    return place.weights @ load_model().mean[load_model().triangles[place.triangle]]
+def on_mean_head(place: SurfacePoint) -> np.ndarray:
+    """(3,) mm: where a place of any person's head is on the mean head."""
+    model = load_model()
+    return place.weights @ model.mean[model.triangles[place.triangle]]
 
 
-def gap(one: Sighting, other: Sighting) -> float:
-    """mm between two sightings of different photos; infinite where they cannot be one mark."""
-    if one.is_line != other.is_line:
+def distance_mm(first: Observation, second: Observation) -> float:
+    """mm between two observations in different photos; infinite where they cannot be one mark."""
+    if first.is_traced != second.is_traced:
         return np.inf
-    if one.is_line:
-        return apart(one.trail, other.trail)
-    return float(np.linalg.norm(one.at - other.at)) * vagueness(one.facing, other.facing)
+    if first.is_traced:
+        return polyline_distance(first.polyline_mm, second.polyline_mm)
+    away = float(np.linalg.norm(first.place_mm - second.place_mm))
+    return away * float(foreshortening_weight(first.facing, second.facing))
 
 
-def apart(one: np.ndarray, other: np.ndarray) -> float:
-    """How far two traced lines (n, k) and (m, k) lie apart.
+def polyline_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """How far two traced lines (n, k) and (m, k) lie apart, in their unit.
 
     Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
     """
-    gaps = np.linalg.norm(one[:, None] - other[None], axis=2)
-    return float(min(np.median(gaps.min(0)), np.median(gaps.min(1))))
+    away = np.linalg.norm(first[:, None] - second[None], axis=2)
+    return float(min(np.median(away.min(0)), np.median(away.min(1))))
 
 
-def vagueness(one: float | np.ndarray, other: float | np.ndarray) -> float | np.ndarray:
-    """What a distance between sightings with these facings counts, 0.3..1.
+def foreshortening_weight(
+    first: float | np.ndarray, second: float | np.ndarray
+) -> float | np.ndarray:
+    """What a distance between observations with these facings counts, 0.3..1.
 
     Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
     """
-    return np.clip(np.minimum(one, other) / SURE_FACING, 0.3, 1)
+    return np.clip(np.minimum(first, second) / SURE_FACING, 0.3, 1)
 
 
-def grouped(
-    sighted: Iterable[Seen], distance: Callable[[Seen, Seen], float], reach: float
-) -> list[list[Seen]]:
-    """Sightings that are one mark, each with the group whose best lies nearest within `reach`.
+def group_by_distance(
+    observed: Iterable[Observed], distance: Callable[[Observed, Observed], float], reach: float
+) -> list[list[Observed]]:
+    """Put together what is one mark, each with the group whose best lies nearest.
 
-    sighted     things with a `photo`, the best first: each group begins with its best. Two of one
-                photo are two marks
-    distance    between two of them; infinite where they cannot be one mark
+    Parameters
+    ----------
+    observed : iterable
+        Things with a `photo`, the best first: each group begins with its best. Two of one photo
+        are two marks.
+    distance : callable
+        Between two of them; infinite where they cannot be one mark.
+    reach : float
+        Least distance of two marks.
     """
-    groups: list[list[Seen]] = []
-    for one in sighted:
-        open_to_it = [g for g in groups if all(member.photo != one.photo for member in g)]
-        gaps = [distance(one, group[0]) for group in open_to_it]
-        nearest = int(np.argmin(gaps)) if gaps else 0
-        if gaps and gaps[nearest] < reach:
-            open_to_it[nearest].append(one)
+    groups: list[list[Observed]] = []
+    for candidate in observed:
+        possible = [g for g in groups if all(member.photo != candidate.photo for member in g)]
+        distances = [distance(candidate, group[0]) for group in possible]
+        nearest = int(np.argmin(distances)) if distances else 0
+        if distances and distances[nearest] < reach:
+            possible[nearest].append(candidate)
         else:
-            groups.append([one])
+            groups.append([candidate])
     return groups
 
 
-def mirrored(sighted: list[Sighting], photos: list[str]) -> set[str]:
+def find_mirrored(observations: list[Observation], photos: list[str]) -> set[str]:
     """Names of photos whose marks agree with the others' when mirrored, and hardly otherwise."""
-    found: set[str] = set()
-    round_marks = [one for one in sighted if not one.is_line]
+    mirrored: set[str] = set()
+    round_marks = [observation for observation in observations if not observation.is_traced]
     for photo in photos:
-        own = np.array([one.at for one in round_marks if one.photo == photo])
+        own = np.array([mark.place_mm for mark in round_marks if mark.photo == photo])
         rest = np.array(
-            [one.at for one in round_marks if one.photo != photo and one.photo not in found]
+            [
+                mark.place_mm
+                for mark in round_marks
+                if mark.photo != photo and mark.photo not in mirrored
+            ]
         )
-        if len(own) < MIRROR_MARKS or not len(rest):
+        if len(own) < LEAST_MIRRORED_MARKS or not len(rest):
             continue
-        tree = cKDTree(rest)
+        tree = KDTree(rest)
         # Marks on the middle line agree either way and say nothing.
         own = own[np.abs(own[:, 0]) > SAME_MARK_MM]
-        plain = int((tree.query(own)[0] < SAME_MARK_MM).sum()) if len(own) else 0
-        turned = int((tree.query(own * [-1, 1, 1])[0] < SAME_MARK_MM).sum()) if len(own) else 0
-        if turned >= MIRROR_MARKS and turned > 2 * plain:
-            found.add(photo)
-    return found
+        plain, turned = (
+            int((tree.query(own * side)[0] < SAME_MARK_MM).sum()) if len(own) else 0
+            for side in ([1, 1, 1], [-1, 1, 1])
+        )
+        if turned >= LEAST_MIRRORED_MARKS and turned > 2 * plain:
+            mirrored.add(photo)
+    return mirrored

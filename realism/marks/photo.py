@@ -1,4 +1,4 @@
-"""A photo of the person as marks are found and measured in it."""
+"""A photo of the person with its marks, and what is measured in it once for all of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +14,16 @@ from realism.marks.mark import Mark
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
-    """A picture as marks are measured in it, for all its marks once.
+class PhotoAnalysis:
+    """What a picture tells to whoever finds, measures or lays marks in it.
 
-    pixels    (H, W, 3) uint8 sRGB
-    face      the person's Face in it
-    skin      (H, W) float32 0..1, the strict mask
+    Attributes
+    ----------
+    pixels : (H, W, 3) uint8 ndarray, sRGB
+    face : Face
+        The person's, in it.
+    skin : (H, W) float32 ndarray, 0..1
+        The strict mask, from `faces.skin.skin_mask`.
     """
 
     pixels: np.ndarray
@@ -27,36 +31,43 @@ class Ground:
     skin: np.ndarray
 
     @cached_property
-    def light(self) -> np.ndarray:
+    def log_light(self) -> np.ndarray:
         """(H, W, 3) float32, log of linear light."""
         return log_light(self.pixels)
 
     @cached_property
-    def wide(self) -> np.ndarray:
+    def paintable(self) -> np.ndarray:
         """(H, W) float32 0..1, the skin with what beside it looks like skin."""
         return paintable_mask(self.pixels, self.skin, self.face)
 
     @cached_property
-    def steady(self) -> tuple[np.ndarray, tuple[int, int]]:
-        """What a head is fitted to: the mesh, read several times, and the picture's size."""
+    def head_evidence(self) -> tuple[np.ndarray, tuple[int, int]]:
+        """What a head is fitted to: the mesh, read several times, and the picture's (h, w)."""
         return steady_mesh(self.pixels, self.face.mesh), self.pixels.shape[:2]
 
     @property
-    def mm(self) -> float:
-        """Millimetres in a px."""
+    def mm_per_px(self) -> float:
+        """Millimetres in a px of the face."""
         return mm_per_px_from_eyes(self.face)
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class MarkedPhoto:
     """A photo of the person with its marks.
 
-    name      the photo's file name
-    pixels    (H, W, 3) uint8 sRGB
-    face      the person's Face in it
-    skin      (H, W) float32 0..1, from `faces.skin.skin_mask`
-    marks     its marks, found or given
-    ground    the picture as its marks are measured in it; made here, kept when marks change
+    Attributes
+    ----------
+    name : str
+        The photo's file name.
+    pixels : (H, W, 3) uint8 ndarray, sRGB
+    face : Face
+        The person's, in it.
+    skin : (H, W) float32 ndarray, 0..1
+        The strict mask, from `faces.skin.skin_mask`.
+    marks : list of Mark
+        Found or given; empty while they are still to be found.
+    analysis : PhotoAnalysis
+        Made here, and kept when only the marks change.
     """
 
     name: str
@@ -64,13 +75,22 @@ class Source:
     face: Face
     skin: np.ndarray
     marks: list[Mark]
-    ground: Ground | None = None
+    analysis: PhotoAnalysis = None  # type: ignore[assignment]  # always set below
 
     def __post_init__(self):
-        if self.ground is None or self.ground.pixels is not self.pixels:
-            object.__setattr__(self, "ground", Ground(self.pixels, self.face, self.skin))
+        if self.analysis is None or self.analysis.pixels is not self.pixels:
+            object.__setattr__(self, "analysis", PhotoAnalysis(self.pixels, self.face, self.skin))
 
 
-def source_of(photo: Photo, face: Face, marks: list[Mark] | None = None) -> Source:
-    """A photo ready to take marks from: those given, or still to be found (`find_together`)."""
-    return Source(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks or [])
+def analyse_photo(photo: Photo, face: Face, marks: list[Mark] | None = None) -> MarkedPhoto:
+    """A photo ready to take marks from: those given, or still to be found.
+
+    Parameters
+    ----------
+    photo : Photo
+    face : Face
+        The person's, in it.
+    marks : list of Mark, optional
+        None: `find.multiview.find_marks_multiview` is to find them.
+    """
+    return MarkedPhoto(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks or [])

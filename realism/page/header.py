@@ -10,7 +10,7 @@ import gradio as gr
 from realism.config import ASSETS
 from realism.diffusion.recommended import recommended_bases
 from realism.faces.engine import load_engine
-from realism.marks.find.finders import HEATMAP_THRESHOLD
+from realism.marks.find.finders import DEFAULT_FINDER
 from realism.page.i18n import LANGUAGES, Spoken, language_of, text
 from realism.page.session import (
     DEVICE,
@@ -189,7 +189,7 @@ def _steps(name: str | None, root: Path | None, base: str, language: str) -> str
     accepted = sum(entry.accepted for entry in entries)
     portraits = sum(len(list(run.glob("*.png"))) for run in person.runs())
     found = (mark for those in person.marks().values() for mark in those)
-    marks = sum(mark.score >= HEATMAP_THRESHOLD for mark in found)
+    marks = sum(mark.score >= DEFAULT_FINDER.threshold for mark in found)
     lora = lora_of(person, base)
     steps = [
         (accepted, text(language, "header.photos", accepted=accepted, of=len(entries))),

@@ -16,10 +16,10 @@ from realism.faces.engine import Engine, primary_face
 from realism.images import Photo, open_photo
 from realism.marks.atlas import Atlas
 from realism.marks.atlas import build_atlas as atlas_of_photos
-from realism.marks.find.finders import METHODS, find_marks
-from realism.marks.find.multiview import find_together
+from realism.marks.find.finders import DEFAULT_FINDER, find_marks
+from realism.marks.find.multiview import find_marks_multiview
 from realism.marks.mark import Mark, flipped
-from realism.marks.photo import Source, source_of
+from realism.marks.photo import MarkedPhoto, analyse_photo
 from realism.person.person import Person
 from realism.person.photos import PhotoRecord
 
@@ -56,29 +56,29 @@ class Passport:
 
 def open_marked_photo(
     photo: Photo | Path | PhotoRecord, engine: Engine, marks: list[Mark] | None = None
-) -> Source:
+) -> MarkedPhoto:
     """A photo ready to take marks from: with its face, its skin and the marks given.
 
     Raises InputError, with the picture's name, where it cannot be read or has not one face.
     """
     if isinstance(photo, PhotoRecord):
-        return source_of(photo.photo(), photo.verdict.face, marks)
+        return analyse_photo(photo.photo(), photo.verdict.face, marks)
     if not isinstance(photo, Photo):
         photo = open_photo(photo)
     try:
         face = primary_face(engine.find(photo.pixels))
     except InputError as error:
         raise InputError("of_picture", name=photo.name, reason=error) from error
-    return source_of(photo, face, marks)
+    return analyse_photo(photo, face, marks)
 
 
 def find_marks_in_photo(
     photo: Photo | Path,
     engine: Engine,
-    method: str = METHODS[0],
+    method: str = DEFAULT_FINDER.name,
     weights: Path | None = None,
     threshold: float | None = None,
-) -> Source:
+) -> MarkedPhoto:
     """The photo with the marks that a finder finds in it, looked at by itself.
 
     Parameters
@@ -88,7 +88,7 @@ def find_marks_in_photo(
     engine : Engine
         Finds the face.
     method : str
-        Name of a finder, one of `finders.METHODS`.
+        Name of a finder, one of `finders.FINDERS`.
     weights : Path, optional
         Of a finder that was trained elsewhere; None: those that come with the program.
     threshold : float, optional
@@ -108,12 +108,12 @@ def find_marks_of_photos(
     photos: Sequence[Photo | Path | PhotoRecord],
     engine: Engine,
     known: Mapping[str, list[Mark]] | None = None,
-    held: Mapping[str, Source] | None = None,
+    held: Mapping[str, MarkedPhoto] | None = None,
     reviewed: Collection[str] = (),
     weights: Path | None = None,
     threshold: float | None = None,
     refuse_strangers: bool = False,
-) -> Generator[PhotoOpened | PhotoSearched, None, list[Source]]:
+) -> Generator[PhotoOpened | PhotoSearched, None, list[MarkedPhoto]]:
     """Find the marks on photos of one person, together.
 
     Parameters
@@ -153,7 +153,7 @@ def find_marks_of_photos(
         yield PhotoOpened(photo.name, number, len(photos))
     if refuse_strangers:
         _refuse_strangers(opened, engine)
-    search, number = find_together(opened, reviewed, weights, threshold), 0
+    search, number = find_marks_multiview(opened, reviewed, weights, threshold), 0
     while True:
         try:
             name = next(search)
@@ -166,10 +166,10 @@ def find_marks_of_photos(
 def find_marks_of_person(
     person: Person,
     engine: Engine,
-    held: Mapping[str, Source] | None = None,
+    held: Mapping[str, MarkedPhoto] | None = None,
     threshold: float | None = None,
     most: int | None = None,
-) -> Generator[PhotoOpened | PhotoSearched, None, list[Source]]:
+) -> Generator[PhotoOpened | PhotoSearched, None, list[MarkedPhoto]]:
     """Find the marks on a person's accepted photos, and keep them with the person.
 
     What the owner corrected stays; photos that were all looked at before are not searched again.
@@ -186,7 +186,7 @@ def find_marks_of_person(
     return found
 
 
-def with_least_score(photos: Iterable[Source], least: float) -> list[Source]:
+def with_least_score(photos: Iterable[MarkedPhoto], least: float) -> list[MarkedPhoto]:
     """The photos with those of their marks that score at least so much, 0..1."""
     return [
         replace(photo, marks=[mark for mark in photo.marks if mark.score >= least])
@@ -194,7 +194,7 @@ def with_least_score(photos: Iterable[Source], least: float) -> list[Source]:
     ]
 
 
-def build_passport(photos: list[Source], person: Person | None = None) -> Passport:
+def build_passport(photos: list[MarkedPhoto], person: Person | None = None) -> Passport:
     """All marks of the photos on one head; kept with the person where one is given.
 
     Raises InputError without photos.
@@ -204,8 +204,11 @@ def build_passport(photos: list[Source], person: Person | None = None) -> Passpo
 
 
 def flip_photos(
-    names: Iterable[str], photos: Mapping[str, Source], engine: Engine, person: Person | None = None
-) -> dict[str, Source]:
+    names: Iterable[str],
+    photos: Mapping[str, MarkedPhoto],
+    engine: Engine,
+    person: Person | None = None,
+) -> dict[str, MarkedPhoto]:
     """The photos of those names flipped left to right with their marks: mirrored selfies.
 
     person    whose photos they are, to be flipped in the person's folder too; None: nobody's
@@ -222,7 +225,7 @@ def flip_photos(
     return turned
 
 
-def _refuse_strangers(photos: list[Source], engine: Engine) -> None:
+def _refuse_strangers(photos: list[MarkedPhoto], engine: Engine) -> None:
     """Raise InputError for a photo that seems to show another person than the rest."""
     if len(photos) < 2:
         return

@@ -20,8 +20,8 @@ from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.images import Photo, open_photo, read_info, save_png
 from realism.marks.mark import Mark
-from realism.marks.observation import BELIEVED
-from realism.marks.photo import Ground, Source
+from realism.marks.observation import LEAST_OBSERVATIONS
+from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.placement import Placement, find_obstacle
 from realism.marks.restore.prepare import (
@@ -78,7 +78,7 @@ class PlacedPortrait:
         wanted = {tuple(key) for key in keys}
         return frozenset(index for index, key in enumerate(self.keys) if key in wanted)
 
-    def rare(self, least_sightings: int = BELIEVED) -> frozenset[int]:
+    def rare(self, least_sightings: int = LEAST_OBSERVATIONS) -> frozenset[int]:
         """The placements to begin without: too few of the photos show them."""
         return frozenset(seldom_seen(self.placements, len(self.embeddings), least_sightings))
 
@@ -99,7 +99,7 @@ class RestoreOptions:
     method: str = METHODS[0]
     placement: str = "head"
     sliders: Sliders = field(default_factory=Sliders)
-    least_sightings: int = BELIEVED
+    least_sightings: int = LEAST_OBSERVATIONS
     off: Collection[MarkKey] = ()
     on: Collection[MarkKey] = ()
     moves: Mapping[tuple, tuple[float, float]] = field(default_factory=dict)
@@ -167,7 +167,7 @@ class PortraitSkipped:
 
 def place_portrait(
     portrait: Path | Photo,
-    photos: Sequence[Source],
+    photos: Sequence[MarkedPhoto],
     engine: Engine,
     options: RestoreOptions | None = None,
 ) -> PlacedPortrait:
@@ -200,7 +200,7 @@ def place_portrait(
     face = find_person(picture, embeddings, engine)
     skin = skin_mask(picture.pixels, face)
     analysis, digest = (
-        Ground(picture.pixels, face, skin),
+        PhotoAnalysis(picture.pixels, face, skin),
         sha256(picture.pixels.tobytes()).hexdigest(),
     )
     placements = [
@@ -231,7 +231,7 @@ def finish_portrait(
     engine: Engine,
     sliders: Sliders | None = None,
     off: Collection[MarkKey] = (),
-    least_sightings: int = BELIEVED,
+    least_sightings: int = LEAST_OBSERVATIONS,
 ) -> RestoredPortrait:
     """The portrait with its marks, its report and its likeness before and after.
 
@@ -256,7 +256,7 @@ def finish_portrait(
 
 def restore_portrait(
     portrait: Path | Photo,
-    photos: Sequence[Source],
+    photos: Sequence[MarkedPhoto],
     engine: Engine,
     options: RestoreOptions | None = None,
 ) -> RestoredPortrait:
@@ -274,7 +274,7 @@ def restore_portrait(
 
 def restore_portraits(
     files: Sequence[Path],
-    photos: Sequence[Source],
+    photos: Sequence[MarkedPhoto],
     engine: Engine,
     into: Path,
     options: RestoreOptions | None = None,
@@ -318,13 +318,15 @@ def save_restored(pixels: np.ndarray, portrait: Path | None, out: Path) -> Path:
     return out
 
 
-def _moved(placement: Placement, to: tuple[float, float] | None, analysis: Ground) -> Placement:
+def _moved(
+    placement: Placement, to: tuple[float, float] | None, analysis: PhotoAnalysis
+) -> Placement:
     """A mark where a person put it on the portrait; whatever hid it before, skin shows it."""
     if to is None:
         return placement
     point = np.array(to, np.float32)
     step = point - placement.to
-    reason = find_obstacle(point, 1.0, False, analysis.face, analysis.wide)
+    reason = find_obstacle(point, 1.0, False, analysis.face, analysis.paintable)
     return replace(
         placement,
         to=placement.to + step,

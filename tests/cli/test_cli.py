@@ -14,7 +14,7 @@ from PIL import Image
 from realism.cli import marks as shell
 from realism.config import ASSETS
 from realism.images import open_photo
-from realism.marks.find.finders import METHODS
+from realism.marks.find.finders import DEFAULT_FINDER
 
 MEI = ASSETS / "people/mei"
 RAVI = ASSETS / "people/ravi"
@@ -119,7 +119,7 @@ def test_the_passport_counts_sightings_is_kept_and_drawn(run, tmp_path):
 
 
 def test_the_shell_finds_by_the_default_method():
-    assert METHODS[0] == shell.FINDER_METHOD
+    assert DEFAULT_FINDER.name == shell.FINDER_METHOD
 
 
 def test_bases_are_listed_with_licence_and_size(run):

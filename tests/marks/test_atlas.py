@@ -11,21 +11,23 @@ from realism.draw.passport import draw_passport
 from realism.errors import InputError
 from realism.faces.engine import primary_face
 from realism.faces.skin import skin_mask
-from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json, build_atlas, mean_point
-from realism.marks.coverage import REGIONS, coach, next_photo
+from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json, build_atlas, on_mean_head
+from realism.marks.coverage import REGIONS, advise_next_photo, poorly_covered
 from realism.marks.mark import RoundMark
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 from realism.person.person import create_person
 
 
 @pytest.fixture(scope="module")
-def sources(mei, engine) -> list[Source]:
+def sources(mei, engine) -> list[MarkedPhoto]:
     """Six photos of mei with the renderer's own marks."""
     made = []
     for photo in mei[:6]:
         face = primary_face(engine.find(photo.pixels))
         marks = list(round_marks(truth_of(photo)).values())
-        made.append(Source(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks))
+        made.append(
+            MarkedPhoto(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks)
+        )
     return made
 
 
@@ -44,7 +46,7 @@ def test_sightings_of_one_mark_become_one_entry(mei, sources, atlas):
     ids = {name for photo in mei[:6] for name in round_marks(truth_of(photo))}
     sightings = sum(len(source.marks) for source in sources)
     assert len(atlas.entries) == pytest.approx(len(ids), abs=1) and sightings > 2 * len(ids)
-    assert all(len(entry.seen_in) <= entry.chances <= 6 for entry in atlas.entries)
+    assert all(len(entry.seen_in) <= entry.visible_in <= 6 for entry in atlas.entries)
     most = atlas.entries[0]
     assert len(most.seen_in) >= 4 and most.on
 
@@ -55,7 +57,7 @@ def test_the_left_cheek_s_marks_are_on_the_left_of_the_head(mei, sources, atlas)
     nose = front.face.landmarks[30, 0]
     for entry in atlas.entries:
         if entry.photo == front.name and abs(entry.mark.xy[0] - nose) > 0.1 * front.face.width:
-            assert (mean_point(entry.place)[0] > 0) == (entry.mark.xy[0] > nose)
+            assert (on_mean_head(entry.place)[0] > 0) == (entry.mark.xy[0] > nose)
 
 
 def test_what_one_of_many_photos_shows_is_kept_but_off(sources):
@@ -65,7 +67,7 @@ def test_what_one_of_many_photos_shows_is_kept_but_off(sources):
     dusty = replace(sources[0], marks=[*sources[0].marks, speck])
     entries = build_atlas([dusty, *sources[1:]]).entries
     (found,) = [one for one in entries if one.mark is speck]
-    assert found.seen_in == (sources[0].name,) and found.chances >= 3 and not found.on
+    assert found.seen_in == (sources[0].name,) and found.visible_in >= 3 and not found.on
 
 
 def test_a_mirrored_selfie_is_told_from_its_marks_and_left_out(sources, engine):
@@ -75,7 +77,7 @@ def test_a_mirrored_selfie_is_told_from_its_marks_and_left_out(sources, engine):
         replace(mark, xy=np.float32([pixels.shape[1] - 1 - mark.xy[0], mark.xy[1]]))
         for mark in sources[0].marks
     ]
-    selfie = Source("selfie.jpg", pixels, face, skin_mask(pixels, face), marks)
+    selfie = MarkedPhoto("selfie.jpg", pixels, face, skin_mask(pixels, face), marks)
     atlas = build_atlas([selfie, *sources[1:]])
     assert atlas.mirrored == ("selfie.jpg",)
     assert all("selfie.jpg" not in entry.seen_in for entry in atlas.entries)
@@ -85,9 +87,9 @@ def test_a_mirrored_selfie_is_told_from_its_marks_and_left_out(sources, engine):
 def test_the_coach_names_what_few_photos_show(sources):
     turned = max(sources, key=lambda source: source.face.pose.yaw)
     alone = build_atlas([turned])
-    assert set(next_photo(alone.coverage)) == set(REGIONS)  # one photo shows nothing twice
-    assert coach(alone.coverage).code == "face_not_covered"
-    assert "Take the next photo" in str(coach(alone.coverage))
+    assert set(poorly_covered(alone.coverage)) == set(REGIONS)  # one photo shows nothing twice
+    assert advise_next_photo(alone.coverage).code == "face_not_covered"
+    assert "Take the next photo" in str(advise_next_photo(alone.coverage))
     # Turned to the image's right, it shows the person's right side better.
     assert alone.coverage["right cheek"] >= alone.coverage["left temple"]
 

@@ -30,7 +30,7 @@ from realism.faces.paintable import paintable_mask
 from realism.faces.skin import skin_mask
 from realism.images import open_photo
 from realism.marks.find.crop import face_span
-from realism.marks.find.wrinkles import trace
+from realism.marks.find.wrinkles import trace_skeleton
 from realism.marks.mark import Wrinkle, mark_to_json
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
@@ -141,7 +141,7 @@ def courses(masks: Path) -> list[list[list[list[float]]]]:
 
     faces = []
     for path in sorted(masks.glob("*.png")):
-        lines = trace(skeletonize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0))
+        lines = trace_skeleton(skeletonize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0))
         faces.append([line[::3].tolist() for line in lines if len(line) >= 8])
     return faces
 

@@ -26,9 +26,9 @@ from data_sets.scoring import read_truth_to_score
 from realism.faces.face import Face, Pose
 from realism.faces.mesh import face_box, landmarks68
 from realism.faces.skin import skin_mask
-from realism.marks.find.heatmap import Courses, Rounds, evidence_of
-from realism.marks.find.network import ROUND, read_about, read_heatmap, save_heatmap
-from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
+from realism.marks.find.candidates import BlobCandidates, WrinkleCandidates, measure_evidence
+from realism.marks.find.network import read_about, read_heatmap, save_heatmap
+from realism.marks.mark import ROUND_KINDS, Mark, RoundMark, Wrinkle, mark_from_json
 from training.finder.paint import HELD_OUT, Painted, load_faces, paint
 
 REACH = 6.0  # px: a finding so near a mark, or within its radius, is that mark
@@ -48,8 +48,8 @@ def face_of(sample: Painted) -> Face:
     )
 
 
-def judged_rounds(found: Rounds, marks: list[Mark], unsure: list[Mark]) -> np.ndarray:
-    """For each candidate the index into ROUND of the mark it is on, -1 none, -2 not to be judged.
+def judged_rounds(found: BlobCandidates, marks: list[Mark], unsure: list[Mark]) -> np.ndarray:
+    """For each candidate the index into ROUND_KINDS of its mark, -1 none, -2 not to be judged.
 
     Of several on one mark the surest by the network counts, and the others are left out.
     """
@@ -60,14 +60,14 @@ def judged_rounds(found: Rounds, marks: list[Mark], unsure: list[Mark]) -> np.nd
             if value == 0 and near.any():
                 best = np.flatnonzero(near)[found.evidence[near, 1].argmax()]
                 answer[near] = -2
-                answer[best] = ROUND.index(mark.kind)
+                answer[best] = ROUND_KINDS.index(mark.kind)
             elif value < 0:
                 answer[near] = -2
     return answer
 
 
 def judged_courses(
-    found: Courses, marks: list[Mark], unsure: list[Mark]
+    found: WrinkleCandidates, marks: list[Mark], unsure: list[Mark]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The share of each path that lies on a wrinkle, and its length that is to be judged."""
     shares, lengths = [], []
@@ -77,8 +77,8 @@ def judged_courses(
         )
         for ms in (marks, unsure)
     )
-    for path in found.paths:
-        points = found.view.to_picture(path.points[::4])
+    for ridge in found.ridges:
+        points = found.crop.to_picture(ridge.points[::4])
         on, perhaps = (_near(points, line) for line in (true, maybe))
         counted = on | ~perhaps
         shares.append(on[counted].mean() if counted.any() else 0.0)
@@ -158,7 +158,7 @@ def main() -> None:
     rounds, kinds, lines = [], [], []
     for pixels, face, marks, unsure in chain(painted(options.faces), rendered(options.people)):
         # The mask of a picture in use: without what was painted over the skin.
-        found, courses = evidence_of(net, pixels, face, skin_mask(pixels, face))
+        found, courses = measure_evidence(net, pixels, face, skin_mask(pixels, face))
         answer = judged_rounds(found, marks, unsure)
         rounds.append((found.evidence[answer > -2], (answer[answer > -2] >= 0).astype(float)))
         kinds.append((found.kind_evidence[answer >= 0], answer[answer >= 0]))

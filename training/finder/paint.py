@@ -22,7 +22,7 @@ import numpy as np
 from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS
 from realism.faces.skin import LEAST_SKIN
 from realism.images import to_linear, to_srgb
-from realism.marks.find.crop import FINDER
+from realism.marks.find.crop import SPAN
 from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
 from training.finder.cover import layers, stubble
 from training.finder.folds import drawn_courses, face_courses, fold, stray_courses
@@ -189,13 +189,13 @@ def _cut(rng, crop, side):
     map (2, 3)."""
     mesh, span, places = crop["mesh"][:, :2], float(crop["span"]), _places(rng, crop)
     if side is None:
-        zoom = FINDER.span / span
+        zoom = SPAN / span
         low = np.maximum(mesh.min(0) - span * np.array([0.1, 0.27]), 0)
         high = np.minimum(mesh.max(0) + span * 0.1, crop["skin"].shape[::-1])
         matrix = np.float32([[zoom, 0, -zoom * low[0]], [0, zoom, -zoom * low[1]]])
         size = tuple(int(zoom * s) for s in high - low)
     else:
-        zoom = FINDER.span / span * rng.uniform(0.76, 1.3)
+        zoom = SPAN / span * rng.uniform(0.76, 1.3)
         turn, flip = np.radians(rng.normal(0, 14)), rng.choice([-1, 1])
         matrix = np.zeros((2, 3), np.float32)
         matrix[:, :2] = zoom * np.array(
@@ -215,7 +215,7 @@ def _cut(rng, crop, side):
     skin = cv2.warpAffine(crop["skin"], matrix, size).astype(np.float32) / 255
     places = cv2.warpAffine(places.astype(np.uint8), matrix, size) > 0
     mesh = np.column_stack([mesh @ matrix[:, :2].T + matrix[:, 2], crop["mesh"][:, 2] * zoom])
-    return pixels, skin, places, mesh.astype(np.float32), zoom * span / FINDER.span, matrix
+    return pixels, skin, places, mesh.astype(np.float32), zoom * span / SPAN, matrix
 
 
 def _places(rng, crop) -> np.ndarray:

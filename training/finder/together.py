@@ -31,10 +31,10 @@ from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
-from realism.marks.find.crop import FINDER
-from realism.marks.find.heatmap import Look, look_at
-from realism.marks.find.multiview import Places, Traces, agreement, line_agreement
+from realism.marks.find.crop import SPAN
+from realism.marks.find.heatmap import Candidates, find_candidates
 from realism.marks.find.network import HeatmapNet, read_about, read_heatmap, save_heatmap
+from realism.marks.find.support import BlobPoints, WrinklePoints, blob_support, wrinkle_support
 from realism.marks.mark import Mark, mark_from_json
 from training.finder.crops import pair_crop
 from training.finder.mix import face_of, fit, judged_courses, judged_rounds
@@ -54,9 +54,9 @@ class Shown:
     """
 
     person: str
-    places: Places
+    places: BlobPoints
     answer: np.ndarray
-    traces: Traces
+    traces: WrinklePoints
     shares: np.ndarray
     lengths: np.ndarray
     skin: np.ndarray
@@ -64,7 +64,7 @@ class Shown:
 
 def shown(
     person: str,
-    look: Look,
+    look: Candidates,
     marks: list[Mark],
     unsure: list[Mark],
     head: Head,
@@ -78,15 +78,16 @@ def shown(
     zoom          px of what was looked at over px of that picture
     corner        where what was looked at begins in it, px
     """
-    answer = judged_rounds(look.rounds, marks, unsure)
-    shares, lengths = judged_courses(look.courses, marks, unsure)
-    rounds = replace(look.rounds, xy=look.rounds.xy / zoom + corner)
-    courses = [look.courses.view.to_picture(path.points) for path in look.courses.paths]
+    answer = judged_rounds(look.blobs, marks, unsure)
+    shares, lengths = judged_courses(look.wrinkles, marks, unsure)
+    blobs = replace(look.blobs, xy=look.blobs.xy / zoom + corner)
     return Shown(
         person,
-        Places(replace(look, rounds=rounds), head),
+        BlobPoints(replace(look, blobs=blobs), head),
         np.where(answer == -2, -1, (answer >= 0).astype(int)),
-        Traces([course / zoom + corner for course in courses], look.folded, head),
+        WrinklePoints(
+            [line / zoom + corner for line in look.wrinkles.polylines], look.wrinkle_odds, head
+        ),
         shares,
         lengths,
         skin,
@@ -99,14 +100,14 @@ def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
     for person, group in read_views(data).items():
         for folder in ("marked", "clean"):
             pictures = [analyse_picture(getattr(view, folder)) for view in group]
-            heads = fit_person([picture.steady for picture in pictures])
+            heads = fit_person([picture.head_evidence for picture in pictures])
             several = []
             for view, picture, head in zip(group, pictures, heads, strict=True):
                 marks = {True: [], False: []}
                 for value in truth[f"{folder}-{view.marked.name}"]:
                     marks[value["certain"]].append(mark_from_json(value))
-                look = look_at(net, picture.pixels, picture.face, picture.skin)
-                skin = close_holes(picture.wide, picture.face)
+                look = find_candidates(net, picture.pixels, picture.face, picture.skin)
+                skin = close_holes(picture.paintable, picture.face)
                 several.append(shown(person, look, marks[True], marks[False], head, skin))
             yield several
         analyse_picture.cache_clear()
@@ -118,14 +119,14 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
     for person, group in read_views(data).items():
         # Heads are fitted before anything is painted over the features.
         pictures = [analyse_picture(view.clean) for view in group]
-        heads = fit_person([picture.steady for picture in pictures])
+        heads = fit_person([picture.head_evidence for picture in pictures])
         several = []
         for view, picture, head in zip(group, pictures, heads, strict=True):
             crop = pair_crop(view)
             sample = paint(rng, Faces([], [crop], courses), HELD_OUT, None)
             face = face_of(sample)
             bare = skin_mask(sample.pixels, face)
-            look = look_at(net, sample.pixels, face, bare)
+            look = find_candidates(net, sample.pixels, face, bare)
             zoom, corner = _way_back(crop)
             skin = close_holes(paintable_mask(sample.pixels, bare, face), face)
             back = np.float32([[1 / zoom, 0, corner[0]], [0, 1 / zoom, corner[1]]])
@@ -141,7 +142,7 @@ def _way_back(crop: dict) -> tuple[float, np.ndarray]:
     """Px of a painted whole face over px of the picture, and where its (0, 0) is in that."""
     mesh, span = crop["mesh"][:, :2], float(crop["span"])
     low = np.maximum(mesh.min(0) - span * np.array([0.1, 0.27]), 0)
-    return FINDER.span / span, low + crop["corner"]
+    return SPAN / span, low + crop["corner"]
 
 
 def joined(several: list[Shown], rng: np.random.Generator | None) -> Iterator[tuple]:
@@ -153,8 +154,8 @@ def joined(several: list[Shown], rng: np.random.Generator | None) -> Iterator[tu
             count = rng.integers(1, len(others), endpoint=True)
             few = rng.choice(len(others), count, replace=False)
             others = [others[index] for index in few]
-        rounds = agreement(one.places, [(o.places, o.skin) for o in others])
-        lines = line_agreement(one.traces, [(o.traces, o.skin) for o in others])
+        rounds = blob_support(one.places, [(o.places, o.skin) for o in others])
+        lines = wrinkle_support(one.traces, [(o.traces, o.skin) for o in others])
         known = (one.answer >= 0) & np.isfinite(rounds[:, 0])
         seen_again = np.isfinite(lines[:, 0])
         yield (

@@ -33,7 +33,7 @@ from realism.marks.find.network import (
     HEAT,
     LINE,
     HeatmapNet,
-    normalised,
+    normalise,
     read_heatmap,
     save_heatmap,
 )
@@ -68,7 +68,7 @@ def painter(folder: Path, seed: int, samples) -> None:
 def example(sample: Painted) -> tuple[np.ndarray, Targets]:
     """What the network sees of a sample and should answer."""
     log_light = np.log(sample.pixels.astype(np.float32) + 6)
-    inputs = normalised(log_light, sample.skin).astype(np.float32)
+    inputs = normalise(log_light, sample.skin).astype(np.float32)
     return inputs, targets(sample.marks, sample.skin.shape, sample.unsure)
 
 

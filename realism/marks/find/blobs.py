@@ -1,11 +1,11 @@
-"""Round marks as dips of light: the plain measure, which needs no training.
+"""Round marks as blobs: the plain measure, which needs no training.
 
-A round mark is a dip in the light of the skin, closed on every side
-and small beside the face. The face is brought to one size, the Hessian of its log-light is taken
-at several scales (each the difference of neighbouring Gaussians along two axes: what a difference
-of Gaussians approximates, split by direction), and a place counts by the weaker of its two
-curvatures, so that hairs, folds and edges, which curve along one axis only, fall out. What is
-usual on this skin (pores, stubble, freckles) sets the measure. Colour tells the kinds apart.
+A round mark is a dip in the light of the skin, closed on every side and small beside the face.
+The face is brought to one size, the Hessian of its log-light is taken at several scales (each the
+difference of neighbouring Gaussians along two axes: what a difference of Gaussians approximates,
+split by direction), and a place counts by the weaker of its two curvatures, so that hairs, folds
+and edges, which curve along one axis only, fall out. What is usual on this skin (pores, stubble,
+freckles) sets the measure. Colour tells the kinds apart.
 
 Scale selection: Lindeberg, "Feature detection with automatic scale selection", IJCV 1998.
 """
@@ -17,24 +17,53 @@ import numpy as np
 
 from realism.faces.features import disc
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.crop import FINDER, Finder, View
+from realism.marks.find.crop import FaceCrop
 from realism.marks.mark import RoundMark
 
-# The default finder of marks: what is around its network. px are of what it sees.
-LEAST_RESPONSE = 0.3  # of a dip
-
+LEAST_RESPONSE = 0.3  # of a blob: below it, how far below says nothing
+LEAST_CURVATURE = 0.006  # log units; what curves less is no blob at all
+LEAST_GREEN = 0.02  # log units: the least dip of green that colours are compared with
 MARK_SIZE = 1.4  # radius of a disc over the scale at which its dip is deepest: the root of two
+# Pigment and blood both darken green most; a little red and blue quiets sensor noise.
+LUMA = np.array([0.3, 0.6, 0.1], np.float32)
+
+
+@dataclass(frozen=True)
+class BlobSettings:
+    """The finder that needs no training; set on ../shared/data/marked-people.
+
+    See `benchmarks.marks`. All px are those of a `FaceCrop` of `crop.SPAN`.
+    """
+
+    sigmas: tuple[float, ...] = (1.5, 2.1, 3.0, 4.2, 6.0, 8.5)  # px: radii of 0.5-3 mm
+    margin: int = 8  # px, about 2 mm: no mark so close to the skin's edge
+    around: float = 25.0  # px: how far the usual strength of skin is averaged
+    noise: float = 0.004  # log units; keeps flat renders from making noise a mark
+    candidates: int = 80  # strongest blobs looked at closely
+    even_odds: float = 25.0  # strength of a blob that is as likely a mark as not
+    brown: float = 0.6  # red and blue dip over green's; below it blood, not melanin
+    deep: float = 0.145  # log units; a mole darkens red by more, a spot by less
+
+
+BLOBS = BlobSettings()
 
 
 @dataclass(frozen=True, eq=False)
-class Dips:
-    """How much each pixel of a view is the middle of a dark round dip, all (h, w) float32.
+class BlobResponse:
+    """How much each pixel of a crop is the middle of a dark blob, all (h, w) float32.
 
-    light        log of light, most of it green
-    curvature    the weaker one, at its best scale
-    sigma        that scale, px
-    response     curvature over what is usual around
-    grain        fine unevenness around, log units
+    Attributes
+    ----------
+    light : ndarray
+        Log of light, most of it green.
+    curvature : ndarray
+        The weaker one, at its best scale.
+    sigma : ndarray, px
+        That scale.
+    response : ndarray
+        Curvature over what is usual around.
+    grain : ndarray, log units
+        Fine unevenness around.
     """
 
     light: np.ndarray
@@ -44,77 +73,122 @@ class Dips:
     grain: np.ndarray
 
 
-def dips_of(view: View, finder: Finder = FINDER) -> Dips:
-    """The dips of a view."""
-    # Pigment and blood both darken green most; a little red and blue quiets sensor noise.
-    light = view.log_light @ np.float32([0.3, 0.6, 0.1])
-    curvature, sigma = blob_response(light, finder.sigmas)
-    usual = cv2.GaussianBlur(np.abs(curvature), (0, 0), finder.around) + finder.noise
+def blob_response(crop: FaceCrop, settings: BlobSettings = BLOBS) -> BlobResponse:
+    """How much each pixel of a crop is the middle of a dark blob."""
+    light = crop.log_light @ LUMA
+    curvature, sigma = round_curvature(light, settings.sigmas)
+    usual = cv2.GaussianBlur(np.abs(curvature), (0, 0), settings.around) + settings.noise
     fine = np.abs(cv2.GaussianBlur(light, (0, 0), 1.2) - cv2.GaussianBlur(light, (0, 0), 5))
-    grain = cv2.GaussianBlur(fine, (0, 0), finder.around) + finder.noise
-    return Dips(light, curvature, sigma, curvature / usual, grain)
+    grain = cv2.GaussianBlur(fine, (0, 0), settings.around) + settings.noise
+    return BlobResponse(light, curvature, sigma, curvature / usual, grain)
 
 
-def dip_places(dips: Dips, solid: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and rows of the strongest dips, (n,) int each, strongest first.
+def blob_peaks(
+    blobs: BlobResponse, allowed: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of the strongest blobs.
 
-    solid    (h, w) bool, where they may be
+    Parameters
+    ----------
+    blobs : BlobResponse
+    allowed : (h, w) bool ndarray
+        Where they may be.
+    most : int
+
+    Returns
+    -------
+    xs, ys : (n,) int ndarray
+        Strongest first.
     """
-    peaks = (dips.response >= cv2.dilate(dips.response, disc(3))) & (dips.curvature > 0.006)
-    peaks &= solid
-    peaks[[0, -1]] = peaks[:, [0, -1]] = False
-    ys, xs = np.nonzero(peaks)
-    first = np.argsort(-dips.response[ys, xs])[:most]
-    return xs[first], ys[first]
+    from skimage.feature import peak_local_max
+
+    rows, columns = peak_local_max(blobs.response, footprint=disc(3), threshold_abs=0).T
+    kept = (blobs.curvature[rows, columns] > LEAST_CURVATURE) & allowed[rows, columns]
+    return columns[kept][:most], rows[kept][:most]
 
 
-def strength_of(dips: Dips, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """How strong the dips at some pixels are, (n,): closed on every side, and over the grain."""
-    closed = depth_on_every_side(dips.light, xs, ys, dips.sigma[ys, xs])
-    return dips.response[ys, xs] * closed / dips.grain[ys, xs]
+def blob_strength(blobs: BlobResponse, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """How strong the blobs at some pixels are, (n,): closed on every side, and over the grain."""
+    closed = depth_on_every_side(blobs.light, xs, ys, blobs.sigma[ys, xs])
+    return blobs.response[ys, xs] * closed / blobs.grain[ys, xs]
 
 
-def find_round(view: View, finder: Finder = FINDER) -> list[RoundMark]:
-    """Moles, spots and pimples of a view, as marks of the picture it was cut from."""
-    dips = dips_of(view, finder)
-    solid = cv2.erode((view.skin > LEAST_SKIN).astype(np.uint8), disc(finder.margin)) > 0
-    xs, ys = dip_places(dips, solid, finder.candidates)
-    strength = strength_of(dips, xs, ys)
+def find_blobs(crop: FaceCrop, settings: BlobSettings = BLOBS) -> list[RoundMark]:
+    """Moles, spots and acne of a crop, as marks of the picture it was cut from, of any score."""
+    blobs = blob_response(crop, settings)
+    inner = cv2.erode((crop.skin > LEAST_SKIN).astype(np.uint8), disc(settings.margin)) > 0
+    xs, ys = blob_peaks(blobs, inner, settings.candidates)
+    strength = blob_strength(blobs, xs, ys)
     # A logistic on the logarithm: 0.5 where precision and recall balance, 1 never reached.
-    scores = 1 / (1 + (finder.even_odds / np.maximum(strength, 1e-6)) ** 1.5)
-    sigma = dips.sigma[ys, xs]
-    colours = colour_dips(view.log_light, xs, ys, sigma)
-    centres = view.to_picture(np.stack([xs, ys], 1))
-    radii = MARK_SIZE * sigma / view.scale
+    scores = 1 / (1 + (settings.even_odds / np.maximum(strength, 1e-6)) ** 1.5)
+    sigma = blobs.sigma[ys, xs]
+    contrasts = colour_contrast(crop.log_light, xs, ys, sigma)
+    centres = crop.to_picture(np.stack([xs, ys], 1))
+    radii = MARK_SIZE * sigma / crop.scale
     return [
-        RoundMark(kind_of(dip), centre.astype(np.float32), float(radius), float(score))
-        for centre, dip, radius, score in zip(centres, colours, radii, scores, strict=True)
+        RoundMark(
+            kind_by_colour(contrast, settings),
+            centre.astype(np.float32),
+            float(radius),
+            float(score),
+        )
+        for centre, contrast, radius, score in zip(centres, contrasts, radii, scores, strict=True)
     ]
 
 
-def blob_response(light: np.ndarray, sigmas: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """How strongly each pixel is the middle of a dark round dip.
+def round_curvature(light: np.ndarray, sigmas: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """How strongly light curves up on every side of each pixel.
 
-    light     (h, w) float32, log of light
-    ->        the weaker curvature, scale-normalised, at its best scale (h, w); that scale's
-              sigma, px (h, w)
+    Parameters
+    ----------
+    light : (h, w) float32 ndarray, log of light
+    sigmas : tuple of float, px
+
+    Returns
+    -------
+    curvature : (h, w) float32 ndarray
+        The weaker of the two, scale-normalised, at its best scale.
+    sigma : (h, w) float32 ndarray, px
+        That scale.
+
+    References
+    ----------
+    Lindeberg, "Feature detection with automatic scale selection", IJCV 1998.
     """
     best = np.full(light.shape, -np.inf, np.float32)
     scale = np.zeros_like(best)
     for sigma in sigmas:
-        smooth = cv2.GaussianBlur(light, (0, 0), sigma)
-        # Sobel's 3x3 second derivatives weigh by 4.
-        xx = cv2.Sobel(smooth, cv2.CV_32F, 2, 0, ksize=3) / 4
-        yy = cv2.Sobel(smooth, cv2.CV_32F, 0, 2, ksize=3) / 4
-        xy = cv2.Sobel(smooth, cv2.CV_32F, 1, 1, ksize=3) / 4
-        weaker = ((xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)) * sigma**2
+        mean, root = hessian(light, sigma)
+        weaker = (mean - root) * sigma**2
         better = weaker > best
         best[better] = weaker[better]
         scale[better] = sigma
     return best, scale
 
 
-def ring(image: np.ndarray, xs: np.ndarray, ys: np.ndarray, radii: np.ndarray) -> np.ndarray:
+def hessian(light: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Second derivatives of smoothed light: the curvatures' mean, and half their difference.
+
+    Parameters
+    ----------
+    light : (h, w) float32 ndarray
+    sigma : float, px
+        Of the smoothing.
+
+    Returns
+    -------
+    mean, root : (h, w) float32 ndarray
+        The weaker curvature is mean - root, the stronger mean + root.
+    """
+    smooth = cv2.GaussianBlur(light, (0, 0), sigma)
+    # Sobel's 3x3 second derivatives weigh by 4.
+    xx = cv2.Sobel(smooth, cv2.CV_32F, 2, 0, ksize=3) / 4
+    yy = cv2.Sobel(smooth, cv2.CV_32F, 0, 2, ksize=3) / 4
+    xy = cv2.Sobel(smooth, cv2.CV_32F, 1, 1, ksize=3) / 4
+    return (xx + yy) / 2, np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+
+
+def sample_ring(image: np.ndarray, xs: np.ndarray, ys: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Values of `image` (h, w) on a circle around each of n points: (n, 24)."""
     angle = np.arange(24) * (2 * np.pi / 24)
     x = (xs[:, None] + radii[:, None] * np.cos(angle)).astype(np.float32)
@@ -133,28 +207,36 @@ def depth_on_every_side(
     """
     smooth = cv2.GaussianBlur(light, (0, 0), 1.2)
     middle = np.minimum(smooth[ys, xs], cv2.GaussianBlur(light, (0, 0), 2.0)[ys, xs])
-    around = np.sort(ring(smooth, xs, ys, 2.2 * sigma + 2) - middle[:, None], 1)
+    around = np.sort(sample_ring(smooth, xs, ys, 2.2 * sigma + 2) - middle[:, None], 1)
     # The fourth of 24: a neighbouring mark may cover a sixth of the ring.
     return np.maximum(around[:, 3], 0)
 
 
-def colour_dips(
+def colour_contrast(
     log_light: np.ndarray, xs: np.ndarray, ys: np.ndarray, sigma: np.ndarray
 ) -> np.ndarray:
     """How much darker each point is than the skin around it in R, G and B, (n, 3) log units."""
     smooth = cv2.GaussianBlur(log_light, (0, 0), 1.5)
-    around = [np.median(ring(smooth[..., c], xs, ys, 2.4 * sigma + 2), 1) for c in range(3)]
+    reach = 2.4 * sigma + 2
+    around = [np.median(sample_ring(smooth[..., c], xs, ys, reach), 1) for c in range(3)]
     return np.stack(around, 1) - smooth[ys, xs]
 
 
-def kind_of(dip: np.ndarray, finder: Finder = FINDER) -> str:
-    """Mole, spot or acne from how much R, G and B dip, (3,) log units.
+def brownness(contrast: np.ndarray) -> np.ndarray:
+    """How much contrasts (..., 3) in R, G and B are melanin's rather than blood's.
 
     Blood hardly darkens red and darkens blue less than green; melanin darkens all, blue most.
+    """
+    red, green, blue = np.moveaxis(contrast, -1, 0)
+    green = np.maximum(green, LEAST_GREEN)
+    return red / green + 0.6 * (blue / green - 1)
+
+
+def kind_by_colour(contrast: np.ndarray, settings: BlobSettings = BLOBS) -> str:
+    """Mole, spot or acne from how much darker R, G and B are, (3,) log units.
+
     A mole is a spot with more melanin.
     """
-    red, green, blue = dip
-    green = max(green, 0.02)
-    if red / green + 0.6 * (blue / green - 1) < finder.brown:
+    if brownness(contrast) < settings.brown:
         return "acne"
-    return "mole" if red > finder.deep else "spot"
+    return "mole" if contrast[0] > settings.deep else "spot"

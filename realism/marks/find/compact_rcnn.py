@@ -10,7 +10,7 @@ group norm instead of batch norm, since batches are small: Wu and He, ECCV 2018.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +19,16 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.crop import FINDER, View, view_of
-from realism.marks.find.weights_io import about_network, save_network, whole
+from realism.marks.find.crop import SPAN, FaceCrop, crop_face
+from realism.marks.find.weights_io import read_about, read_network, save_network
 from realism.marks.mark import KINDS, Mark, make_mark
 
 if TYPE_CHECKING:
     import torch
+    from torchvision.models.detection import KeypointRCNN
 
 FORMAT = "realism compact r-cnn 1"
-
+NAME = "finder_compact"  # code of its name in messages
 
 AROUND = 1.3  # half a box over a mark's radius: its rim is what tells it from skin
 ANCHORS = ((4, 6), (8, 12), (16, 24), (32, 48))  # px, at strides 4, 8, 16 and 32
@@ -37,23 +38,27 @@ ANCHORS = ((4, 6), (8, 12), (16, 24), (32, 48))  # px, at strides 4, 8, 16 and 3
 class CompactSettings:
     """What it takes to build the same network again.
 
-    span       px from ear to ear at which the face is seen
-    channels   of the pyramid
+    Attributes
+    ----------
+    span : int, px
+        From ear to ear at which the face is seen.
+    channels : int
+        Of the pyramid.
     """
 
-    span: int = 600
+    span: int = SPAN
     channels: int = 64
 
 
 @dataclass(frozen=True, eq=False)
 class CompactFinder:
-    """A network with what is known of it."""
+    """A network with the settings that it was built by."""
 
     network: torch.nn.Module
     settings: CompactSettings
 
 
-def build_compact(settings: CompactSettings):
+def build_compact(settings: CompactSettings) -> KeypointRCNN:
     """The network with random weights."""
     from torch import nn
     from torchvision.models import resnet18
@@ -100,17 +105,17 @@ def save_compact(path: Path, finder: CompactFinder) -> None:
 def read_compact(path: Path) -> CompactFinder:
     """Read a network that `save_compact` wrote.
 
-    Raises InputError for a pickle, or for safetensors of something else.
+    Raises
+    ------
+    InputError
+        For a pickle, or for safetensors of something else.
     """
-    from safetensors.torch import load_file
+    network = read_network(path, FORMAT, NAME, lambda about: build_compact(_settings(about)))
+    return CompactFinder(network, _settings(read_about(path, FORMAT, NAME)))
 
-    path = Path(path)
-    about = about_network(path, FORMAT, "finder_compact")
-    with whole(path):
-        settings = CompactSettings(**about["settings"])
-        network = build_compact(settings)
-        network.load_state_dict(load_file(str(path)))
-    return CompactFinder(network.eval(), settings)
+
+def _settings(about: dict) -> CompactSettings:
+    return CompactSettings(**about["settings"])
 
 
 load_compact = cache(read_compact)  # for those who only look with it
@@ -121,44 +126,44 @@ def find_with_compact(
     pixels: np.ndarray,
     face: Face,
     skin: np.ndarray,
-    threshold: float | None = None,
 ) -> list[Mark]:
-    """All marks on the skin of one face, surest first; a wrinkle is one point.
+    """All that may be a mark on the skin of one face, of any score, surest first.
 
-    skin         (H, W) float32 0..1
-    threshold    least score; None is 0.5
+    A wrinkle is one point.
+
+    Parameters
+    ----------
+    finder : CompactFinder
+    pixels : (H, W, 3) uint8 ndarray, sRGB
+    face : Face
+    skin : (H, W) float32 ndarray, 0..1
     """
     import torch
 
-    view = _view(pixels, face, skin, finder.settings)
+    crop = crop_face(pixels, face, skin, finder.settings.span)
     device = next(finder.network.parameters()).device
     finder.network.eval()
     with torch.inference_mode():
-        answer = finder.network([_seen(view).to(device)])[0]
-    least = 0.5 if threshold is None else threshold
+        answer = finder.network([network_input(crop).to(device)])[0]
     boxes, points = answer["boxes"].cpu().numpy(), answer["keypoints"][:, 0, :2].cpu().numpy()
     kinds, scores = answer["labels"].cpu().numpy() - 1, answer["scores"].cpu().numpy()
-    marks, last = [], np.array(view.skin.shape[::-1]) - 1
+    marks, last = [], np.array(crop.skin.shape[::-1]) - 1
     for box, point, kind, score in zip(boxes, points, kinds, scores, strict=True):
         # torchvision's pixels reach from 0 to 1, ours lie around their centres.
         x, y = point - 0.5
         column, row = np.clip(np.rint([x, y]), 0, last).astype(int)
-        if score < least or view.skin[row, column] < LEAST_SKIN:
+        if crop.skin[row, column] < LEAST_SKIN:
             continue
-        radius = float(np.mean(box[2:] - box[:2]) / (2 * AROUND * view.scale))
-        xy = view.to_picture(np.array([[x, y]]))[0].astype(np.float32)
+        radius = float(np.mean(box[2:] - box[:2]) / (2 * AROUND * crop.scale))
+        xy = crop.to_picture(np.array([[x, y]]))[0].astype(np.float32)
         marks.append(make_mark(KINDS[kind], xy, radius, float(score)))
     return sorted(marks, key=lambda mark: -mark.score)
 
 
-def _view(pixels: np.ndarray, face: Face, skin: np.ndarray, settings: CompactSettings) -> View:
-    return view_of(pixels, face, skin, replace(FINDER, span=settings.span))
-
-
-def _seen(view: View):
-    """What the network sees of a view, (3, h, w)."""
+def network_input(crop: FaceCrop) -> torch.Tensor:
+    """What the network sees of a crop, (3, h, w) float32."""
     import torch
 
-    from realism.marks.find.network import normalised
+    from realism.marks.find.network import normalise
 
-    return torch.from_numpy(np.ascontiguousarray(normalised(view.log_light, view.skin)))
+    return torch.from_numpy(np.ascontiguousarray(normalise(crop.log_light, crop.skin)))

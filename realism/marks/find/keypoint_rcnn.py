@@ -18,41 +18,49 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realism.faces.face import Face
-from realism.marks.find.weights_io import about_network, save_network, whole
+from realism.marks.find.weights_io import read_about, read_network, save_network
 from realism.marks.mark import KINDS, Mark, make_mark
 
 if TYPE_CHECKING:
     import torch
+    from torchvision.models.detection import KeypointRCNN
 
 FORMAT = "realism keypoint r-cnn 1"
+NAME = "finder_keypoint"  # code of its name in messages
 # Clear of the head's outline, so that the box can be found within the crop.
 MARGIN = 0.2
+RADIUS = 0.012  # of the face's width, about 1.7 mm: the network gives none
 
 
 @dataclass(frozen=True)
 class KeypointSettings:
     """What it takes to build the same network again.
 
-    backbone    "imagenet": frozen batch norm, first blocks fixed; "scratch": all trained
-    min_size    px; the crop's shorter side is brought to it
-    levels      peak of the heat map from which each of KINDS counts as there
+    Attributes
+    ----------
+    backbone : str
+        "imagenet": frozen batch norm, first blocks fixed; "scratch": all trained.
+    min_size : int, px
+        To which the crop's shorter side is brought.
+    levels : tuple of float
+        Peak of the heat map from which each of `KINDS` counts as there.
     """
 
     backbone: str
     min_size: int = 640
-    levels: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
+    levels: tuple[float, ...] = (0.0,) * len(KINDS)
 
 
 @dataclass(frozen=True, eq=False)
 class KeypointFinder:
-    """A network with what is known of it."""
+    """A network with the settings that it was built by."""
 
     network: torch.nn.Module
     settings: KeypointSettings
 
 
-def build_keypoints(settings: KeypointSettings):
-    """The network with random weights (the backbone's from ImageNet are loaded by `train.py`)."""
+def build_keypoints(settings: KeypointSettings) -> KeypointRCNN:
+    """The network with random weights (`marks train` loads the backbone's)."""
     from torchvision.models.detection import keypointrcnn_resnet50_fpn
 
     network = keypointrcnn_resnet50_fpn(
@@ -67,14 +75,15 @@ def build_keypoints(settings: KeypointSettings):
         rpn_post_nms_top_n_test=200,
     )
     if settings.backbone == "imagenet":
-        _freeze_batch_norm(network.backbone.body)
-        for name, parameter in network.backbone.body.named_parameters():
+        body = network.get_submodule("backbone.body")
+        _freeze_batch_norm(body)
+        for name, parameter in body.named_parameters():
             # torchvision's default with a trained backbone: three of five blocks are trained.
             parameter.requires_grad = name.startswith(("layer2", "layer3", "layer4"))
     return network
 
 
-def _freeze_batch_norm(module) -> None:
+def _freeze_batch_norm(module: torch.nn.Module) -> None:
     """Replace batch norm by its frozen form: batches of two are too small to measure by."""
     from torch import nn
     from torchvision.ops import FrozenBatchNorm2d
@@ -94,20 +103,19 @@ def save_keypoints(path: Path, finder: KeypointFinder) -> None:
 def read_keypoints(path: Path) -> KeypointFinder:
     """Read a network that `save_keypoints` wrote.
 
-    Raises InputError for a pickle, or for safetensors of something else.
+    Raises
+    ------
+    InputError
+        For a pickle, or for safetensors of something else.
     """
-    from safetensors.torch import load_file
+    network = read_network(path, FORMAT, NAME, lambda about: build_keypoints(_settings(about)))
+    return KeypointFinder(network, _settings(read_about(path, FORMAT, NAME)))
 
-    path = Path(path)
-    values = about_network(path, FORMAT, "finder_keypoint")
-    with whole(path):
-        values = values["settings"]
-        settings = KeypointSettings(
-            values["backbone"], int(values["min_size"]), tuple(map(float, values["levels"]))
-        )
-        network = build_keypoints(settings)
-        network.load_state_dict(load_file(str(path)))
-    return KeypointFinder(network.eval(), settings)
+
+def _settings(about: dict) -> KeypointSettings:
+    values = about["settings"]
+    levels = tuple(map(float, values["levels"]))
+    return KeypointSettings(values["backbone"], int(values["min_size"]), levels)
 
 
 load_keypoints = cache(read_keypoints)  # for those who only look with it
@@ -122,28 +130,29 @@ def face_crop(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return pixels[y0:y1, x0:x1], np.array([x0, y0])
 
 
-def as_tensor(crop: np.ndarray):
+def as_tensor(crop: np.ndarray) -> torch.Tensor:
     """(h, w, 3) uint8 to (3, h, w) float32 0..1."""
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))).float() / 255
 
 
-def find_with_keypoints(
-    finder: KeypointFinder, pixels: np.ndarray, face: Face, threshold: float | None = None
-) -> list[Mark]:
-    """At most one mark of each kind, surest first.
+def find_with_keypoints(finder: KeypointFinder, pixels: np.ndarray, face: Face) -> list[Mark]:
+    """At most one mark of each kind, of any score, surest first.
 
-    threshold    least score; None is 0.5, the level measured after training
+    Parameters
+    ----------
+    finder : KeypointFinder
+    pixels : (H, W, 3) uint8 ndarray, sRGB
+    face : Face
     """
     crop, origin = face_crop(pixels, face.box)
     points, peaks = four_points(finder.network, crop)
-    least = 0.5 if threshold is None else threshold
-    marks = marks_of(points, peaks, finder.settings, origin, face)
-    return sorted((m for m in marks if m.score >= least), key=lambda mark: -mark.score)
+    marks = marks_from_points(points, peaks, finder.settings, origin, face)
+    return sorted(marks, key=lambda mark: -mark.score)
 
 
-def marks_of(
+def marks_from_points(
     points: np.ndarray | None,
     peaks: np.ndarray,
     settings: KeypointSettings,
@@ -154,15 +163,28 @@ def marks_of(
     if points is None:
         return []
     scores = 1 / (1 + np.exp(-(peaks - np.array(settings.levels))))
-    radius = 0.012 * face.width  # the network gives none: about 1.7 mm
+    radius = RADIUS * face.width
     return [
         make_mark(kind, (point + origin).astype(np.float32), radius, float(score))
         for kind, point, score in zip(KINDS, points, scores, strict=True)
     ]
 
 
-def four_points(network, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """Four points (4, 2) px of the crop and their heat maps' peaks (4,); None without a face."""
+def four_points(network: torch.nn.Module, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    """Where the network sees one mark of each kind.
+
+    Parameters
+    ----------
+    network : KeypointRCNN
+    crop : (h, w, 3) uint8 ndarray, sRGB
+
+    Returns
+    -------
+    points : (4, 2) float32 ndarray, px of the crop, or None
+        In the order of `KINDS`; None where it sees no face.
+    peaks : (4,) float32 ndarray
+        Of their heat maps.
+    """
     import torch
 
     network.eval()

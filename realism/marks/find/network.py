@@ -30,28 +30,23 @@ from torch import nn
 from torch.nn import functional as F
 
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.weights_io import about_network, save_network, whole
-from realism.marks.mark import KINDS
+from realism.marks.find.weights_io import read_about as read_metadata
+from realism.marks.find.weights_io import read_network, save_network
+from realism.marks.mark import ROUND_KINDS
 
-FORMAT, NAME = "realism heat map 1", "finder_heatmap"
+FORMAT = "realism heat map 1"
+NAME = "finder_heatmap"  # code of its name in messages
 
-
-STRIDE = 2
-
-
+STRIDE = 2  # of its maps
 DEEPEST = 32  # the input's sides are padded to a multiple of it
-
-
-ROUND = KINDS[:3]
-
-
-HEAT, KIND, RADIUS, LINE = slice(0, 1), slice(1, 4), slice(4, 5), slice(5, 6)
-
-
+HEAT, KIND, RADIUS, LINE = slice(0, 1), slice(1, 4), slice(4, 5), slice(5, 6)  # its maps
 USUAL_RADIUS = 4.0  # px, where the annotation gives none
-
-
 WIDTHS = (16, 32, 64, 128, 32)  # at strides 2, 4, 8, 16 and 32, and before the head
+TILE = 1024  # px; larger pictures are seen in parts
+OVERLAP = 96  # px of each part's border that are left to its neighbour
+CONTRAST = 0.5  # log units that its input is measured in
+# Networks written before photos were looked at together have no weights for it.
+OPTIONAL = ("mix_several", "mix_several_lines")
 
 
 def _block(before: int, after: int, stride: int = 1, side: int = 3) -> nn.Sequential:
@@ -65,9 +60,17 @@ def _block(before: int, after: int, stride: int = 1, side: int = 3) -> nn.Sequen
 class HeatmapNet(nn.Module):
     """A feature pyramid of 1 M parameters, from (B, 3, h, w) to (B, 6, h/2, w/2).
 
-    Input: `normalised`; h and w multiples of 32. Output, before sigmoid and softmax: HEAT, KIND (of
-    ROUND), RADIUS (log of px of the input), LINE.
+    Input: `normalise`; h and w multiples of 32. Output, before sigmoid and softmax: HEAT, KIND (of
+    `ROUND_KINDS`), RADIUS (log of px of the input), LINE.
     """
+
+    # How its answers join with other evidence, see `heatmap.py`: linear weights of log odds.
+    mix_round: torch.Tensor
+    mix_kind: torch.Tensor
+    mix_line: torch.Tensor
+    # And how several photos' answers join, see `multiview.py`.
+    mix_several: torch.Tensor
+    mix_several_lines: torch.Tensor
 
     def __init__(self, widths: tuple[int, ...] = WIDTHS):
         super().__init__()
@@ -85,13 +88,12 @@ class HeatmapNet(nn.Module):
         self.smooth = nn.ModuleList(_block(width, width) for width in (d, c, b, out))
         self.head = nn.Conv2d(out, 6, 1)
         # Marks are rare: start from "none", or the first steps only unlearn everything.
-        self.head.bias.data[0], self.head.bias.data[5] = -4.0, -3.0
-        self.head.bias.data[4] = float(np.log(USUAL_RADIUS))
-        # How its answers join with other evidence, see `decode.py`; until fitted, they stand alone.
+        bias = self.head.get_parameter("bias").data
+        bias[HEAT], bias[LINE], bias[RADIUS] = -4.0, -3.0, float(np.log(USUAL_RADIUS))
+        # Until they are fitted, its answers stand alone.
         self.register_buffer("mix_round", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
-        self.register_buffer("mix_kind", torch.eye(3, 6).roll(1, 1))
+        self.register_buffer("mix_kind", torch.eye(len(ROUND_KINDS), 6).roll(1, 1))
         self.register_buffer("mix_line", torch.tensor([0.0, 1.0, 0.0, 0.0]))
-        # And how several photos' answers join, see `together.py`.
         self.register_buffer("mix_several", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
         self.register_buffer("mix_several_lines", torch.tensor([0.0, 1.0, 0.0]))
 
@@ -108,19 +110,70 @@ class HeatmapNet(nn.Module):
         return self.head(y)
 
 
-def normalised(log_light: np.ndarray, skin: np.ndarray) -> np.ndarray:
+def normalise(log_light: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """What the network sees.
 
-    log_light   (h, w, 3) float32, log of (sRGB 0..255 + 6), as in `find.View`
-    skin        (h, w) float32 0..1
-    ->          (3, h, w) float32, log units over 0.5 from the skin's median in each colour
+    Parameters
+    ----------
+    log_light : (h, w, 3) float32 ndarray
+        As in `crop.FaceCrop`.
+    skin : (h, w) float32 ndarray, 0..1
+
+    Returns
+    -------
+    (3, h, w) float32 ndarray
+        Log units over `CONTRAST` from the skin's median in each colour.
     """
     usual = log_light[skin > LEAST_SKIN]
     if len(usual) < 100:
         usual = log_light.reshape(-1, 3)
-    return ((log_light - np.median(usual[:: max(1, len(usual) // 5000)], 0)) / 0.5).transpose(
-        2, 0, 1
-    )
+    median = np.median(usual[:: max(1, len(usual) // 5000)], 0)
+    return ((log_light - median) / CONTRAST).transpose(2, 0, 1)
+
+
+def run_network(net: HeatmapNet, inputs: np.ndarray, tile: int = TILE) -> np.ndarray:
+    """The network's maps of a picture of any size, in overlapping tiles where it is large.
+
+    Parameters
+    ----------
+    net : HeatmapNet
+        On the CPU.
+    inputs : (3, h, w) float32 ndarray
+        From `normalise`.
+    tile : int, px
+
+    Returns
+    -------
+    (6, h/2, w/2) float32 ndarray, sides rounded up
+        Before sigmoid and softmax.
+    """
+    height, width = inputs.shape[1:]
+    grid = (-(-height // STRIDE), -(-width // STRIDE))
+    maps = np.zeros((6, *grid), np.float32)
+    for top, rows in _tiles(height, tile, OVERLAP):
+        for left, columns in _tiles(width, tile, OVERLAP):
+            part = inputs[:, top : top + tile, left : left + tile]
+            pad = [(0, 0), *((0, -side % DEEPEST) for side in part.shape[1:])]
+            padded = np.pad(part, pad, "edge").astype(np.float32)
+            with torch.inference_mode():
+                answer = net(torch.from_numpy(padded)[None])[0].numpy()
+            maps[:, rows, columns] = answer[
+                :,
+                rows.start - top // STRIDE : min(rows.stop, grid[0]) - top // STRIDE,
+                columns.start - left // STRIDE : min(columns.stop, grid[1]) - left // STRIDE,
+            ]
+    return maps
+
+
+def _tiles(length: int, tile: int, overlap: int) -> list[tuple[int, slice]]:
+    """Where tiles start along one side, and which cells of the maps are taken from each."""
+    if length <= tile:
+        return [(0, slice(0, -(-length // STRIDE)))]
+    # Starts are multiples of the deepest stride: the network's grid is then the same in all tiles.
+    step = (tile - 2 * overlap) // DEEPEST * DEEPEST
+    starts = list(range(0, length - tile + step, step))
+    bounds = [0, *((s + overlap) // STRIDE for s in starts[1:]), -(-length // STRIDE)]
+    return [(s, slice(a, b)) for s, a, b in zip(starts, bounds, bounds[1:], strict=False)]
 
 
 def save_heatmap(path: Path, net: HeatmapNet, about: dict | None = None) -> None:
@@ -135,18 +188,15 @@ def save_heatmap(path: Path, net: HeatmapNet, about: dict | None = None) -> None
 def read_heatmap(path: Path) -> HeatmapNet:
     """The network that `save_heatmap` wrote, float32, to be used and not trained.
 
-    Raises InputError for a pickle, or for safetensors of something else.
+    Raises
+    ------
+    InputError
+        For a pickle, or for safetensors of something else.
     """
-    from safetensors.torch import load_file
-
-    path = Path(path)
-    known = about_network(path, FORMAT, NAME)
-    with whole(path):
-        net = HeatmapNet(tuple(known["widths"]))
-        # Networks written before photos were looked at together have no weights for it.
-        usual = {name: net.state_dict()[name] for name in ("mix_several", "mix_several_lines")}
-        net.load_state_dict(usual | load_file(str(path)))
-    return net.eval().requires_grad_(False)
+    net = read_network(
+        path, FORMAT, NAME, lambda known: HeatmapNet(tuple(known["widths"])), OPTIONAL
+    )
+    return net.requires_grad_(False)
 
 
 load_heatmap = cache(read_heatmap)  # for those who only look with it
@@ -154,4 +204,4 @@ load_heatmap = cache(read_heatmap)  # for those who only look with it
 
 def read_about(path: Path) -> dict:
     """What `save_heatmap` was told about the network."""
-    return about_network(Path(path), FORMAT, NAME).get("about", {})
+    return read_metadata(path, FORMAT, NAME).get("about", {})

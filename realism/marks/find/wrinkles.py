@@ -17,13 +17,14 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.crop import View
+from realism.marks.find.blobs import LUMA, hessian
+from realism.marks.find.crop import FaceCrop
 from realism.marks.mark import Wrinkle
 
 
 @dataclass(frozen=True)
-class Lines:
-    """The embedded finder of wrinkles, in px of the finder's view (`Finder.span`)."""
+class WrinkleSettings:
+    """The embedded finder of wrinkles; all px are those of a `FaceCrop` of `crop.SPAN`."""
 
     sigmas: tuple[float, ...] = (1.8, 2.6, 3.6)  # px; half widths of folds
     around: float = 25.0  # px: how far the usual strength of skin is averaged
@@ -34,19 +35,25 @@ class Lines:
     shortest: int = 28  # px, about 6 mm
     usual_length: float = 60.0  # px; longer lines count for more, shorter for less
     even_odds: float = 2.6  # strength of a line that is as likely a wrinkle as not
-    keep_every: int = 4  # px between the points of a line
+    keep_every: int = 4  # px between the points of a wrinkle
 
 
-LINES = Lines()
+WRINKLES = WrinkleSettings()
+HALF_WIDTH = 2.0  # px of the crop: of a wrinkle as it is drawn
 
 
 @dataclass(frozen=True)
 class Zone:
     """A part of the face that folds.
 
-    outline    mesh points whose hull it is
-    way        two mesh points: folds run as the line between them does
-    slack      degrees by which they may differ from it
+    Attributes
+    ----------
+    outline : tuple of int
+        Mesh points whose hull it is.
+    way : tuple of int
+        Two mesh points: folds run as the line between them does.
+    slack : float, degrees
+        By which they may differ from it.
     """
 
     outline: tuple[int, ...]
@@ -85,86 +92,105 @@ ZONES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
-    """The bottom of a valley of light in a view, which may be a wrinkle.
+class Ridge:
+    """The bottom of a valley of light in a crop, a ridge of its response, which may be a wrinkle.
 
-    points      (n, 2) int, x y px of the view, one for each pixel of its course
-    strength    median response times how well it runs as the face folds there
+    Attributes
+    ----------
+    points : (n, 2) int ndarray, px of the crop
+        x, y of each pixel along it.
+    strength : float
+        Median response times how well it runs as the face folds there.
     """
 
     points: np.ndarray
     strength: float
 
 
-def find_wrinkles(view: View, face: Face, lines: Lines = LINES) -> list[Wrinkle]:
-    """Wrinkles of a view, as marks of the picture it was cut from."""
-    marks = []
-    for path in paths_of(view, face, lines):
+def find_wrinkles(
+    crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES
+) -> list[Wrinkle]:
+    """Wrinkles of a crop, as marks of the picture it was cut from, of any score."""
+    wrinkles = []
+    for ridge in find_ridges(crop, face, settings):
         # Longer lines count for more.
-        strength = path.strength * np.sqrt(len(path.points) / lines.usual_length)
-        score = 1 / (1 + (lines.even_odds / max(strength, 1e-6)) ** 2)
-        marks.append(as_wrinkle(path, view, float(score), lines))
-    return marks
+        strength = ridge.strength * np.sqrt(len(ridge.points) / settings.usual_length)
+        score = 1 / (1 + (settings.even_odds / max(strength, 1e-6)) ** 2)
+        wrinkles.append(wrinkle_along(ridge, crop, float(score), settings))
+    return wrinkles
 
 
-def as_wrinkle(path: Path, view: View, score: float, lines: Lines = LINES) -> Wrinkle:
-    """A path as a mark of the picture the view was cut from."""
-    smooth = view.to_picture(_smooth(path.points.astype(np.float64))).astype(np.float32)
+def wrinkle_along(
+    ridge: Ridge, crop: FaceCrop, score: float, settings: WrinkleSettings = WRINKLES
+) -> Wrinkle:
+    """A ridge as a mark of the picture the crop was cut from."""
+    smooth = crop.to_picture(_smooth(ridge.points.astype(np.float64))).astype(np.float32)
     middle = smooth[len(smooth) // 2]
-    return Wrinkle(middle, 2.0 / view.scale, score, smooth[:: lines.keep_every])
+    return Wrinkle(middle, HALF_WIDTH / crop.scale, score, smooth[:: settings.keep_every])
 
 
-def paths_of(
-    view: View, face: Face, lines: Lines = LINES, favour: np.ndarray | None = None
-) -> list[Path]:
-    """What may be a wrinkle in a view.
-
-    favour    (h, w), by which the response of valleys is multiplied before they are followed
-    """
+def find_ridges(crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES) -> list[Ridge]:
+    """What may be a wrinkle in a crop."""
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
 
-    light = view.log_light @ np.float32([0.3, 0.6, 0.1])
-    valley = valley_response(light, lines.sigmas)
-    usual = cv2.GaussianBlur(np.abs(valley), (0, 0), lines.around) + lines.noise
+    light = crop.log_light @ LUMA
+    valley = valley_response(light, settings.sigmas)
+    usual = cv2.GaussianBlur(np.abs(valley), (0, 0), settings.around) + settings.noise
     response = valley / usual
-    mesh = (face.mesh[:, :2] - view.origin + 0.5) * view.scale - 0.5
-    fold, way, slack = zones_of(mesh, light.shape)
-    followed = response if favour is None else response * favour
-    strong = np.where(fold & (view.skin > LEAST_SKIN), followed, 0)
-    thin = skeletonize(apply_hysteresis_threshold(strong, lines.low, lines.high))
-    paths = []
-    for points in join(trace(thin), lines.gap):
-        if len(points) < lines.shortest:
+    folds, way, slack = fold_zones(crop.from_picture(face.mesh[:, :2]), light.shape)
+    strong = np.where(folds & (crop.skin > LEAST_SKIN), response, 0)
+    thin = skeletonize(apply_hysteresis_threshold(strong, settings.low, settings.high))
+    ridges = []
+    for points in join_polylines(trace_skeleton(thin), settings.gap):
+        if len(points) < settings.shortest:
             continue
         at = (points[:, 1], points[:, 0])
-        fits = _fit(points, way[at], slack[at])
-        paths.append(Path(points, float(np.median(response[at]) * fits)))
-    return paths
+        fits = _alignment(points, way[at], slack[at])
+        ridges.append(Ridge(points, float(np.median(response[at]) * fits)))
+    return ridges
 
 
 def valley_response(light: np.ndarray, sigmas: tuple[float, ...]) -> np.ndarray:
-    """How strongly each pixel is the bottom of a valley of light, (h, w) float32, best scale."""
+    """How strongly each pixel is the bottom of a valley of light, at its best scale.
+
+    Parameters
+    ----------
+    light : (h, w) float32 ndarray, log of light
+    sigmas : tuple of float, px
+
+    Returns
+    -------
+    (h, w) float32 ndarray
+        Scale-normalised curvature across less that along.
+    """
     best = np.zeros(light.shape, np.float32)
     for sigma in sigmas:
-        smooth = cv2.GaussianBlur(light, (0, 0), sigma)
-        xx = cv2.Sobel(smooth, cv2.CV_32F, 2, 0, ksize=3) / 4
-        yy = cv2.Sobel(smooth, cv2.CV_32F, 0, 2, ksize=3) / 4
-        xy = cv2.Sobel(smooth, cv2.CV_32F, 1, 1, ksize=3) / 4
-        root = np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
-        across, along = (xx + yy) / 2 + root, (xx + yy) / 2 - root
+        mean, root = hessian(light, sigma)
+        across, along = mean + root, mean - root
         # A round dip curves both ways: what curves along is taken off.
         best = np.maximum(best, (across - np.abs(along)) * sigma**2)
     return best
 
 
-def zones_of(mesh: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fold_zones(
+    mesh: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the face folds, which way, and how strictly.
 
-    mesh    (468, 2) px of the view
-    ->      (h, w) bool; (h, w) radians of the way, modulo pi; (h, w) radians of slack
+    Parameters
+    ----------
+    mesh : (468, 2) ndarray, px of the crop
+    shape : tuple of int
+        (h, w) of the crop.
+
+    Returns
+    -------
+    folds : (h, w) bool ndarray
+    way : (h, w) float32 ndarray, radians modulo pi
+    slack : (h, w) float32 ndarray, radians
     """
-    fold = np.zeros(shape, np.uint8)
+    folds = np.zeros(shape, np.uint8)
     way, slack = np.zeros(shape, np.float32), np.ones(shape, np.float32)
     up = mesh[10] - mesh[152]
     for zone in ZONES:
@@ -176,14 +202,14 @@ def zones_of(mesh: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.n
         cv2.fillConvexPoly(area, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
         start, end = mesh[list(zone.way)]
         here = area > 0
-        fold[here] = 1
+        folds[here] = 1
         way[here] = np.arctan2(end[1] - start[1], end[0] - start[0])
         slack[here] = np.radians(zone.slack)
-    return fold > 0, way, slack
+    return folds > 0, way, slack
 
 
-def trace(thin: np.ndarray) -> list[np.ndarray]:
-    """Paths of a one-pixel skeleton, each (n, 2) x, y int, cut where branches meet."""
+def trace_skeleton(thin: np.ndarray) -> list[np.ndarray]:
+    """Polylines of a one-pixel skeleton, each (n, 2) x, y int, cut where branches meet."""
     left = {(int(x), int(y)) for y, x in np.argwhere(thin)}
 
     def beside(point):
@@ -192,66 +218,66 @@ def trace(thin: np.ndarray) -> list[np.ndarray]:
         return [p for p in around if p in left]
 
     ends = [p for p in left if len(beside(p)) == 1]
-    paths = []
+    polylines = []
     for start in ends + sorted(left):
         if start not in left:
             continue
-        path = [start]
+        polyline = [start]
         left.discard(start)
-        while ahead := beside(path[-1]):
-            # At a branch go straight on; the other branch becomes a path of its own.
-            run = np.subtract(path[-1], path[max(-4, -len(path))])
-            step = max(ahead, key=lambda p: np.dot(np.subtract(p, path[-1]), run))
-            path.append(step)
+        while ahead := beside(polyline[-1]):
+            # At a branch go straight on; the other branch becomes a polyline of its own.
+            run = np.subtract(polyline[-1], polyline[max(-4, -len(polyline))])
+            step = max(ahead, key=lambda p: np.dot(np.subtract(p, polyline[-1]), run))
+            polyline.append(step)
             left.discard(step)
-        paths.append(np.array(path))
-    return paths
+        polylines.append(np.array(polyline))
+    return polylines
 
 
-def join(paths: list[np.ndarray], gap: float) -> list[np.ndarray]:
-    """Join paths whose ends are near and point at each other."""
-    paths = [path for path in paths if len(path) >= 4]
-    paths.sort(key=len, reverse=True)
+def join_polylines(polylines: list[np.ndarray], gap: float) -> list[np.ndarray]:
+    """Join polylines whose ends are at most `gap` px apart and point at each other."""
+    left = sorted((points for points in polylines if len(points) >= 4), key=len, reverse=True)
     joined = []
-    while paths:
-        path = paths.pop(0)
-        grown = True
-        while grown:
-            grown = False
-            for turned in (path, path[::-1]):
-                for index, other in enumerate(paths):
-                    tail = next((o for o in (other, other[::-1]) if _follows(turned, o, gap)), None)
-                    if tail is not None:
-                        path = np.concatenate([turned, tail])
-                        paths.pop(index)
-                        grown = True
-                        break
-                if grown:
-                    break
-        joined.append(path)
+    while left:
+        polyline = left.pop(0)
+        while (longer := _with_next(polyline, left, gap)) is not None:
+            polyline = longer
+        joined.append(polyline)
     return joined
 
 
-def _follows(path: np.ndarray, other: np.ndarray, gap: float) -> bool:
-    """Whether `other` goes on where `path` ends, within 30 degrees."""
-    step = other[0] - path[-1]
+def _with_next(polyline: np.ndarray, left: list[np.ndarray], gap: float) -> np.ndarray | None:
+    """The polyline with one that goes on from an end of it, which is taken from `left`."""
+    for turned in (polyline, polyline[::-1]):
+        for index, other in enumerate(left):
+            for tail in (other, other[::-1]):
+                if _follows(turned, tail, gap):
+                    left.pop(index)
+                    return np.concatenate([turned, tail])
+    return None
+
+
+def _follows(polyline: np.ndarray, other: np.ndarray, gap: float) -> bool:
+    """Whether `other` goes on where `polyline` ends, within 30 degrees."""
+    step = other[0] - polyline[-1]
     length = np.hypot(*step)
     if length > gap:
         return False
-    out, on = path[-1] - path[-min(12, len(path))], other[min(11, len(other) - 1)] - other[0]
+    out = polyline[-1] - polyline[-min(12, len(polyline))]
+    on = other[min(11, len(other) - 1)] - other[0]
     along = np.dot(out, on) / max(np.hypot(*out) * np.hypot(*on), 1e-6)
     straight = np.dot(out, step) / max(np.hypot(*out) * length, 1e-6) if length > 2 else 1
     return bool(along > 0.87 and straight > 0.7)
 
 
-def _fit(points: np.ndarray, way: np.ndarray, slack: np.ndarray) -> float:
-    """How well a path runs the way the face folds where it lies, 0..1."""
+def _alignment(points: np.ndarray, way: np.ndarray, slack: np.ndarray) -> float:
+    """How well a polyline runs the way the face folds where it lies, 0..1."""
     run = np.gradient(_smooth(points.astype(np.float64)), axis=0)
     turn = np.abs((np.arctan2(run[:, 1], run[:, 0]) - way + np.pi / 2) % np.pi - np.pi / 2)
     return float(np.exp(-((turn / slack) ** 2)).mean())
 
 
-def _smooth(path: np.ndarray) -> np.ndarray:
+def _smooth(polyline: np.ndarray) -> np.ndarray:
     from scipy.ndimage import gaussian_filter1d
 
-    return gaussian_filter1d(path, 2.0, axis=0, mode="nearest")
+    return gaussian_filter1d(polyline, 2.0, axis=0, mode="nearest")

@@ -14,7 +14,7 @@ import numpy as np
 from realism.faces.skin import LEAST_SKIN
 from realism.images import GREY
 from realism.marks.mark import Mark
-from realism.marks.photo import Ground
+from realism.marks.photo import PhotoAnalysis
 from realism.marks.restore.falloff import fade_out
 from realism.marks.restore.paste import outline_round, outline_wrinkle, warp_pixels
 from realism.marks.restore.pigment import clip_to_pigment
@@ -114,8 +114,8 @@ class PasteLayer(Layer):
 def build_round_layer(
     index: int,
     placement: Placement,
-    photos: Mapping[str, tuple[Ground, list[Mark]]],
-    portrait: Ground,
+    photos: Mapping[str, tuple[PhotoAnalysis, list[Mark]]],
+    portrait: PhotoAnalysis,
 ) -> RatioLayer | None:
     """A round mark's log-ratio on the portrait, less what the portrait shows of it already.
 
@@ -124,9 +124,9 @@ def build_round_layer(
     index : int
         Of the placement.
     placement : Placement
-    photos : mapping of str to (Ground, list of Mark)
+    photos : mapping of str to (PhotoAnalysis, list of Mark)
         By name: each photo and its marks.
-    portrait : Ground
+    portrait : PhotoAnalysis
 
     Returns
     -------
@@ -147,7 +147,7 @@ def build_round_layer(
         return None
     laid = _average_views(patches, to, reach, box)
     share, shift = measure_shown(
-        laid, box[0], portrait.light, portrait.wide, to, reach / REACH, portrait.mm
+        laid, box[0], portrait.log_light, portrait.paintable, to, reach / REACH, portrait.mm_per_px
     )
     if share > 0:
         # It stays where the portrait has it; only what is missing is added there.
@@ -162,17 +162,17 @@ def build_round_layer(
         placement.mark,
         box[0],
         falloff.astype(np.float32),
-        _crop(portrait.wide, box),
+        _crop(portrait.paintable, box),
         laid.astype(np.float32),
         patches[0][1].bare_log_light,
     )
 
 
-def _measure_view(view: MarkView, photo: Ground, marks: list[Mark]) -> QuotientPatch | None:
+def _measure_view(view: MarkView, photo: PhotoAnalysis, marks: list[Mark]) -> QuotientPatch | None:
     """The mark's ratio in one photo, fading to nothing where the mark ends."""
     mark = view.mark
     clean = mask_out_marks(photo.skin, marks, mark)
-    patch = measure_quotient(photo.light, clean, mark.xy, mark.radius)
+    patch = measure_quotient(photo.log_light, clean, mark.xy, mark.radius)
     pale = mark.kind == "acne"  # a pimple's head may be paler than the skin beside it
     if patch.clean_share < LEAST_CLEAN or (not pale and is_on_shading_edge(patch, mark.radius)):
         return None
@@ -180,7 +180,7 @@ def _measure_view(view: MarkView, photo: Ground, marks: list[Mark]) -> QuotientP
     ratio = clip_to_pigment(patch, mark.kind)
     # What is not skin in the photo (backdrop, hair, lips) must not come along.
     x, y = np.round(mark.xy).astype(int)
-    skin = crop_square(photo.wide, x, y, len(ratio) // 2, edge=0)
+    skin = crop_square(photo.paintable, x, y, len(ratio) // 2, edge=0)
     on_skin = np.maximum(skin, falloff * REACH < 0.7)
     return patch._replace(log_ratio=ratio * (fade_out(falloff, FADE_FROM) * on_skin)[..., None])
 
@@ -202,7 +202,7 @@ def _average_views(
 
 
 def build_wrinkle_layer(
-    index: int, placement: Placement, photo: Ground, portrait: Ground
+    index: int, placement: Placement, photo: PhotoAnalysis, portrait: PhotoAnalysis
 ) -> RatioLayer | None:
     """A wrinkle's profile along its course in the portrait, less the portrait's own.
 
@@ -214,8 +214,8 @@ def build_wrinkle_layer(
         None where no skin is on either side of the line.
     """
     polyline = placement.mark.points
-    half = int(np.ceil(max(REACH_MM / photo.mm, 3 * placement.mark.radius, 3)))
-    measured = measure_wrinkle(photo.light, photo.wide, polyline, half)
+    half = int(np.ceil(max(REACH_MM / photo.mm_per_px, 3 * placement.mark.radius, 3)))
+    measured = measure_wrinkle(photo.log_light, photo.paintable, polyline, half)
     if not measured.profile.any():
         return None
     measured = relight(measured, placement.depth_left, placement.shading_factor)
@@ -230,23 +230,23 @@ def build_wrinkle_layer(
     visibility = np.interp(at, vertices, placement.polyline_visible.astype(np.float64))
     widths = np.maximum(widths, 0.2)
     # What the portrait shows of it, at the same place: lines do not stand out enough to search.
-    shown = bandpass_across(portrait.light @ GREY, portrait.wide, course, widths, half)
+    shown = bandpass_across(portrait.log_light @ GREY, portrait.paintable, course, widths, half)
     missing = subtract_shown(measured, shown)
     laid, falloff = render_wrinkle(missing, course, widths, visibility, *box)
-    sample = photo.light.reshape(-1, 3)[:: max(1, photo.light.size // 30000)]
+    sample = photo.log_light.reshape(-1, 3)[:: max(1, photo.log_light.size // 30000)]
     return RatioLayer(
         index,
         placement.mark,
         box[0],
         falloff.astype(np.float32),
-        _crop(portrait.wide, box),
+        _crop(portrait.paintable, box),
         (laid[..., None] * measured.tint).astype(np.float32),
         np.median(sample, 0),
     )
 
 
 def build_paste_layer(
-    index: int, placement: Placement, photo: Ground, portrait: Ground
+    index: int, placement: Placement, photo: PhotoAnalysis, portrait: PhotoAnalysis
 ) -> PasteLayer | None:
     """The original entry's cut-out of the photo on the portrait.
 
@@ -269,11 +269,11 @@ def build_paste_layer(
     if not np.isfinite(scale) or scale > LARGEST_SCALE:
         return None  # three landmarks nearly in a row: the original's map explodes
     near_reach = max(2.0 * mark.radius * scale, 2.5)
-    box = _box_around(points, 2 * near_reach + 2, portrait.wide.shape)
+    box = _box_around(points, 2 * near_reach + 2, portrait.paintable.shape)
     if box is None:
         return None
     origin, size = box
-    skin = _crop(portrait.wide, box)
+    skin = _crop(portrait.paintable, box)
     patch = warp_pixels(photo.pixels, matrix, mark.xy.astype(np.float64), to, origin, size)
     if mark.is_traced:
         drawn = np.ones(size, np.uint8)

@@ -7,7 +7,13 @@ import numpy as np
 
 from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.marks.mark import Wrinkle
-from realism.marks.observation import SAME_MARK_MM, apart, gap, grouped, vagueness
+from realism.marks.observation import (
+    SAME_MARK_MM,
+    distance_mm,
+    foreshortening_weight,
+    group_by_distance,
+    polyline_distance,
+)
 from realism.marks.restore.placement import Placement
 
 WORTH_AVERAGING = 0.4  # of the best view's quality: measured there too
@@ -30,7 +36,7 @@ def merge_placements(placements: Sequence[Placement], portrait_face: Face) -> li
     """
     mm_per_px = mm_per_px_from_eyes(portrait_face)
     ordered = sorted(placements, key=_quality, reverse=True)
-    groups = grouped(
+    groups = group_by_distance(
         ordered, lambda first, second: _distance_mm(first, second, mm_per_px), SAME_MARK_MM
     )
     return [_merge_group(group) for group in groups]
@@ -50,13 +56,13 @@ def _distance_mm(first: Placement, second: Placement, mm_per_px: float) -> float
     if isinstance(first.mark, Wrinkle) != isinstance(second.mark, Wrinkle):
         return np.inf
     if len(first.polyline) and len(second.polyline):
-        distance = apart(first.polyline, second.polyline) * mm_per_px
+        distance = polyline_distance(first.polyline, second.polyline) * mm_per_px
     else:
         distance = float(np.hypot(*(first.to - second.to))) * mm_per_px
-        distance *= float(vagueness(first.photo_facing, second.photo_facing))
+        distance *= float(foreshortening_weight(first.photo_facing, second.photo_facing))
     if first.observation is None or second.observation is None:
         return distance
-    return min(distance, gap(first.observation, second.observation))
+    return min(distance, distance_mm(first.observation, second.observation))
 
 
 def _merge_group(group: list[Placement]) -> Placement:

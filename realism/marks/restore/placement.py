@@ -18,7 +18,7 @@ from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
 from realism.marks.mark import Mark
-from realism.marks.observation import LEAST_PHOTO_FACING, Sighting, sighting_of
+from realism.marks.observation import LEAST_PHOTO_FACING, Observation, observe_mark
 from realism.marks.restore.nearest3 import transfer_by_nearest3
 
 LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
@@ -101,7 +101,7 @@ class Placement:
         Of a wrinkle: depth that the portrait's expression leaves it.
     shading_factor : float, -1..1
         Of a wrinkle: factor of its lit and unlit sides in the portrait's light.
-    observation : Sighting or None
+    observation : Observation or None
         The photo's mark on the head; None where no head was fitted, or beside it.
     """
 
@@ -120,7 +120,7 @@ class Placement:
     other_views: tuple[MarkView, ...] = ()
     depth_left: float = 1.0
     shading_factor: float = 1.0
-    observation: Sighting | None = None
+    observation: Observation | None = None
 
     @property
     def view(self) -> MarkView:
@@ -200,7 +200,7 @@ def place_marks(
     if heads is None:
         return placements
     return [
-        replace(placement, observation=sighting_of(placement.mark, photo, heads[0]))
+        replace(placement, observation=observe_mark(placement.mark, photo, heads[0]))
         for placement in placements
     ]
 

@@ -17,8 +17,8 @@ from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.head.registration import build_grid, register
 from realism.images import GREY
-from realism.marks.observation import BELIEVED, ENOUGH_CHANCES
-from realism.marks.photo import Ground, Source
+from realism.marks.observation import LEAST_OBSERVATIONS, LEAST_VISIBLE_IN
+from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore.layers import (
     PasteLayer,
     RatioLayer,
@@ -56,7 +56,7 @@ def prepare_restore(
     portrait: np.ndarray,
     face: Face,
     skin: np.ndarray,
-    photos: Sequence[Source],
+    photos: Sequence[MarkedPhoto],
     method: str = "ratio",
     placement: str = "head",
 ) -> LayeredPortrait:
@@ -69,7 +69,7 @@ def prepare_restore(
         The person's on it.
     skin : (H, W) float32, 0..1
         Its skin mask.
-    photos : sequence of Source
+    photos : sequence of MarkedPhoto
         The person's photos with their marks.
     method : str
         One of `METHODS`.
@@ -81,20 +81,20 @@ def prepare_restore(
     InputError
         Another method or placement.
     """
-    analysis = Ground(portrait, face, skin)
+    analysis = PhotoAnalysis(portrait, face, skin)
     _check_method(method)  # before the slow part
     return build_layers(analysis, photos, locate_marks(analysis, photos, placement), method)
 
 
 def locate_marks(
-    portrait: Ground, photos: Sequence[Source], placement: str = "head"
+    portrait: PhotoAnalysis, photos: Sequence[MarkedPhoto], placement: str = "head"
 ) -> list[Placement]:
     """Where every mark of the photos goes in the portrait, marks that several show merged.
 
     Parameters
     ----------
-    portrait : Ground
-    photos : sequence of Source
+    portrait : PhotoAnalysis
+    photos : sequence of MarkedPhoto
         The person's photos with their marks.
     placement : str
         One of `placement.PLACEMENTS`.
@@ -108,7 +108,9 @@ def locate_marks(
     shifts: list[Callable[[np.ndarray], np.ndarray] | None] = [None] * len(photos)
     if placement == "head" and photos:
         # All fitted together: it is one person.
-        head, *heads = fit_person([portrait.steady, *(photo.ground.steady for photo in photos)])
+        head, *heads = fit_person(
+            [portrait.head_evidence, *(photo.analysis.head_evidence for photo in photos)]
+        )
         pairs = [(photo_head, head) for photo_head in heads]
         grid = build_grid(portrait.pixels, head)
         shifts = [
@@ -118,13 +120,15 @@ def locate_marks(
     portrait_light, placements = None, []
     for photo, pair, shift in zip(photos, pairs, shifts, strict=True):
         placed = place_marks(
-            photo.marks, photo.name, photo.face, portrait.face, portrait.wide, placement, pair,
+            photo.marks, photo.name, photo.face, portrait.face, portrait.paintable, placement, pair,
             shift,
         )  # fmt: skip
         if pair is not None and any(mark.is_traced for mark in photo.marks):
             if portrait_light is None:
-                portrait_light = estimate_light(portrait.light @ GREY, portrait.wide, pair[1])
-            photo_light = estimate_light(photo.ground.light @ GREY, photo.skin, pair[0])
+                portrait_light = estimate_light(
+                    portrait.log_light @ GREY, portrait.paintable, pair[1]
+                )
+            photo_light = estimate_light(photo.analysis.log_light @ GREY, photo.skin, pair[0])
             lights = photo_light, portrait_light
             placed = [_with_relighting(wrinkle, pair, lights) for wrinkle in placed]
         placements += placed
@@ -143,8 +147,8 @@ def _with_relighting(
 
 
 def build_layers(
-    portrait: Ground,
-    photos: Sequence[Source],
+    portrait: PhotoAnalysis,
+    photos: Sequence[MarkedPhoto],
     placements: Sequence[Placement],
     method: str = "ratio",
 ) -> LayeredPortrait:
@@ -152,8 +156,8 @@ def build_layers(
 
     Parameters
     ----------
-    portrait : Ground
-    photos : sequence of Source
+    portrait : PhotoAnalysis
+    photos : sequence of MarkedPhoto
         The person's photos with their marks.
     placements : sequence of Placement
         Of `locate_marks`; those that are not visible are kept, and get no layer.
@@ -166,7 +170,7 @@ def build_layers(
         Another method.
     """
     _check_method(method)
-    by_name = {photo.name: (photo.ground, photo.marks) for photo in photos}
+    by_name = {photo.name: (photo.analysis, photo.marks) for photo in photos}
     layers, shown = [], list(placements)
     for index, placement in enumerate(placements):
         if not placement.visible:
@@ -191,7 +195,9 @@ def _check_method(method: str) -> None:
         raise InputError("method_not_known", method=method, choices=METHODS)
 
 
-def seldom_seen(placements: Sequence[Placement], photos: int, least: int = BELIEVED) -> list[int]:
+def seldom_seen(
+    placements: Sequence[Placement], photos: int, least: int = LEAST_OBSERVATIONS
+) -> list[int]:
     """The marks to begin without: those that too few of the photos show.
 
     One photo among many shows a pimple of that day or a speck. Of fewer than three photos each
@@ -211,7 +217,7 @@ def seldom_seen(placements: Sequence[Placement], photos: int, least: int = BELIE
     list of int
         Indices into `placements`.
     """
-    if photos < ENOUGH_CHANCES:
+    if photos < LEAST_VISIBLE_IN:
         return []
     return [
         index

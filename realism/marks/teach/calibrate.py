@@ -1,16 +1,15 @@
 """Weigh what the default finder goes by so that its scores hold for a person's annotations.
 
-The finder's score is a logistic of several pieces of evidence (`decode.py`). Its weights are few,
-so a handful of faces can adjust them: regression on the annotated candidates, held near the
-weights that were there before, by Gaussian priors.
+The finder's score is a logistic of several pieces of evidence (`marks/find/heatmap.py`). Its
+weights are few, so a handful of faces can adjust them: regression on the annotated candidates, held
+near the weights that were there before, by Gaussian priors.
 """
 
 import numpy as np
 
-from realism.marks.find.crop import FACE
-from realism.marks.find.heatmap import Courses, Rounds, evidence_of
-from realism.marks.find.network import ROUND
-from realism.marks.mark import RoundMark, Wrinkle
+from realism.marks.find.candidates import BlobCandidates, WrinkleCandidates, measure_evidence
+from realism.marks.find.crop import FACE_SPAN_MM
+from realism.marks.mark import ROUND_KINDS, RoundMark, Wrinkle
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.evaluate import LINE_REACH, REACH, gap_of, to_line
 
@@ -25,7 +24,7 @@ def weighed(net, before: tuple, faces: list[Annotated]) -> tuple:
     """
     rounds, kinds, lines = [], [], []
     for face in faces:
-        found, courses = evidence_of(net, face.pixels, face.face, face.skin)
+        found, courses = measure_evidence(net, face.pixels, face.face, face.skin)
         answer = answered_rounds(found, face)
         rounds.append((found.evidence[answer > -2], answer[answer > -2] >= 0))
         kinds.append((found.kind_evidence[answer >= 0], answer[answer >= 0]))
@@ -36,9 +35,9 @@ def weighed(net, before: tuple, faces: list[Annotated]) -> tuple:
     return tuple(near_fit(x, y, mix) for (x, y), mix in zip(parts, before, strict=True))
 
 
-def answered_rounds(found: Rounds, face: Annotated) -> np.ndarray:
-    """For each candidate the index into ROUND of the click it is on, -1 none, -2 not known."""
-    mm, answer = face.span / FACE, np.full(len(found.xy), -1)
+def answered_rounds(found: BlobCandidates, face: Annotated) -> np.ndarray:
+    """For each candidate the index into ROUND_KINDS of its click, -1 none, -2 not known."""
+    mm, answer = face.span / FACE_SPAN_MM, np.full(len(found.xy), -1)
     candidates = [RoundMark("mole", xy, 1.0) for xy in found.xy]
     for doubt in (d for d in face.doubts if isinstance(d, RoundMark)):
         answer[[np.hypot(*(c.xy - doubt.xy)) <= REACH * mm for c in candidates]] = -2
@@ -48,18 +47,18 @@ def answered_rounds(found: Rounds, face: Annotated) -> np.ndarray:
         answer[near] = -2
         if len(near):
             # Of several on one mark the surest by the network counts.
-            answer[near[found.evidence[near, 1].argmax()]] = ROUND.index(click.kind)
+            answer[near[found.evidence[near, 1].argmax()]] = ROUND_KINDS.index(click.kind)
     return answer
 
 
-def answered_courses(courses: Courses, face: Annotated) -> tuple[np.ndarray, np.ndarray]:
+def answered_courses(courses: WrinkleCandidates, face: Annotated) -> tuple[np.ndarray, np.ndarray]:
     """For each path whether that is known, and whether it passes a wrinkle's click."""
-    reach = LINE_REACH * face.span / FACE
+    reach = LINE_REACH * face.span / FACE_SPAN_MM
     clicks = [c for c in face.clicks if c.is_wrinkle]
     doubts = [d for d in face.doubts if isinstance(d, Wrinkle)]
     on, open_ = [], []
-    for path in courses.paths:
-        line = courses.view.to_picture(path.points).astype(np.float32)
+    for polyline in courses.polylines:
+        line = polyline.astype(np.float32)
         on.append(any(to_line(c.clicked, line) <= reach for c in clicks))
         open_.append(any(to_line(d.xy, line) <= reach for d in doubts))
     on, open_ = np.array(on, bool), np.array(open_, bool)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realism.marks.find.crop import FACE, View
+from realism.marks.find.crop import FACE_SPAN_MM, FaceCrop, crop_face
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.train import Training
@@ -18,10 +18,9 @@ from realism.marks.find.compact_rcnn import (
     AROUND,
     CompactFinder,
     CompactSettings,
-    _seen,
-    _view,
     build_compact,
     find_with_compact,
+    network_input,
     read_compact,
     save_compact,
 )
@@ -60,9 +59,9 @@ class CompactLearner:
         """Part of a face's view, and what is there. Chance comes from torch's generator."""
         import torch
 
-        view = _view(face.pixels, face.face, face.skin, self.settings)
+        view = crop_face(face.pixels, face.face, face.skin, self.settings.span)
         boxes, points, labels = boxes_of(face, view)
-        image = _seen(view)
+        image = network_input(view)
         rows, columns = image.shape[1:]
         around = torch.rand(4).numpy()
         middle = around[:2] * [columns, rows]
@@ -86,19 +85,19 @@ class CompactLearner:
     def find_all(self, faces: list[Annotated]) -> list[list[Mark]]:
         """All findings, whatever their score."""
         finder = CompactFinder(self.network, self.settings)
-        return [find_with_compact(finder, f.pixels, f.face, f.skin, 0.0) for f in faces]
+        return [find_with_compact(finder, f.pixels, f.face, f.skin) for f in faces]
 
     def save(self, path: Path) -> None:
         """Weights for `find_with_compact`."""
         save_compact(path, CompactFinder(self.network, self.settings))
 
 
-def boxes_of(face: Annotated, view: View) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def boxes_of(face: Annotated, view: FaceCrop) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Boxes (n, 4) and centres (n, 2) of the marks in px of a view, and labels (n,) from 1."""
     # torchvision's pixels reach from 0 to 1, ours lie around their centres.
     points = [(click.xy - view.origin + 0.5) * view.scale for click in face.clicks]
     halves = [
-        WRINKLE_HALF * view.scale * face.span / FACE
+        WRINKLE_HALF * view.scale * face.span / FACE_SPAN_MM
         if click.is_wrinkle
         else max(LEAST_HALF, AROUND * click.radius * view.scale)
         for click in face.clicks

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realism.errors import InputError
-from realism.marks.find.crop import FACE
+from realism.marks.find.crop import FACE_SPAN_MM
 from realism.marks.mark import KINDS, Mark, Wrinkle
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.snap import Click
@@ -107,7 +107,7 @@ def judge(face: Annotated, found: list[Mark]) -> Judged:
 def _match(face: Annotated, found: list[Mark], clicks: list[int]) -> list[tuple[int, ...] | None]:
     """Hits of findings, surest first, among the clicks given by number."""
     free, hits = set(clicks), []
-    mm = face.span / FACE
+    mm = face.span / FACE_SPAN_MM
     for mark in found:
         away = {i: gap_of(mark, face.clicks[i]) for i in clicks}
         if isinstance(mark, Wrinkle):
@@ -234,7 +234,7 @@ def _image_figures(one: Judged, threshold: float) -> dict:
 def _click_figures(face: Annotated, click: Click, hit: bool) -> dict:
     """A click and the mark that it was taken for, in px of the picture."""
     clicked, xy = (face.to_picture(at).round(1).tolist() for at in (click.clicked, click.xy))
-    moved = round(click.moved * FACE / face.span, 2)
+    moved = round(click.moved * FACE_SPAN_MM / face.span, 2)
     return {"kind": click.kind, "clicked": clicked, "xy": xy, "moved_mm": moved, "hit": hit}
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.marks.find.crop import FACE, View, view_of
-from realism.marks.find.finders import WEIGHTS, find_marks
+from realism.marks.find.crop import FACE_SPAN_MM, FaceCrop, crop_face
+from realism.marks.find.finders import HEATMAP_WEIGHTS, find_marks
 from realism.marks.mark import Mark, Wrinkle, make_mark
 from realism.marks.teach.dataset import Annotated
 from realism.marks.teach.evaluate import LINE_REACH, REACH, gap_of
@@ -90,10 +90,10 @@ def crop_of(face: Annotated):
     """What the network sees of a part of a face, (3, CROP, CROP), and what it should answer."""
     import torch
 
-    from realism.marks.find.network import normalised
+    from realism.marks.find.network import normalise
     from realism.marks.teach.targets import targets
 
-    view = view_of(face.pixels, face.face, face.skin)
+    view = crop_face(face.pixels, face.face, face.skin)
     marks = [
         make_mark(click.kind, click.xy, click.radius, polyline=_course(click, face))
         for click in face.clicks
@@ -105,7 +105,7 @@ def crop_of(face: Annotated):
     if marks and chance[2] < 0.5:
         middle = marks[int(chance[3] * len(marks))].xy + (chance[:2] - 0.5) * CROP / 2
     x0, y0 = np.clip(middle - CROP / 2, 0, np.maximum([width - CROP, height - CROP], 0)).astype(int)
-    seen = normalised(view.log_light, view.skin)[:, y0 : y0 + CROP, x0 : x0 + CROP]
+    seen = normalise(view.log_light, view.skin)[:, y0 : y0 + CROP, x0 : x0 + CROP]
     rows, columns = seen.shape[1:]
     seen = np.pad(seen, [(0, 0), (0, CROP - rows), (0, CROP - columns)], "edge")
     marks, doubts = (_moved(some, np.float32([-x0, -y0])) for some in (marks, doubts))
@@ -121,12 +121,12 @@ def _course(click, face: Annotated) -> np.ndarray:
         if click.is_wrinkle and mark.is_traced
     ]
     gap, nearest = min(passing, default=(np.inf, 0))
-    if gap > LINE_REACH * face.span / FACE:
+    if gap > LINE_REACH * face.span / FACE_SPAN_MM:
         return np.zeros((0, 2), np.float32)
     return face.doubts[nearest].points
 
 
-def _in_view(marks, view: View) -> list[Mark]:
+def _in_view(marks, view: FaceCrop) -> list[Mark]:
     """Marks of the picture in px of a view."""
     by, scale = 0.5 - view.origin.astype(np.float32), np.float32(view.scale)
     return [mark.mapped(lambda points: (points + by) * scale - 0.5, view.scale) for mark in marks]
@@ -154,7 +154,7 @@ def with_doubts(faces: list[Annotated]) -> tuple[list[Annotated], str]:
 def _doubts(face: Annotated, once: bool) -> tuple[Mark, ...]:
     least, most = FAINT
     found = find_marks(face.pixels, face.face, face.skin, "dog", threshold=least)
-    mm = face.span / FACE
+    mm = face.span / FACE_SPAN_MM
     kept = []
     for mark in found:
         own = [c for c in face.clicks if c.is_wrinkle == isinstance(mark, Wrinkle)]
@@ -170,5 +170,5 @@ def start_heatmap(weights: Path | None = None) -> HeatmapLearner:
     """A learner from `weights`, else from those that come with the program."""
     from realism.marks.find.network import read_heatmap
 
-    given = Path(weights or WEIGHTS)
+    given = Path(weights or HEATMAP_WEIGHTS)
     return HeatmapLearner(read_heatmap(given).requires_grad_(True), given.name, True)

@@ -16,7 +16,7 @@ from realism.marks.find.keypoint_rcnn import (
     build_keypoints,
     face_crop,
     four_points,
-    marks_of,
+    marks_from_points,
     read_keypoints,
     save_keypoints,
 )
@@ -71,7 +71,7 @@ class KeypointLearner:
         for face in faces:
             crop, origin = face_crop(face.pixels, face.face.box)
             points, peaks = four_points(self.network, crop)
-            found.append(marks_of(points, peaks, self.settings, origin, face.face))
+            found.append(marks_from_points(points, peaks, self.settings, origin, face.face))
         return found
 
     def save(self, path: Path) -> None:

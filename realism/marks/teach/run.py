@@ -14,7 +14,7 @@ import numpy as np
 from realism.disk import write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
-from realism.marks.find.crop import FACE
+from realism.marks.find.crop import FACE_SPAN_MM
 from realism.marks.find.finders import find_marks
 from realism.marks.teach.dataset import Annotated, LeftOut, annotated_faces
 from realism.marks.teach.evaluate import THRESHOLD, Judged, figures, judge, table
@@ -198,7 +198,7 @@ def _unknown(export: Export) -> Iterator[str]:
 
 def _snapped(faces: list[Annotated]) -> str:
     """How far clicks moved to the blobs they mean."""
-    moves = [c.moved * FACE / face.span for face in faces for c in face.clicks if c.snapped]
+    moves = [c.moved * FACE_SPAN_MM / face.span for face in faces for c in face.clicks if c.snapped]
     stay = sum(not c.snapped and not c.is_wrinkle for face in faces for c in face.clicks)
     if not moves:
         return "No click has a dark blob near; all stay where they are."

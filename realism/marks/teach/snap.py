@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.marks.find.blobs import MARK_SIZE, blob_response
-from realism.marks.find.crop import FACE
+from realism.marks.find.blobs import MARK_SIZE, round_curvature
+from realism.marks.find.crop import FACE_SPAN_MM
 from realism.marks.mark import Wrinkle
 
 SIDE = 4.0  # px per mm at which dips are looked for: a mole of 1 mm is 8 px wide
@@ -70,7 +70,7 @@ def snap(pixels: np.ndarray, kind: str, clicked: np.ndarray, span: float) -> Cli
     span       px from ear to ear
     """
     clicked = np.asarray(clicked, np.float32)
-    mm = span / FACE
+    mm = span / FACE_SPAN_MM
     unknown = Click(kind, clicked, clicked, RADIUS * mm, False)
     if kind == Wrinkle.kind:
         return unknown
@@ -78,7 +78,7 @@ def snap(pixels: np.ndarray, kind: str, clicked: np.ndarray, span: float) -> Cli
     light, origin, scale = _light(pixels, clicked, reach, SIDE / mm)
     if min(light.shape) < 8:
         return unknown
-    response, sigma = blob_response(light, SIGMAS)
+    response, sigma = round_curvature(light, SIGMAS)
     ys, xs = np.mgrid[: light.shape[0], : light.shape[1]]
     places = np.stack([xs, ys], -1) / scale + origin
     away = np.linalg.norm(places - clicked, axis=-1)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from realism.marks.find.network import KIND, RADIUS, ROUND, STRIDE, USUAL_RADIUS
-from realism.marks.mark import Mark, RoundMark, Wrinkle
+from realism.marks.find.network import KIND, RADIUS, STRIDE, USUAL_RADIUS
+from realism.marks.mark import ROUND_KINDS, Mark, RoundMark, Wrinkle
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Targets:
 
     heat           float32 0..1, 1 at the centres of round marks
     heat_weight    float32, 0 where it is not known whether there is one
-    kind           int64, index into ROUND at centres, -1 elsewhere
+    kind           int64, index into ROUND_KINDS at centres, -1 elsewhere
     log_radius     float32, log of px of the input at centres, nan where unknown
     line           float32 0 or 1, on wrinkles
     line_weight    float32, 0 where it is not known whether there is one
@@ -86,7 +86,7 @@ def targets(
         away = (columns - column) ** 2 + (rows - row) ** 2
         heat = np.maximum(heat, np.exp(-away / (2 * spread**2)))
         heat[row, column] = 1
-        kind[row, column] = ROUND.index(mark.kind)
+        kind[row, column] = ROUND_KINDS.index(mark.kind)
         if radii:
             log_radius[row, column] = np.log(max(mark.radius, 0.5))
     # A line's rim is neither line nor skin.

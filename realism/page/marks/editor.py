@@ -13,9 +13,9 @@ import numpy as np
 from realism.draw.palette import KIND_COLOURS
 from realism.faces.face import Face
 from realism.marks.atlas import Atlas
-from realism.marks.coverage import coach
+from realism.marks.coverage import advise_next_photo
 from realism.marks.mark import Mark, RoundMark, Wrinkle, make_mark
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.placement import Placement, find_obstacle, place_marks
 from realism.page import draw as drawn
 from realism.page.i18n import text, words
@@ -119,7 +119,7 @@ def laid_marks(
     return marks, [index not in off for index, _ in seen]
 
 
-def switched(off: list[tuple], source: Source, mark: Mark, laid) -> list[tuple]:
+def switched(off: list[tuple], source: MarkedPhoto, mark: Mark, laid) -> list[tuple]:
     """A mark of a photo switched off or on, with the placement that came of its sightings."""
     keys = [key_of(source.name, mark)]
     spot = place_marks([mark], source.name, source.face, laid.face, laid.skin)[0]
@@ -165,14 +165,14 @@ def passport(atlas: Atlas, language: str) -> str:
     kinds = words(language)["marks.kinds"]
     rows = []
     for entry in atlas.entries:
-        seen = text(language, "marks.seen_in", seen=len(entry.seen_in), of=entry.chances)
+        seen = text(language, "marks.seen_in", seen=len(entry.seen_in), of=entry.visible_in)
         state = text(language, "marks.on" if entry.on else "marks.once")
         rows.append(
             f'<tr><td><i style="background:rgb{KIND_COLOURS[entry.mark.kind]}"></i>'
-            f"{escape(kinds[entry.mark.kind])}</td><td>{entry.size:.1f} mm</td>"
+            f"{escape(kinds[entry.mark.kind])}</td><td>{entry.radius_mm:.1f} mm</td>"
             f"<td>{escape(seen)}</td><td>{escape(state)}</td></tr>"
         )
     said = [text(language, "marks.mirrored", photo=name) for name in atlas.mirrored]
-    said.append(coach(atlas.coverage).text(language))
+    said.append(advise_next_photo(atlas.coverage).text(language))
     lines = "".join(f"<p>{escape(one)}</p>" for one in said)
     return f"{lines}<div><table>{''.join(rows)}</table></div>"

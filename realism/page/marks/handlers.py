@@ -19,9 +19,9 @@ from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.images import Photo, open_photo, read_info, save_png
 from realism.marks.atlas import Atlas, atlas_to_json, build_atlas
-from realism.marks.find.multiview import find_together
+from realism.marks.find.multiview import find_marks_multiview
 from realism.marks.mark import Mark, Wrinkle, flipped, make_mark
-from realism.marks.photo import Ground, Source, source_of
+from realism.marks.photo import MarkedPhoto, PhotoAnalysis, analyse_photo
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.prepare import (
     LayeredPortrait,
@@ -105,7 +105,7 @@ def on_mine(file: str | None, name: str, root: Path | None, language: str) -> st
 
 
 def on_find(
-    portrait: str | None, files: list[str] | None, sources: dict[str, Source],
+    portrait: str | None, files: list[str] | None, sources: dict[str, MarkedPhoto],
     name: str | None, root: Path | None, language: str,
 ) -> Iterator[tuple]:  # fmt: skip
     """Find the marks on the photos dropped here, else on the person's accepted ones."""
@@ -130,7 +130,7 @@ def on_find(
             # What this visit holds goes before what was saved.
             ready.append(sources.get(one.name) or _source(one, known.get(one.name)))
         settled = person.reviewed(one.name for one in ready) if person else set(sources)
-        looking = find_together(ready, settled, threshold=LEAST)
+        looking = find_marks_multiview(ready, settled, threshold=LEAST)
         found = {one.name: one for one in (yield from reworded(looking, said))}
         if person:
             person.save_marks(known | {one.name: one.marks for one in found.values()})
@@ -140,8 +140,8 @@ def on_find(
 
 
 def on_prepare(
-    portrait: str | None, sources: dict[str, Source], least: float, method: str, placement: str,
-    moves: dict, language: str,
+    portrait: str | None, sources: dict[str, MarkedPhoto], least: float, method: str,
+    placement: str, moves: dict, language: str,
 ) -> tuple:  # fmt: skip
     """Place and measure the marks on the portrait: the slow half."""
     if not portrait or not sources:
@@ -158,7 +158,7 @@ def on_moved(laid: Laid | None, *given: object) -> tuple:
     return on_prepare(str(laid.file) if laid else None, *given)
 
 
-def on_rare(laid: Laid | None, sources: dict[str, Source], seen: int) -> list[tuple]:
+def on_rare(laid: Laid | None, sources: dict[str, MarkedPhoto], seen: int) -> list[tuple]:
     """The marks to begin without: those that fewer than `seen` of the photos show."""
     if laid is None:
         return []
@@ -177,7 +177,7 @@ def on_blend(laid: Laid | None, off: list[tuple], *sliders: float) -> tuple | No
 
 
 def on_measure(
-    laid: Laid | None, sources: dict[str, Source], off: list[tuple], language: str,
+    laid: Laid | None, sources: dict[str, MarkedPhoto], off: list[tuple], language: str,
     *sliders: float,
 ) -> str:  # fmt: skip
     """Similarity with the photos before and after, on the photos' own scale."""
@@ -195,7 +195,7 @@ def on_measure(
 
 
 def on_view(
-    sources: dict[str, Source], least: float, laid: Laid | None, off: list[tuple],
+    sources: dict[str, MarkedPhoto], least: float, laid: Laid | None, off: list[tuple],
     view: str | None, language: str,
 ) -> tuple:  # fmt: skip
     """The photo and the portrait with their marks drawn on, and the list of them."""
@@ -211,13 +211,13 @@ def on_view(
     return photo, portrait, table, gr.update(visible=True)
 
 
-def on_pick(sources: dict[str, Source], event: gr.SelectData) -> tuple:
+def on_pick(sources: dict[str, MarkedPhoto], event: gr.SelectData) -> tuple:
     """Another photo into view."""
     return list(sources)[event.index], None
 
 
 def on_photo(
-    sources: dict[str, Source], least: float, laid: Laid | None, off: list[tuple], view: str,
+    sources: dict[str, MarkedPhoto], least: float, laid: Laid | None, off: list[tuple], view: str,
     click: str, begun: tuple | None, files: list[str] | None, name: str | None, root: Path | None,
     language: str, event: gr.SelectData,
 ) -> tuple:  # fmt: skip
@@ -284,7 +284,7 @@ def on_save(laid: Laid | None, off: list[tuple], language: str, *sliders: float)
 
 
 def on_card(
-    laid: Laid | None, sources: dict[str, Source], off: list[tuple], language: str,
+    laid: Laid | None, sources: dict[str, MarkedPhoto], off: list[tuple], language: str,
     *sliders: float,
 ) -> str:  # fmt: skip
     """The fidelity card of the portrait as it is now, as PNG."""
@@ -305,7 +305,7 @@ def on_card(
 
 
 def on_every(
-    laid: Laid | None, sources: dict[str, Source], least: float, seen: int, off: list[tuple],
+    laid: Laid | None, sources: dict[str, MarkedPhoto], least: float, seen: int, off: list[tuple],
     method: str, placement: str, moves: dict, name: str | None, root: Path | None, language: str,
     *sliders: float,
 ) -> Iterator[tuple]:  # fmt: skip
@@ -336,7 +336,7 @@ def on_every(
         yield "".join(map(line, [said, *skipped])), str(write_zip(pack, made, run / "restored"))
 
 
-def on_export(sources: dict[str, Source], least: float, language: str) -> str:
+def on_export(sources: dict[str, MarkedPhoto], least: float, language: str) -> str:
     """The photos with their marks as a whale-anno project, zipped: to correct, and to train on."""
     with told(language):
         if not sources:
@@ -354,7 +354,7 @@ def on_export(sources: dict[str, Source], least: float, language: str) -> str:
 
 
 def on_passport(
-    sources: dict[str, Source], least: float, files: list[str] | None, name: str | None,
+    sources: dict[str, MarkedPhoto], least: float, files: list[str] | None, name: str | None,
     root: Path | None, language: str,
 ) -> tuple:  # fmt: skip
     """All marks on one head, in how many photos each is seen, and which photo to take next."""
@@ -369,7 +369,7 @@ def on_passport(
 
 
 def on_flip(
-    atlas: Atlas | None, sources: dict[str, Source], files: list[str] | None, name: str | None,
+    atlas: Atlas | None, sources: dict[str, MarkedPhoto], files: list[str] | None, name: str | None,
     root: Path | None, language: str,
 ) -> tuple:  # fmt: skip
     """Flip the photos that seem to be mirrored, now that their owner agrees."""
@@ -380,7 +380,7 @@ def on_flip(
             pixels = np.ascontiguousarray(source.pixels[:, ::-1])
             marks = [flipped(mark, pixels.shape[1]) for mark in source.marks]
             face = primary_face(engine.find(pixels))
-            turned[photo] = source_of(Photo(photo, pixels), face, marks)
+            turned[photo] = analyse_photo(Photo(photo, pixels), face, marks)
         if not files:  # photos dropped here belong to nobody
             person = chosen(name, root)
             for photo in turned:
@@ -402,7 +402,9 @@ def on_passport_file(atlas: Atlas | None, language: str) -> str:
 # Pictures in, pictures out --------------------------------------------------------------------
 
 
-def lay_on(file: Path, sources: list[Source], method: str, placement: str, moves: dict) -> Laid:
+def lay_on(
+    file: Path, sources: list[MarkedPhoto], method: str, placement: str, moves: dict
+) -> Laid:
     """Read a portrait and lay the photos' marks on it.
 
     moves    where marks were put by hand: `Laid.digest` and `marked.key_of` to (x, y) px
@@ -412,9 +414,11 @@ def lay_on(file: Path, sources: list[Source], method: str, placement: str, moves
     # Of several faces on it, the person's.
     face = find_person(portrait, [source.face.embedding for source in sources], load_engine())
     skin = skin_mask(pixels, face)
-    own, digest = Ground(pixels, face, skin), sha256(pixels.tobytes()).hexdigest()
+    own, digest = PhotoAnalysis(pixels, face, skin), sha256(pixels.tobytes()).hexdigest()
     placed = [
-        marked.moved(one, moves.get((digest, *marked.key_of(one.photo, one.mark))), face, own.wide)
+        marked.moved(
+            one, moves.get((digest, *marked.key_of(one.photo, one.mark))), face, own.paintable
+        )
         for one in locate_marks(own, sources, placement)
     ]
     prepared = build_layers(own, sources, placed, method)
@@ -435,30 +439,30 @@ def blended(laid: Laid, off: list[tuple], sliders: tuple[float, ...]) -> np.ndar
     return blend(laid.prepared, Sliders(*sliders), laid.off(off))
 
 
-def likeness_of(laid: Laid, after: np.ndarray, sources: dict[str, Source]) -> Likeness:
+def likeness_of(laid: Laid, after: np.ndarray, sources: dict[str, MarkedPhoto]) -> Likeness:
     """To the photos, before and after."""
     photos = [source.face.embedding for source in sources.values()]
     return measure_likeness(laid.face, after, photos, load_engine())
 
 
-def of_score(source: Source, least: float) -> Source:
+def of_score(source: MarkedPhoto, least: float) -> MarkedPhoto:
     """A photo with those of its marks that score at least so much."""
     return replace(source, marks=[mark for mark in source.marks if mark.score >= least])
 
 
-def surest(sources: dict[str, Source], least: float) -> list[Source]:
+def surest(sources: dict[str, MarkedPhoto], least: float) -> list[MarkedPhoto]:
     """All photos, likewise."""
     return [of_score(source, least) for source in sources.values()]
 
 
-def _source(given: PhotoRecord | Path, marks: list[Mark] | None) -> Source:
+def _source(given: PhotoRecord | Path, marks: list[Mark] | None) -> MarkedPhoto:
     """A photo with its marks, where they are known."""
     if isinstance(given, PhotoRecord):
         photo, face = given.photo(), given.verdict.face
     else:
         photo = open_photo(given)
         face = primary_face(load_engine().find(photo.pixels))
-    return source_of(photo, face, marks)
+    return analyse_photo(photo, face, marks)
 
 
 def _save(laid: Laid, off: list[tuple], sliders: tuple[float, ...], into: Path) -> Path:

@@ -6,9 +6,9 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.images import SUFFIXES
-from realism.marks.find.finders import HEATMAP_THRESHOLD
+from realism.marks.find.finders import DEFAULT_FINDER
 from realism.marks.mark import KINDS
-from realism.marks.observation import BELIEVED
+from realism.marks.observation import LEAST_OBSERVATIONS
 from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
@@ -69,10 +69,10 @@ def layout(say: Spoken) -> SimpleNamespace:
             with gr.Row():
                 least = say(
                     gr.Slider, "marks.least", minimum=marks.LEAST, maximum=1, step=0.05,
-                    value=HEATMAP_THRESHOLD, min_width=180, buttons=[],
+                    value=DEFAULT_FINDER.threshold, min_width=180, buttons=[],
                 )  # fmt: skip
                 seen = say(
-                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=BELIEVED,
+                    gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=LEAST_OBSERVATIONS,
                     min_width=180, buttons=[],
                 )  # fmt: skip
             export = say(gr.Button, "marks.export", size="sm")

@@ -14,14 +14,14 @@ from realism.faces.face import mm_per_px_from_eyes
 from realism.faces.features import feature_at
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import skin_mask
-from realism.marks.find.crop import FINDER, view_of
-from realism.marks.find.finders import WEIGHTS, find_marks
-from realism.marks.find.heatmap import respond
+from realism.marks.find.crop import crop_face
+from realism.marks.find.finders import HEATMAP_WEIGHTS, find_marks
 from realism.marks.find.network import (
     HeatmapNet,
     load_heatmap,
-    normalised,
+    normalise,
     read_about,
+    run_network,
     save_heatmap,
 )
 from realism.marks.mark import Mark, RoundMark, Wrinkle
@@ -120,9 +120,9 @@ def test_the_same_marks_are_found_on_a_turned_picture(dotted):
 
 def test_a_picture_seen_in_parts_gives_the_same_marks(dotted):
     pixels, face, skin, _ = dotted
-    view = view_of(pixels, face, skin, replace(FINDER, span=420))
-    net, inputs = load_heatmap(WEIGHTS), normalised(view.log_light, view.skin)
-    whole, parts = respond(net, inputs), respond(net, inputs, tile=352)
+    view = crop_face(pixels, face, skin, 420)
+    net, inputs = load_heatmap(HEATMAP_WEIGHTS), normalise(view.log_light, view.skin)
+    whole, parts = run_network(net, inputs), run_network(net, inputs, tile=352)
     assert inputs.shape[1] > 352 < inputs.shape[2]
     on_skin = view.skin[::2, ::2] > 0.5
     both = [(m[0] >= cv2.dilate(m[0], np.ones((5, 5)))) & (m[0] > 0) & on_skin
@@ -201,7 +201,7 @@ def test_weights_of_something_else_are_refused(tmp_path):
     with pytest.raises(InputError, match="no heat-map finder"):
         load_heatmap(other)
     cut = tmp_path / "cut.safetensors"
-    cut.write_bytes(WEIGHTS.read_bytes()[:1000])
+    cut.write_bytes(HEATMAP_WEIGHTS.read_bytes()[:1000])
     with pytest.raises(InputError, match="damaged"):
         load_heatmap(cut)
     with pytest.raises(InputError, match=r"only \.safetensors"):

@@ -11,7 +11,7 @@ from realism.errors import InputError
 from realism.faces.skin import skin_mask
 from realism.images import to_linear
 from realism.marks.mark import Mark, RoundMark, Wrinkle
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.prepare import prepare_restore
 
@@ -41,7 +41,7 @@ def source(bare):
     marks = [RoundMark("mole", xy.astype(np.float32), 3.0) for xy in place_on(face)]
     for mark in marks:
         pixels = painted(pixels, tuple(mark.xy), mark.radius, DENSITY)
-    return Source("photo.jpg", pixels, face, skin, marks)
+    return MarkedPhoto("photo.jpg", pixels, face, skin, marks)
 
 
 @pytest.fixture(scope="module", params=["ratio", "paste"])
@@ -130,7 +130,7 @@ def test_half_strength_is_half_the_density_and_the_kinds_have_their_own(bare, so
 
 def test_a_mark_twice_as_near_the_camera_is_restored_at_the_portraits_size(bare, source):
     pixels, face, skin = bare[1]
-    large = Source(
+    large = MarkedPhoto(
         "large.jpg",
         cv2.resize(source.pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC),
         _doubled(source.face),
@@ -163,7 +163,7 @@ def test_a_wrinkle_darkens_along_its_line_in_the_portrait(mei, engine):
     folded = pixels
     for point in line:
         folded = painted(folded, tuple(point), 0.8, np.full(3, 0.15, np.float32))
-    source = Source("p", folded, face, skin, [Wrinkle(line[30], 1.0, 1.0, line)])
+    source = MarkedPhoto("p", folded, face, skin, [Wrinkle(line[30], 1.0, 1.0, line)])
     painted_dark = np.median([darkness(folded, pixels, xy, 1.0).mean() for xy in line])
     portrait = views[1][0]
     # The original's patch brings the photo's own shading along, which may be lighter.
@@ -186,7 +186,7 @@ def test_a_fold_found_twice_side_by_side_is_no_deeper_than_once(bare, engine):
     twice = Wrinkle(line[30] + [0, 1], 1.0, 1.0, line + np.float32([0, 1]))
 
     def depth(marks: list[Mark], off: frozenset[int] = frozenset()) -> float:
-        ready = prepare_restore(pixels, face, skin, [Source("p", folded, face, skin, marks)])
+        ready = prepare_restore(pixels, face, skin, [MarkedPhoto("p", folded, face, skin, marks)])
         after = blend(ready, NO_BLUR, off)
         return float(np.median([darkness(after, pixels, xy, 1.0).mean() for xy in line[15:45]]))
 
@@ -202,7 +202,7 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
         for m in source.marks
         for i in range(15)
     ]
-    many = Source("many.jpg", source.pixels, source.face, source.skin, marks)
+    many = MarkedPhoto("many.jpg", source.pixels, source.face, source.skin, marks)
     ready = prepare_restore(pixels, face, skin, [many])
     start = time.perf_counter()
     blend(ready)

@@ -6,7 +6,7 @@ from marked import MELANIN, painted
 
 from realism.images import to_srgb
 from realism.marks.mark import RoundMark
-from realism.marks.photo import Ground
+from realism.marks.photo import PhotoAnalysis
 from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.layers import build_round_layer
 from realism.marks.restore.placement import Placement
@@ -35,9 +35,9 @@ def mole(face) -> RoundMark:
     return RoundMark("mole", cheek(face), RADIUS)
 
 
-def ground(pixels, face) -> Ground:
+def analysis(pixels, face) -> PhotoAnalysis:
     """A picture that is skin all over."""
-    return Ground(pixels, face, np.ones(pixels.shape[:2], np.float32))
+    return PhotoAnalysis(pixels, face, np.ones(pixels.shape[:2], np.float32))
 
 
 def spot_of(face) -> Placement:
@@ -51,7 +51,7 @@ def spot_of(face) -> Placement:
 def test_of_a_mark_half_shown_half_is_read_on_light_skin_and_on_dark(ravi, face, light):
     bare = skin_of_light(light, ravi[0].pixels.shape[:2])
     none, half, full = (
-        ground(painted(bare, tuple(cheek(face)), RADIUS, share * DENSITY), face)
+        analysis(painted(bare, tuple(cheek(face)), RADIUS, share * DENSITY), face)
         for share in (0.0, 0.5, 1.0)
     )
     photos = {"photo": (full, [mole(face)])}
@@ -68,8 +68,8 @@ def test_on_skin_as_light_as_the_photos_a_mark_takes_the_same_light_matched_or_n
     shape = ravi[0].pixels.shape[:2]
     bare = skin_of_light(light, shape)
     photo = painted(bare, tuple(cheek(face)), RADIUS, DENSITY)
-    photos = {"photo": (ground(photo, face), [mole(face)])}
-    layer = build_round_layer(0, spot_of(face), photos, ground(bare, face))
+    photos = {"photo": (analysis(photo, face), [mole(face)])}
+    layer = build_round_layer(0, spot_of(face), photos, analysis(bare, face))
     laid = LayeredPortrait(bare, (spot_of(face),), (layer,))
     matched, taken = (blend(laid, Sliders(brightness_match=share)) for share in (1.0, 0.0))
     assert not np.array_equal(matched, bare)

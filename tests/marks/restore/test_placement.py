@@ -9,7 +9,7 @@ from marked import round_marks, truth_of
 from realism.errors import InputError, Message
 from realism.faces.skin import skin_mask
 from realism.marks.mark import RoundMark
-from realism.marks.photo import Ground, Source
+from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore import prepare as restore
 from realism.marks.restore.merge import merge_placements
 from realism.marks.restore.placement import place_marks
@@ -114,14 +114,14 @@ def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, m
     sources, ids = [], {}
     for photo, there, its_skin, truth in views[7:]:
         marks = round_marks(truth)
-        sources.append(Source(photo.name, photo.pixels, there, its_skin, list(marks.values())))
+        sources.append(MarkedPhoto(photo.name, photo.pixels, there, its_skin, list(marks.values())))
         ids |= {mark: name for name, mark in marks.items()}
     # Where skin has no structure of its own, what is compared there may say anything.
     aside = cycle([-6.0, 6.0])  # mm
     monkeypatch.setattr(
         restore, "register", lambda _photo, _head, grid: pulled(next(aside) / grid.mm)
     )
-    placed = restore.locate_marks(Ground(portrait.pixels, face, skin), sources)
+    placed = restore.locate_marks(PhotoAnalysis(portrait.pixels, face, skin), sources)
     assert sorted(ids[spot.mark] for spot in placed) == sorted(set(ids.values()))
 
 

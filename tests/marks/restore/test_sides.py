@@ -12,9 +12,9 @@ from realism.faces.face import Pose
 from realism.faces.skin import skin_mask
 from realism.finetune.crops import crop_photo
 from realism.images import Photo
-from realism.marks.atlas import build_atlas, mean_point
+from realism.marks.atlas import build_atlas, on_mean_head
 from realism.marks.mark import Mark, RoundMark
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.prepare import prepare_restore
 from realism.marks.restore.report import find_person
 
@@ -46,9 +46,9 @@ def test_a_mark_of_the_left_cheek_is_on_the_left_of_the_passport_and_of_every_po
     marked, mei, engine
 ):
     photo, face, mark = marked
-    source = Source(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), [mark])
+    source = MarkedPhoto(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), [mark])
     (entry,) = build_atlas([source]).entries
-    assert mean_point(entry.place)[0] > 20  # mm to the person's left
+    assert on_mean_head(entry.place)[0] > 20  # mm to the person's left
     placed = 0
     for portrait in mei[1:8]:
         seen = primary_face(engine.find(portrait.pixels))

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from realism.errors import InputError
 from realism.faces.skin import skin_mask
+from realism.marks.find.candidates import BlobCandidates
 from realism.marks.find.compact_rcnn import (
     CompactFinder,
     CompactSettings,
@@ -20,8 +21,7 @@ from realism.marks.find.compact_rcnn import (
     load_compact,
     save_compact,
 )
-from realism.marks.find.crop import FINDER, face_span, view_of
-from realism.marks.find.heatmap import Rounds
+from realism.marks.find.crop import crop_face, face_span
 from realism.marks.find.keypoint_rcnn import (
     KeypointFinder,
     KeypointSettings,
@@ -231,7 +231,7 @@ def test_it_finds_at_most_one_mark_of_each_kind(mei, engine):
     network = build_keypoints(SMALL)
     network.roi_heads.score_thresh = 0.0
     face = engine.find(mei[0].pixels)[0]
-    marks = find_with_keypoints(KeypointFinder(network, SMALL), mei[0].pixels, face, threshold=0.0)
+    marks = find_with_keypoints(KeypointFinder(network, SMALL), mei[0].pixels, face)
     assert sorted(m.kind for m in marks) == sorted(KINDS)
     assert all(a.score >= b.score for a, b in itertools.pairwise(marks))
 
@@ -241,7 +241,7 @@ def test_it_finds_at_most_one_mark_of_each_kind(mei, engine):
 
 def test_every_mark_is_a_box_of_its_own_around_its_centre(faces):
     one = faces[0]
-    view = view_of(one.pixels, one.face, one.skin, replace(FINDER, span=240))
+    view = crop_face(one.pixels, one.face, one.skin, 240)
     boxes, points, labels = boxes_of(one, view)
     assert labels.tolist() == [1, 2, 1]
     assert np.allclose((boxes[:, :2] + boxes[:, 2:]) / 2, points)
@@ -270,10 +270,10 @@ def test_saved_compact_weights_load_and_find_the_same_on_skin_only(faces, tmp_pa
     for network in (learner.network, loaded.network):
         network.roi_heads.score_thresh = 0.0  # random weights are sure of nothing
     (before,) = learner.find_all([one])
-    after = find_with_compact(loaded, one.pixels, one.face, one.skin, 0.0)
+    after = find_with_compact(loaded, one.pixels, one.face, one.skin)
     assert before and len(before) == len(after)
     assert all(np.allclose(a.xy, b.xy) for a, b in zip(before, after, strict=True))
-    assert find_with_compact(loaded, one.pixels, one.face, np.zeros_like(one.skin), 0.0) == []
+    assert find_with_compact(loaded, one.pixels, one.face, np.zeros_like(one.skin)) == []
 
 
 # The default network -----------------------------------------------------------------------
@@ -347,7 +347,7 @@ def test_candidates_are_marks_where_clicked_unknown_where_doubted_and_bare_elsew
     mole, spot = one.clicks[0].xy, one.clicks[1].xy
     places = np.float32([mole, mole + np.float32([0.7, 0]), spot, doubt.xy, [60, 10]])
     sure = np.stack([np.ones(5), [1, 3, 0, 0, 2]], 1)
-    found = Rounds(places, np.ones(5), sure, np.zeros((5, 6)))
+    found = BlobCandidates(places, np.ones(5), sure, np.zeros((5, 6)))
     # Of two on the mole the surer one is it, and the other neither it nor bare skin.
     assert answered_rounds(found, one).tolist() == [-2, 0, 1, -2, -1]
 
