@@ -26,7 +26,7 @@ from realism.diffusion.lora import Adapter
 from realism.errors import InputError
 from realism.faces.engine import load_engine, primary_face
 from realism.finetune.crops import crop_photo, list_pictures
-from realism.finetune.loop import LoraSaved, Preview, TrainingStep
+from realism.finetune.events import LoraSaved, Preview, TrainingStep
 from realism.finetune.stages import (
     FACES,
     default_stages,

@@ -4,8 +4,15 @@ from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from realism.finetune.crops import PictureSkipped
-from realism.finetune.latents import CropEncoded
-from realism.finetune.loop import Event, LoraSaved, Note, Preview, StageBegun, TrainingStep
+from realism.finetune.events import (
+    CropEncoded,
+    Event,
+    LoraSaved,
+    Note,
+    Preview,
+    StageBegun,
+    TrainingStep,
+)
 
 EVERY = 10  # steps between two lines
 Said, Told, Result = TypeVar("Said"), TypeVar("Told"), TypeVar("Result")

@@ -17,7 +17,8 @@ from realism.diffusion.base import load_base
 from realism.diffusion.device import Device
 from realism.errors import InputError
 from realism.finetune.crops import TrainingCrop
-from realism.finetune.loop import TrainingStep, finetune
+from realism.finetune.events import TrainingStep
+from realism.finetune.loop import finetune
 
 # Rounded to bfloat16, one process and two would differ by more than the sums' order.
 FLOAT32 = Device("cpu", torch.float32, None)

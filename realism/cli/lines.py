@@ -2,8 +2,7 @@
 
 from realism.faces.engine import Engine
 from realism.finetune.crops import PictureSkipped
-from realism.finetune.latents import CropEncoded
-from realism.finetune.loop import LoraSaved, Note, Preview, StageBegun, TrainingStep
+from realism.finetune.events import CropEncoded, LoraSaved, Note, Preview, StageBegun, TrainingStep
 from realism.portraits.sample import SamplingStep
 from realism.workflow.finetune import FacesBegin, FacesKnown, PersonBegins
 from realism.workflow.marks import PhotoOpened, PhotoSearched

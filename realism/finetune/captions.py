@@ -1,6 +1,8 @@
-"""What a crop shows, in the words of its caption: turn, expression, light, backdrop.
+"""What a crop shows, as its caption: turn, expression, light, exposure, framing, backdrop.
 
-What a caption names is not learned as the person, so it names what varies between photos.
+What a caption names is not learned as the person, so it names what varies between photos. The
+clauses and their order are those of the embedded base's captions (`data_sets/captions.py`),
+plain enough for any base.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from realism.images import to_linear
 class Cropping:
     """How photos are cut and described for the fine-tune.
 
-    The limits on light and expression were set on examples/people against the renderer's truth.
+    The limits on light and expression were set on assets/people against the renderer's truth.
     """
 
     # name in captions; height of the face over the frame's side; how far the frame's centre lies
@@ -34,7 +36,7 @@ class Cropping:
     front: float = 8.5  # degrees of yaw below which a face is called front
     open_mouth: float = 0.1  # opening over width of the mouth
     smile: float = 0.565  # width and lift of the mouth over the eyes' distance
-    neutral: float = 0.545  # below it no smile; between the two nothing is said
+    neutral: float = 0.545  # below it no smile; between the two nothing is stated
     cheek: float = 0.05  # of the face's width: reach of the patch measured there
     soft_light: float = 0.6  # stops between the cheeks
     hard_light: float = 1.35  # stops
@@ -59,21 +61,10 @@ def cropping_key(cropping: Cropping = CROPPING) -> str:
 
 # Mesh points of MediaPipe's canonical head.
 CHEEKS = (50, 280)  # middle of the person's right and left cheek
-
-
 LIPS = (13, 14)  # middle of the upper and lower lip, inside
-
-
-CORNERS = (61, 291)  # of the mouth
-
-
+MOUTH_CORNERS = (61, 291)
 EYE_CORNERS = (33, 263)  # outer
-
-
 MIDLINE = (10, 152)  # top of the forehead, chin
-
-
-# --- captions ------------------------------------------------------------------------------------
 
 
 def describe_crop(
@@ -84,9 +75,20 @@ def describe_crop(
     framing: str,
     cropping: Cropping,
 ) -> str:
-    """What a crop shows, in the words and the order of the pocket base's captions.
+    """What a crop shows, clauses parted by commas.
 
-    Those are plain enough for any base. See `data_sets/captions.py`.
+    Parameters
+    ----------
+    photo, crop : (H, W, 3) uint8 sRGB
+        The whole photo and the square cut from it.
+    head : (H, W) float32, 0..1
+        The photo's head mask.
+    face : Face
+        In the photo.
+    framing : str
+        Name of the crop's framing.
+    cropping : Cropping
+        Where the limits lie.
     """
     clauses = (
         describe_expression(face, cropping),
@@ -109,11 +111,11 @@ def describe_turn(face: Face, cropping: Cropping = CROPPING) -> str:
 def describe_expression(face: Face, cropping: Cropping = CROPPING) -> str:
     """Mouth open, a smile, neither, or "" between: the mesh does not tell finer ones safely."""
     mesh = face.mesh
-    mouth = float(np.linalg.norm(mesh[CORNERS[0]] - mesh[CORNERS[1]]))
+    mouth = float(np.linalg.norm(mesh[MOUTH_CORNERS[0]] - mesh[MOUTH_CORNERS[1]]))
     eyes = float(np.linalg.norm(mesh[EYE_CORNERS[0]] - mesh[EYE_CORNERS[1]]))
     opening = float(np.linalg.norm(mesh[LIPS[0]] - mesh[LIPS[1]])) / mouth
     up = mesh[MIDLINE[0]] - mesh[MIDLINE[1]]
-    raised = (mesh[list(CORNERS)] - mesh[list(LIPS)]).mean(0) @ up / np.linalg.norm(up)
+    raised = (mesh[list(MOUTH_CORNERS)] - mesh[list(LIPS)]).mean(0) @ up / np.linalg.norm(up)
     shape = (mouth + 2 * raised) / eyes
     smiling = shape > cropping.smile
     if opening > cropping.open_mouth:
@@ -124,7 +126,7 @@ def describe_expression(face: Face, cropping: Cropping = CROPPING) -> str:
 
 
 def describe_light(pixels: np.ndarray, face: Face, cropping: Cropping = CROPPING) -> str:
-    """How unevenly the two cheeks are lit, in the whole photo."""
+    """How unevenly the two cheeks are lit, in the whole photo (H, W, 3) uint8 sRGB."""
     linear = []
     for cheek in CHEEKS:
         x, y = face.mesh[cheek, :2].astype(int)
@@ -140,7 +142,7 @@ def describe_light(pixels: np.ndarray, face: Face, cropping: Cropping = CROPPING
 
 
 def describe_exposure(pixels: np.ndarray, cropping: Cropping = CROPPING) -> str:
-    """Whether the crop as a whole is dim or bright."""
+    """Whether the crop (H, W, 3) uint8 sRGB as a whole is dim or bright."""
     grey = float(pixels.mean())
     return "dim" if grey < cropping.dim else "bright" if grey > cropping.bright else ""
 
@@ -148,13 +150,16 @@ def describe_exposure(pixels: np.ndarray, cropping: Cropping = CROPPING) -> str:
 def describe_backdrop(pixels: np.ndarray, head: np.ndarray, cropping: Cropping = CROPPING) -> str:
     """Plain, a gradient, or something with shapes in it; "" where too little is seen of it.
 
-    pixels, head    the whole photo and its head mask
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8 sRGB
+        The whole photo.
+    head : (H, W) float32, 0..1
+        Its head mask.
     """
     # At one size, so that the slopes of a large photo and a small one compare.
-    width, height = (
-        cropping.backdrop_side,
-        round(cropping.backdrop_side * len(pixels) / len(pixels[0])),
-    )
+    width = cropping.backdrop_side
+    height = round(width * len(pixels) / len(pixels[0]))
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     behind = cv2.resize(head, (width, height), interpolation=cv2.INTER_AREA) < 0.05
     behind = cv2.erode(behind.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)

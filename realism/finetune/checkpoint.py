@@ -5,31 +5,44 @@ step's number, and the log so far. It is replaced whole, and names the run it be
 base, photos, first weights. A state of another run is never mixed in.
 """
 
+from __future__ import annotations
+
 import io
 import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from realism.config import Stage
 from realism.diffusion.base import Base
 from realism.diffusion.lora import lora_file
 from realism.disk import write_bytes
 
+if TYPE_CHECKING:
+    import torch
+
 
 @dataclass(frozen=True, eq=False)
 class State:
     """Where a run stands.
 
-    number     steps done
-    lora       the trained matrices, in the order of the UNet's parameters
-    moments    state_dict of the optimiser
-    losses     loss of every step done
-    previews   after which steps there was one, and its similarity to the held-out photo
+    Attributes
+    ----------
+    number : int
+        Steps done.
+    lora : list of tensor
+        The trained matrices, in the order of the network's parameters.
+    moments : dict
+        state_dict of the optimiser.
+    losses : list of float
+        Loss of every step done.
+    previews : list of (int, float or None)
+        After which steps there was one, and its similarity to the held-out photo.
     """
 
     number: int
-    lora: list
+    lora: list[torch.Tensor]
     moments: dict
     losses: list[float]
     previews: list[tuple[int, float | None]]

@@ -1,4 +1,4 @@
-"""Photos to what the fine-tune sees: square crops, what each shows in words, what counts in it.
+"""Photos to what the fine-tune sees: square crops, their captions, and what counts in each.
 
 Each photo gives several crops: head and shoulders, a close-up, and skin at the photo's own
 resolution where that is finer than both. Skin comes by less often and under another caption, and a
@@ -44,11 +44,18 @@ SKIN = "skin"
 class TrainingCrop:
     """One square crop of a photo, ready for a base.
 
-    photo     the photo's name
-    pixels    (R, R, 3) uint8 sRGB, R the base's resolution
-    weight    (R, R) float32, how much the loss counts a pixel: 0 beyond the photo's border
-    caption   what it shows
-    repeats     how many times a round through all crops comes by it
+    Attributes
+    ----------
+    photo : str
+        The photo's name.
+    pixels : (R, R, 3) uint8 sRGB
+        R the base's resolution.
+    weight : (R, R) float32
+        How much the loss counts a pixel: 0 beyond the photo's border.
+    caption : str
+        What it shows.
+    repeats : int
+        How many times a round through all crops comes by it.
     """
 
     photo: str
@@ -71,19 +78,28 @@ def crop_photo(
     face: Face,
     subject: str,
     resolution: int,
-    told: str = "",
+    given_caption: str = "",
     cropping: Cropping = CROPPING,
 ) -> list[TrainingCrop]:
     """The crops of one photo.
 
-    subject       who it shows, in the caption: "ohwx woman", "a person"
-    resolution    px, side of the crops
-    told          a caption that came with the picture, used instead of what is measured
+    Parameters
+    ----------
+    photo, face : Photo, Face
+        The photo, and the face it shows.
+    subject : str
+        Who it shows, in the caption: "ohwx woman", "a person".
+    resolution : int
+        px, side of the crops.
+    given_caption : str
+        A caption that came with the picture, used instead of what is measured.
+    cropping : Cropping
+        How to cut and describe.
     """
     head = head_mask(photo.pixels, face)
     frames = _frames(photo.pixels.shape, face, resolution, cropping)
     return [
-        _make_crop(photo, face, head, frame, subject, resolution, told, cropping)
+        _make_crop(photo, face, head, frame, subject, resolution, given_caption, cropping)
         for frame in frames
     ]
 
@@ -111,14 +127,14 @@ def _frames(shape: tuple, face: Face, resolution: int, cropping: Cropping) -> li
         side = round(min(max(face_height / share, resolution), short))
         if not frames or side < frames[-1].side * cropping.distinct:
             # The photo may not allow the share that was wanted: named after what it became.
-            name = min(cropping.framings, key=lambda one: abs(np.log(one[1] * side / face_height)))[
-                0
-            ]
+            name = min(
+                cropping.framings, key=lambda framing: abs(np.log(framing[1] * side / face_height))
+            )[0]
             frames.append(_frame(shape, centre + np.array([0, lower * side]), side, name))
     # While eyes, nose and mouth are in it, the crop at the photo's own scale is one more close-up.
     name = SKIN if resolution < cropping.skin * face_height else cropping.framings[-1][0]
-    told_apart = name != SKIN or resolution >= cropping.skin_from
-    if told_apart and resolution < frames[-1].side * cropping.distinct:
+    distinguishable = name != SKIN or resolution >= cropping.skin_from
+    if distinguishable and resolution < frames[-1].side * cropping.distinct:
         frames.append(_frame(shape, _skin_centre(face, resolution), resolution, name))
     return frames
 
@@ -131,11 +147,20 @@ def _frame(shape: tuple, centre: np.ndarray, side: int, name: str) -> _Frame:
 
 
 def face_extent(face: Face) -> tuple[np.ndarray, float]:
-    """Middle (2,) px and height, px, of the face from hairline to chin.
+    """Middle of the face from hairline to chin, and its height.
 
+    Returns
+    -------
+    centre : (2,) float32
+        px.
+    height : float
+        px.
+
+    Notes
+    -----
     Agrees with what the pocket base was framed by (`training/pocket/crops.py`). The mesh ends
     below the hairline and, in a turned face, at the seen outline: the constants are the medians
-    of what the renderer's truth of examples/people says beside the mesh.
+    of what the renderer's truth of assets/people says beside the mesh.
     """
     low, high = face.mesh[:, :2].min(0), face.mesh[:, :2].max(0)
     height = 1.29 * max(high[1] - low[1], 1.1 * (high[0] - low[0]))
@@ -152,7 +177,14 @@ def _skin_centre(face: Face, side: int) -> np.ndarray:
 
 
 def _make_crop(
-    photo, face, head, frame: _Frame, subject, resolution, told, cropping: Cropping
+    photo: Photo,
+    face: Face,
+    head: np.ndarray,
+    frame: _Frame,
+    subject: str,
+    resolution: int,
+    given_caption: str,
+    cropping: Cropping,
 ) -> TrainingCrop:
     pixels = _cut(photo.pixels, frame, resolution)
     outline = cv2.convexHull(face.mesh[:, :2].round().astype(np.int32))
@@ -160,14 +192,15 @@ def _make_crop(
     on_head = _cut(head, frame, resolution)
     weight = cropping.backdrop + (1 - cropping.backdrop) * on_head + (cropping.face - 1) * oval
     skin = frame.name == SKIN
-    if told:
-        caption = f"{SKIN}, {told}" if skin else f"{told}, {frame.name}"
+    if given_caption:
+        caption = f"{SKIN}, {given_caption}" if skin else f"{given_caption}, {frame.name}"
     elif skin:
-        seen = (describe_light(photo.pixels, face, cropping), describe_exposure(pixels, cropping))
-        caption = ", ".join(filter(None, (f"{SKIN} of {subject}", *seen)))
+        light = describe_light(photo.pixels, face, cropping)
+        clauses = (f"{SKIN} of {subject}", light, describe_exposure(pixels, cropping))
+        caption = ", ".join(filter(None, clauses))
     else:
-        seen = describe_crop(photo.pixels, pixels, head, face, frame.name, cropping)
-        caption = f"photo portrait of {subject}, {seen}"
+        clauses = describe_crop(photo.pixels, pixels, head, face, frame.name, cropping)
+        caption = f"photo portrait of {subject}, {clauses}"
     repeats = 1 if skin else cropping.repeats
     return TrainingCrop(photo.name, pixels, weight.astype(np.float32), caption, repeats)
 
@@ -186,19 +219,24 @@ def list_pictures(folder: Path) -> list[tuple[Path, str]]:
     """The pictures of a folder and their captions, by name.
 
     Captions come from metadata.jsonl ("file_name", "text") where the folder has one; "" where a
-    picture has none. Raises InputError where there is no such folder, or no picture in it.
+    picture has none.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder, or no picture in it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError("faces_folder_not_found", folder=folder)
-    told = _captions(folder / "metadata.jsonl")
+    captions = _read_captions(folder / "metadata.jsonl")
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise InputError("faces_folder_empty", folder=folder)
-    return [(file, told.get(file.relative_to(folder).as_posix(), "")) for file in files]
+    return [(file, captions.get(file.relative_to(folder).as_posix(), "")) for file in files]
 
 
-def _captions(metadata: Path) -> dict[str, str]:
+def _read_captions(metadata: Path) -> dict[str, str]:
     if not metadata.exists():
         return {}
     try:
@@ -212,8 +250,8 @@ def _captions(metadata: Path) -> dict[str, str]:
 def folder_digest(folder: Path) -> str:
     """A name for a set of pictures and their captions: the same pictures give the same name."""
     digest = sha256()
-    for file, told in list_pictures(folder):
-        digest.update(f"{file.relative_to(folder).as_posix()}\n{told}\n".encode())
+    for file, caption in list_pictures(folder):
+        digest.update(f"{file.relative_to(folder).as_posix()}\n{caption}\n".encode())
         digest.update(sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -221,12 +259,12 @@ def folder_digest(folder: Path) -> str:
 def crop_folder(
     folder: Path, engine: Engine, resolution: int, subject: str = "a person"
 ) -> Iterator[TrainingCrop | PictureSkipped]:
-    """The crops of a folder of faces, picture by picture; pictures that do not serve are told."""
-    for file, told in list_pictures(folder):
+    """The crops of a folder of faces, picture by picture; those that do not serve are reported."""
+    for file, caption in list_pictures(folder):
         try:
             photo = open_photo(file)
             face = primary_face(engine.find(photo.pixels))
         except InputError as reason:
             yield PictureSkipped(file.name, reason.message)
             continue
-        yield from crop_photo(photo, face, subject, resolution, told)
+        yield from crop_photo(photo, face, subject, resolution, caption)

@@ -1,54 +1,67 @@
-"""What a fine-tune learns from, encoded once: latents, words and loss weights of every crop.
+"""What a fine-tune learns from, encoded once: latents, captions and loss weights of every crop.
 
 The VAE's answer is a Gaussian: its mean and deviation are kept and each step draws anew from it.
 The order of the crops, the noise and the timesteps of a step follow from the seed and the step's
 number alone. So a run that was killed goes on with what it would have drawn anyway, and several
-processes share one large batch without a word between them.
+processes share one large batch without exchanging it.
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from realism.config import Stage
 from realism.diffusion.base import Base, encode_images, encode_text
+from realism.diffusion.families.family import Conditioning
 from realism.disk import whole_file
 from realism.errors import InputError, Message
 from realism.finetune.crops import PictureSkipped, TrainingCrop
+from realism.finetune.events import CropEncoded
+
+if TYPE_CHECKING:
+    import torch
+
+# How the file names the conditioning's tensors and the repeats: as in the first release.
+CONDITIONING = "words."
+REPEATS = "often"
 
 
 @dataclass(frozen=True, eq=False)
 class Latents:
     """Encoded crops; tensors on the CPU.
 
-    mean, std    (n, c, h, w) float32, times the VAE's scaling factor
-    weight       (n, 1, h, w) float32, how much the loss counts a place
-    words        conditioning of the different captions: tensors with the captions first
-    captions     the different captions
-    caption      (n,) int64: which of them is each crop's
-    repeats        (n,) int64, how many times a round comes by a crop
-    photos       (n,) names of the photos
+    Attributes
+    ----------
+    mean, std : (n, c, h, w) float32
+        On the scale that the network works on.
+    weight : (n, 1, h, w) float32
+        How much the loss counts a place.
+    conditioning : dict of str to tensor
+        Of the different captions, which come first.
+    captions : list of str
+        The different captions.
+    caption : (n,) int64
+        Which of them is each crop's.
+    repeats : (n,) int64
+        How many times a round comes by a crop.
+    photos : list of str
+        Names of the photos, one for each crop.
     """
 
-    mean: object
-    std: object
-    weight: object
-    words: dict
+    mean: torch.Tensor
+    std: torch.Tensor
+    weight: torch.Tensor
+    conditioning: Conditioning
     captions: list[str]
-    caption: object
-    repeats: object
+    caption: torch.Tensor
+    repeats: torch.Tensor
     photos: list[str]
-
-
-@dataclass(frozen=True)
-class CropEncoded:
-    """A crop is encoded: how many so far, and of which photo."""
-
-    number: int
-    photo: str
 
 
 def encode_crops(
@@ -56,8 +69,15 @@ def encode_crops(
 ) -> Iterator[CropEncoded | PictureSkipped]:
     """Encode the crops one by one and keep them in `file`.
 
-    source    names what they were made from; see `read_latents`
-    Raises InputError where there is not one crop.
+    Parameters
+    ----------
+    source : str
+        Names what they were made from; see `read_latents`.
+
+    Raises
+    ------
+    InputError
+        Where there is not one crop.
     """
     import torch
     from safetensors.torch import save_file
@@ -78,24 +98,33 @@ def encode_crops(
         photos.append(crop.photo)
         yield CropEncoded(len(means), crop.photo)
     if not means:
-        if not skipped:
-            raise InputError("nothing_to_learn_from")
-        reasons = [Message("of_picture", name=one.name, reason=one.reason) for one in skipped[:3]]
-        raise InputError("every_picture_skipped", reasons=reasons)
+        raise _nothing_to_learn_from(skipped)
     different = sorted(set(captions))
-    words = [encode_text(base, [caption]) for caption in different]
+    encoded = [encode_text(base, [caption]) for caption in different]
     tensors = {
         "mean": torch.cat(means),
         "std": torch.cat(stds),
         "weight": torch.cat(weights),
         "caption": torch.tensor([different.index(caption) for caption in captions]),
-        "often": torch.tensor(repeats),
+        REPEATS: torch.tensor(repeats),
     }
-    for name in words[0]:
-        tensors[f"words.{name}"] = torch.cat([one[name] for one in words]).float().cpu()
-    about = {"source": source, "captions": json.dumps(different), "photos": json.dumps(photos)}
+    for name in encoded[0]:
+        joined = torch.cat([conditioning[name] for conditioning in encoded])
+        tensors[f"{CONDITIONING}{name}"] = joined.float().cpu()
+    metadata = {"source": source, "captions": json.dumps(different), "photos": json.dumps(photos)}
     with whole_file(file) as temporary:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, about)
+        save_file(
+            {name: value.contiguous() for name, value in tensors.items()}, temporary, metadata
+        )
+
+
+def _nothing_to_learn_from(skipped: list[PictureSkipped]) -> InputError:
+    if not skipped:
+        return InputError("nothing_to_learn_from")
+    reasons = [
+        Message("of_picture", name=picture.name, reason=picture.reason) for picture in skipped[:3]
+    ]
+    return InputError("every_picture_skipped", reasons=reasons)
 
 
 def read_latents(file: Path, source: str) -> Latents | None:
@@ -105,24 +134,23 @@ def read_latents(file: Path, source: str) -> Latents | None:
     if not file.exists():
         return None
     with safe_open(file, "pt") as stored:
-        about = stored.metadata()
-        if about["source"] != source:
+        metadata = stored.metadata()
+        if metadata["source"] != source:
             return None
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    words = {
-        name.removeprefix("words."): value
-        for name, value in tensors.items()
-        if name.startswith("words.")
-    }
     return Latents(
-        tensors["mean"],
-        tensors["std"],
-        tensors["weight"],
-        words,
-        json.loads(about["captions"]),
-        tensors["caption"],
-        tensors["often"],
-        json.loads(about["photos"]),
+        mean=tensors["mean"],
+        std=tensors["std"],
+        weight=tensors["weight"],
+        conditioning={
+            name.removeprefix(CONDITIONING): value
+            for name, value in tensors.items()
+            if name.startswith(CONDITIONING)
+        },
+        captions=json.loads(metadata["captions"]),
+        caption=tensors["caption"],
+        repeats=tensors[REPEATS],
+        photos=json.loads(metadata["photos"]),
     )
 
 
@@ -130,17 +158,23 @@ def read_latents(file: Path, source: str) -> Latents | None:
 class Batch:
     """What one process learns from in one step; tensors on the device.
 
-    latents, noise    (b, c, h, w) float32
-    timesteps         (b,) int64
-    weight            (b, 1, h, w) float32
-    words             conditioning
+    Attributes
+    ----------
+    latents, noise : (b, c, h, w) float32
+        On the scale that the network works on; standard normal.
+    timesteps : (b,) int64
+        Of the base's noise scheduler.
+    weight : (b, 1, h, w) float32
+        How much the loss counts a place.
+    conditioning : dict of str to tensor
+        Of the crops' captions.
     """
 
-    latents: object
-    noise: object
-    timesteps: object
-    weight: object
-    words: dict
+    latents: torch.Tensor
+    noise: torch.Tensor
+    timesteps: torch.Tensor
+    weight: torch.Tensor
+    conditioning: Conditioning
 
 
 def draw_batch(
@@ -150,7 +184,7 @@ def draw_batch(
     import torch
 
     size = stage.batch * processes
-    mine = slice(process * stage.batch, (process + 1) * stage.batch)
+    own_share = slice(process * stage.batch, (process + 1) * stage.batch)
     row = np.repeat(np.arange(len(latents.mean)), latents.repeats.numpy())
     which = torch.tensor(row[_order(len(row), stage.seed, (number - 1) * size, size)])
     generator = torch.Generator().manual_seed(stage.seed * 1_000_003 + number)
@@ -161,14 +195,16 @@ def draw_batch(
     steps = base.noise_scheduler.config.num_train_timesteps
     parts = torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)
     timesteps = (parts / size * steps).long().clamp(max=steps - 1)
-    to, dtype = base.device.name, base.device.dtype
-    captions = latents.caption[which][mine]
+    device, dtype = base.device.name, base.device.dtype
+    captions = latents.caption[which][own_share]
     return Batch(
-        drawn[mine].to(to),
-        noise[mine].to(to),
-        timesteps[mine].to(to),
-        latents.weight[which][mine].to(to),
-        {name: value[captions].to(to, dtype) for name, value in latents.words.items()},
+        latents=drawn[own_share].to(device),
+        noise=noise[own_share].to(device),
+        timesteps=timesteps[own_share].to(device),
+        weight=latents.weight[which][own_share].to(device),
+        conditioning={
+            name: value[captions].to(device, dtype) for name, value in latents.conditioning.items()
+        },
     )
 
 

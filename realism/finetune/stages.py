@@ -21,9 +21,14 @@ from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face
 from realism.finetune.crops import crop_folder, crop_photo, folder_digest, list_pictures
-from realism.finetune.loop import Event, HeldOut, Note, StageBegun, finetune
+from realism.finetune.events import Event, Note, StageBegun
+from realism.finetune.loop import finetune
+from realism.finetune.run_folder import HeldOut
 from realism.images import Photo
 
+PREVIEW_PROMPT = (
+    "photo portrait of {subject}, neutral expression, front, soft window light, close-up"
+)
 FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is given
 
 
@@ -53,7 +58,10 @@ def default_stages(base: Base) -> tuple[Stage, Stage]:
 def stage1_folder(base: Base, stage: Stage, faces: Path, root: Path | None = None) -> Path:
     """Where stage 1 of these settings on these faces is kept; it may not exist yet.
 
-    root    folder of all people; None: `home()`
+    Parameters
+    ----------
+    root : Path, optional
+        Folder of all people; None: `home()`.
     """
     parts = repr((base.fingerprint, asdict(stage), folder_digest(faces)))
     return (root or home()) / ".stage1" / sha256(parts.encode()).hexdigest()[:16]
@@ -76,18 +84,31 @@ def _fits(shipped: Path, base: Base, stage: Stage) -> bool:
     """Whether the LoRA beside a base is of these very weights and can be continued."""
     if not (shipped / SIDECAR).exists():
         return False
-    about = describe_lora(shipped)
-    wanted = (base.fingerprint, stage.rank, sorted(stage.targets))
-    return (about.get("fingerprint"), about.get("rank"), about.get("targets")) == wanted
+    stated = describe_lora(shipped)
+    wanted = {"fingerprint": base.fingerprint, "rank": stage.rank, "targets": sorted(stage.targets)}
+    return {key: stated.get(key) for key in wanted} == wanted
 
 
 def finetune_faces(
-    base: Base, engine: Engine, faces: Path = FACES, stage: Stage | None = None,
-    out: Path | None = None, resume: bool = True,
-) -> Iterator[Event]:  # fmt: skip
+    base: Base,
+    engine: Engine,
+    faces: Path = FACES,
+    stage: Stage | None = None,
+    out: Path | None = None,
+    resume: bool = True,
+) -> Iterator[Event]:
     """Stage 1: learn from a folder of faces, once for a base, the settings and the folder.
 
-    out    None: where `find_stage1` looks
+    Parameters
+    ----------
+    faces : Path
+        Folder of pictures of one face each, with metadata.jsonl where there are captions.
+    stage : Stage, optional
+        Settings; None: those of the base.
+    out : Path, optional
+        None: where `find_stage1` looks.
+    resume : bool
+        Go on with an unfinished run.
     """
     stage = stage or default_stages(base)[0]
     yield StageBegun(1, len(list_pictures(faces)))
@@ -98,7 +119,7 @@ def finetune_faces(
         stage,
         out or stage1_folder(base, stage, faces),
         {"kind": "stage1", "faces": Path(faces).name},
-        "photo portrait of a person, neutral expression, front, soft window light, close-up",
+        PREVIEW_PROMPT.format(subject="a person"),
         resume=resume,
     )
 
@@ -115,10 +136,25 @@ def finetune_person(
 ) -> Iterator[Event]:
     """Stage 2: learn a person from accepted photos, going on from stage 1's LoRA.
 
-    subject       the person in captions, "ohwx woman"
-    out           the person's folder for this base
-    start_from    of `find_stage1`; None: the base as it is, in one stage
-    Raises InputError where there is no photo.
+    Parameters
+    ----------
+    photos : list of (Photo, Face)
+        Accepted photos, each with the person's face in it.
+    subject : str
+        The person in captions, "ohwx woman".
+    out : Path
+        The person's folder for this base.
+    start_from : Path or None
+        Of `find_stage1`; None: the base as it is, in one stage.
+    stage : Stage, optional
+        Settings; None: those of the base.
+    resume : bool
+        Go on with an unfinished run.
+
+    Raises
+    ------
+    InputError
+        Where there is no photo.
     """
     stage = stage or default_stages(base)[1]
     if not photos:
@@ -137,13 +173,19 @@ def finetune_person(
         for photo, face in learned
         for crop in crop_photo(photo, face, subject, base.resolution)
     )
-    about = {"kind": "person", "trigger": subject, "photos": len(learned)}
     yield from finetune(
-        base, crops, source.hexdigest(), stage, out,
-        {**about, "held_out": name},
-        f"photo portrait of {subject}, neutral expression, front, soft window light, close-up",
-        start_from, held_out, engine, resume,
-    )  # fmt: skip
+        base,
+        crops,
+        source.hexdigest(),
+        stage,
+        out,
+        {"kind": "person", "trigger": subject, "photos": len(learned), "held_out": name},
+        PREVIEW_PROMPT.format(subject=subject),
+        start_from,
+        held_out,
+        engine,
+        resume,
+    )
 
 
 def choose_held_out(photos: list[tuple[Photo, Face]], stage: Stage) -> HeldOut | None:

@@ -16,8 +16,15 @@ from realism.diffusion.lora import lora_file
 from realism.diffusion.recommended import recommended_bases
 from realism.faces.engine import load_engine
 from realism.finetune.crops import PictureSkipped
-from realism.finetune.latents import CropEncoded
-from realism.finetune.loop import Event, LoraSaved, Note, Preview, StageBegun, TrainingStep
+from realism.finetune.events import (
+    CropEncoded,
+    Event,
+    LoraSaved,
+    Note,
+    Preview,
+    StageBegun,
+    TrainingStep,
+)
 from realism.finetune.stages import FACES, default_stages, finetune_person, two_stages
 from realism.page import draw as drawn
 from realism.page.i18n import Spoken, text

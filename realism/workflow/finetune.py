@@ -9,7 +9,7 @@ from realism.config import Stage
 from realism.diffusion.base import Base
 from realism.errors import InputError
 from realism.faces.engine import Engine
-from realism.finetune.loop import Event
+from realism.finetune.events import Event
 from realism.finetune.stages import (
     FACES,
     default_stages,

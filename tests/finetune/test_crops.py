@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ from realism.config import ASSETS
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.faces.face import Pose
+from realism.finetune.captions import CROPPING, cropping_key
 from realism.finetune.crops import (
     PictureSkipped,
     TrainingCrop,
@@ -189,3 +191,10 @@ def test_a_folder_without_pictures_is_refused_with_what_to_do(tmp_path, engine):
         list(crop_folder(tmp_path, engine, 256))
     with pytest.raises(InputError, match="There is no folder"):
         list(crop_folder(tmp_path / "nowhere", engine, 256))
+
+
+def test_an_unfinished_run_of_the_first_release_is_known_by_its_cropping():
+    # A run's key holds these settings in the names of that time; a changed number is another run.
+    key = sha256(cropping_key().encode()).hexdigest()
+    assert key == "09822cbb46f16fbb7a1728a3f4f7f6783d5febc51d25639036d7b5c35f763264"
+    assert cropping_key(replace(CROPPING, face=1.4)) != cropping_key()

@@ -23,17 +23,11 @@ from realism.diffusion.lora import describe_lora, load_lora
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.finetune.checkpoint import read_state
+from realism.finetune.events import LoraSaved, Note, Preview, TrainingStep
 from realism.finetune.latents import draw_batch, read_latents
-from realism.finetune.loop import (
-    HeldOut,
-    LoraSaved,
-    Note,
-    Preview,
-    TrainingStep,
-    finetune,
-    learning_rate,
-)
+from realism.finetune.loop import finetune, learning_rate
 from realism.finetune.memory import require_memory, training_memory
+from realism.finetune.run_folder import HeldOut
 from realism.finetune.stages import (
     choose_held_out,
     find_stage1,
