@@ -119,10 +119,10 @@ def locate_marks(
         ]
     portrait_light, placements = None, []
     for photo, pair, shift in zip(photos, pairs, shifts, strict=True):
+        faces = photo.face, portrait.face
         placed = place_marks(
-            photo.marks, photo.name, photo.face, portrait.face, portrait.paintable, placement, pair,
-            shift,
-        )  # fmt: skip
+            photo.marks, photo.name, *faces, portrait.paintable, placement, pair, shift
+        )
         if pair is not None and any(mark.is_traced for mark in photo.marks):
             if portrait_light is None:
                 portrait_light = estimate_light(
