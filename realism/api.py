@@ -14,7 +14,7 @@ from realism.errors import InputError
 from realism.faces.engine import Engine, load_engine
 from realism.images import Photo, open_photo
 from realism.marks.atlas import Atlas
-from realism.marks.photo import Source
+from realism.marks.photo import MarkedPhoto
 from realism.portraits.rank import Ranked
 from realism.workflow import run_through
 from realism.workflow.marks import build_passport, find_marks_in_photo, find_marks_of_photos
@@ -79,7 +79,7 @@ def find_marks(
     method: str | None = None,
     weights: Path | None = None,
     threshold: float | None = None,
-) -> list[Source]:
+) -> list[MarkedPhoto]:
     """Step 4: find moles, spots, acne and wrinkles on photos of one person.
 
     Parameters
@@ -117,7 +117,7 @@ def find_marks(
     return run_through(search)
 
 
-def build_atlas(photos: Sequence[Source]) -> Atlas:
+def build_atlas(photos: Sequence[MarkedPhoto]) -> Atlas:
     """Step 4: all marks of a person on one head, in how many photos each is seen.
 
     Parameters
@@ -136,7 +136,7 @@ def build_atlas(photos: Sequence[Source]) -> Atlas:
 
 def restore_marks(
     portrait: Picture,
-    photos: Sequence[Source],
+    photos: Sequence[MarkedPhoto],
     engine: Engine | None = None,
     options: RestoreOptions | None = None,
 ) -> RestoredPortrait:

@@ -4,13 +4,24 @@ import itertools
 
 import numpy as np
 import pytest
+from finetune_run import FLOAT32, tiny_stage
 
 from realism.config import ASSETS
+from realism.diffusion.base import load_base
 from realism.errors import InputError
+from realism.finetune.loop import TrainingStep
 from realism.images import open_photo, read_info
 from realism.marks.restore.blend import Sliders
 from realism.person.person import create_person
+from realism.portraits.sample import SamplingStep
 from realism.workflow import run_through, translated
+from realism.workflow.finetune import (
+    FacesBegin,
+    FacesKnown,
+    FinetuneOptions,
+    PersonBegins,
+    finetune,
+)
 from realism.workflow.marks import (
     PhotoOpened,
     PhotoSearched,
@@ -20,6 +31,16 @@ from realism.workflow.marks import (
     with_least_score,
 )
 from realism.workflow.photos import PhotoChecked, SetChecked, add_photos
+from realism.workflow.portraits import (
+    PhotoLeftOut,
+    PortraitRequest,
+    PortraitSaved,
+    PortraitsRanked,
+    PromptCut,
+    make_portraits,
+    rank_pictures,
+    rank_run,
+)
 from realism.workflow.restore import (
     PortraitRestored,
     PortraitSkipped,
@@ -42,6 +63,22 @@ def person(tmp_path_factory, engine):
     mei = create_person("Mei", True, "woman", tmp_path_factory.mktemp("people"))
     run_through(add_photos(mei, FILES, engine))
     return mei
+
+
+@pytest.fixture(scope="module")
+def base(tiny_sd):
+    """A tiny base with random weights."""
+    return load_base(str(tiny_sd), FLOAT32)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """A folder of two faces for stage 1."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for name in ("ravi-01.jpg", "ravi-09.jpg"):
+        (folder / name).symlink_to(ASSETS / "people/ravi" / name)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +111,70 @@ def test_photos_are_checked_one_by_one_then_as_a_set(tmp_path, engine):
     assert isinstance(whole, SetChecked)
     assert [photo.accepted for photo in whole.photos] == [True, True, False]
     assert set(whole.photo_to_photo) == {"mei-01.jpg", "mei-02.jpg"}
+
+
+def kinds_in_order(events) -> list[type]:
+    """The types of the workflow's own events and steps, repeats left out."""
+    own = (FacesBegin, FacesKnown, PersonBegins, TrainingStep)
+    kinds = [type(event) for event in events if isinstance(event, own)]
+    return [kind for kind, _ in itertools.groupby(kinds)]
+
+
+def test_faces_are_learned_once_then_the_person_on_top(person, base, engine, faces, tmp_path):
+    stage = tiny_stage(1, 1)
+    options = FinetuneOptions(faces=faces, first=stage, second=stage, root=tmp_path / "root")
+    first = kinds_in_order(finetune(person, base, engine, options))
+    assert first == [FacesBegin, TrainingStep, PersonBegins, TrainingStep]
+    again = kinds_in_order(finetune(person, base, engine, options))
+    assert again == [FacesKnown, PersonBegins, TrainingStep]
+    alone = FinetuneOptions("2", True, faces, stage, stage, root=tmp_path / "root")
+    assert kinds_in_order(finetune(person, base, engine, alone)) == [PersonBegins, TrainingStep]
+    assert (person.adapter_folder(base.name) / "last").is_dir()
+    assert not list((tmp_path / "root").rglob("running"))
+
+
+def test_stage_1_needs_nobody_and_gives_its_folder(base, engine, faces, tmp_path):
+    options = FinetuneOptions("1", False, faces, tiny_stage(1, 1), root=tmp_path / "root")
+    folder = run_through(finetune(None, base, engine, options))
+    assert folder.name == "last" and folder.is_relative_to(tmp_path / "root")
+    with pytest.raises(InputError) as refused:
+        run_through(finetune(None, base, engine, FinetuneOptions("2")))
+    assert refused.value.code == "person_not_named"
+
+
+def test_portraits_are_sampled_saved_and_ranked_and_the_ranking_is_read_back(person, base, engine):
+    request = PortraitRequest(
+        prompt="photo of {person} " + "very " * 90, count=2, seed=3, steps=2, adapter="none"
+    )
+    events = list(make_portraits(person, base, engine, request))
+    kinds = [type(event) for event in events]
+    assert kinds == [
+        PromptCut,
+        *[SamplingStep, SamplingStep, PortraitSaved] * 2,
+        PortraitsRanked,
+    ]
+    saved = [event for event in events if isinstance(event, PortraitSaved)]
+    assert [event.file.name for event in saved] == ["01-seed3.png", "02-seed4.png"]
+    assert np.array_equal(open_photo(saved[0].file).pixels, saved[0].portrait.pixels)
+    assert "woman" in saved[0].portrait.parameters.prompt
+    ranked = events[-1]
+    assert ranked.run == saved[0].file.parent and len(ranked.ranked) == 2
+    assert set(ranked.photo_to_photo) == {file.name for file in FILES}
+
+    class Unasked:
+        name = engine.name
+
+    assert rank_run(person, ranked.run, Unasked()) == list(ranked.ranked)
+
+
+def test_a_photo_without_one_face_is_left_out_of_a_ranking_and_named(engine):
+    photos = [open_photo(file) for file in (FILES[0], MEI.parent / "mei-and-ravi.jpg")]
+    walk = rank_pictures([open_photo(MEI / "mei-03.jpg")], photos, engine)
+    (left_out,) = walk
+    assert isinstance(left_out, PhotoLeftOut) and left_out.name == "mei-and-ravi.jpg"
+    with pytest.raises(InputError) as refused:
+        run_through(rank_pictures([photos[0]], photos[1:], engine))
+    assert refused.value.code == "no_photo_with_one_face"
 
 
 def test_marks_found_on_a_person_s_photos_are_kept_with_the_person(person, marked, engine):

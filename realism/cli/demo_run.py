@@ -8,6 +8,7 @@ of each step, similarity of each portrait, placement of each mark), the head wit
 
 import shutil
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -92,11 +93,12 @@ def run_demo(
         yield from _lines(event)
 
     meter.begin("portraits")
-    request = request or PortraitRequest(seed=SEED, run=out / "portraits")
+    run = out / "portraits"
+    request = replace(request or PortraitRequest(seed=SEED), run=run)
     ranked = yield from _portraits(person, base, engine, request, meter)
 
     meter.begin("marks")
-    restored = yield from _marks(person, ranked, request.run, out, engine)
+    restored = yield from _marks(person, ranked, run, out, engine)
     report["marks"] = {name: done.report for name, done in restored.items()}
 
     meter.begin("overview")
@@ -104,7 +106,7 @@ def run_demo(
         f"{base.name} base ({base.resolution} px, a small demonstration base), {stages[1].steps} "
         f"steps on {len(person.photo_to_photo())} photos; faces by {engine.name}"
     )
-    save_png(out / "overview.png", _sheet(person, subtitle, ranked, request.run, restored))
+    save_png(out / "overview.png", _sheet(person, subtitle, ranked, run, restored))
     meter.end()
     report["seconds"] = meter.seconds
     meter.write()

@@ -199,7 +199,7 @@ def passport(
         say(f"  {photo.name}: {len(photo.marks)} marks")
     made = build_passport(photos, opened)
     if json:
-        write_json(json, atlas_to_json(made.atlas, made.version))
+        write_json(json, atlas_to_json(made.atlas, made.version or 1))
     if picture:
         save_png(picture, draw_passport(made.atlas))
     print_passport(made.atlas)

@@ -123,5 +123,5 @@ def _whole_in_square(pixels: np.ndarray, side: int) -> Image.Image:
     return square
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

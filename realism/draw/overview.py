@@ -145,7 +145,7 @@ def _square(pixels: np.ndarray, side: int) -> Image.Image:
     return square.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _shortened(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     """As much of the text as `width` px hold."""
     if font.getlength(text) <= width:
         return text

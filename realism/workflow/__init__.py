@@ -14,7 +14,9 @@ Ending the walk ends the work; what was saved by then is kept.
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
-Event, Translation, Result = TypeVar("Event"), TypeVar("Translation"), TypeVar("Result")
+Event = TypeVar("Event")
+Translation = TypeVar("Translation")
+Result = TypeVar("Result")
 
 
 def translated(

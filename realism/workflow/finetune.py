@@ -100,11 +100,11 @@ def finetune(
         No person where one is needed, a person without accepted photos, or a folder without faces.
     """
     options = options or FinetuneOptions()
-    if person is None and options.stage != "1":
-        raise InputError("person_not_named")
     photos = []
-    if person is not None and options.stage != "1":
-        photos = [(record.photo(), record.verdict.face) for record in person.accepted()]
+    if options.stage != "1":
+        if person is None:
+            raise InputError("person_not_named")
+        photos = [(record.photo(), record.face) for record in person.accepted()]
     own_first, own_second = default_stages(base)
     first, second = options.first or own_first, options.second or own_second
     faces, resume, root = options.faces, options.resume, options.root
@@ -112,13 +112,14 @@ def finetune(
     learn_faces = options.stage == "both" and stage1 is None and not options.one_stage
     if options.stage == "1" or learn_faces:
         yield FacesBegin(faces)
-        kept_in = stage1_folder(base, first, faces, root)
-        yield from finetune_faces(base, engine, faces, first, kept_in, resume=resume)
-        stage1 = find_stage1(base, first, faces, root)
+        folder = stage1_folder(base, first, faces, root)
+        yield from finetune_faces(base, engine, faces, first, folder, resume=resume)
+        stage1 = find_stage1(base, first, faces, root) or folder / "last"
+        if options.stage == "1":
+            return stage1
     elif stage1 is not None:
         yield FacesKnown(stage1)
-    if person is None or options.stage == "1":
-        return stage1
+    assert person is not None
     yield PersonBegins(len(photos), person.name)
     out = person.adapter_folder(base.name)
     yield from finetune_person(

@@ -62,7 +62,7 @@ def open_marked_photo(
     Raises InputError, with the picture's name, where it cannot be read or has not one face.
     """
     if isinstance(photo, PhotoRecord):
-        return analyse_photo(photo.photo(), photo.verdict.face, marks)
+        return analyse_photo(photo.photo(), photo.face, marks)
     if not isinstance(photo, Photo):
         photo = open_photo(photo)
     try:

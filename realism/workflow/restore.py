@@ -140,13 +140,7 @@ class RestoredPortrait:
 
 @dataclass(frozen=True, eq=False)
 class PortraitRestored:
-    """A portrait of a batch is restored and saved.
-
-    number, of    which of how many, from 1
-    file          the portrait
-    saved         the portrait with its marks
-    restored      its pixels, report, likeness and card
-    """
+    """A portrait of a batch (`file`, its `number` from 1) is restored and saved."""
 
     number: int
     of: int
@@ -266,8 +260,7 @@ def restore_portrait(
     """
     options = options or RestoreOptions()
     placed = place_portrait(portrait, photos, engine, options)
-    keys = placed.keys
-    seldom = {keys[index] for index in placed.rare(options.least_sightings)}
+    seldom = {placed.keys[index] for index in placed.rare(options.least_sightings)}
     off = {*map(tuple, options.off), *seldom} - {tuple(key) for key in options.on}
     return finish_portrait(placed, engine, options.sliders, off, options.least_sightings)
 
@@ -294,10 +287,7 @@ def restore_portraits(
     ------
     PortraitRestored or PortraitSkipped
 
-    Returns
-    -------
-    list of Path
-        What was saved.
+    Returns the files that were saved.
     """
     saved = []
     for number, file in enumerate(files, 1):
@@ -313,8 +303,10 @@ def restore_portraits(
 
 def save_restored(pixels: np.ndarray, portrait: Path | None, out: Path) -> Path:
     """Write a restored portrait as PNG, with what its file said of itself before; returns `out`."""
-    told = portrait is not None and portrait.suffix.lower() == ".png"
-    save_png(out, pixels, restored_entries(read_info(portrait) if told else {}, pixels))
+    info = {}
+    if portrait is not None and portrait.suffix.lower() == ".png":
+        info = read_info(portrait)
+    save_png(out, pixels, restored_entries(info, pixels))
     return out
 
 
