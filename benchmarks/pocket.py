@@ -28,7 +28,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from data_sets.captions import LENGTH, full_caption, new_tokenizer
-from realism.config import GUIDANCE
+from realism.config import find_preset
 from realism.faces.engine import load_engine
 
 PROMPTS = [
@@ -333,7 +333,7 @@ def main() -> None:
     three.add_argument("--out", type=Path, default=Path("work/sheet.png"))
     three.add_argument("--count", type=int, default=8, help="samples a prompt")
     three.add_argument("--steps", type=int, default=20)
-    three.add_argument("--guidance", type=float, default=GUIDANCE["pocket"])
+    three.add_argument("--guidance", type=float, default=find_preset("pocket").guidance_scale)
     three.add_argument(
         "--front",
         type=int,

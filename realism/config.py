@@ -27,71 +27,130 @@ def page_copies() -> Path:
 
 @dataclass(frozen=True)
 class Intake:
-    """What may come in as a picture at all."""
+    """What may come in as a picture at all.
 
-    max_pixels: int = 50_000_000  # px; a decoded copy takes 3 bytes each
-    max_bytes: int = 40 * 2**20  # bytes on disk
-    min_side: int = 64  # px; below it no face can be judged
+    Parameters
+    ----------
+    max_pixels : int, px
+        A decoded copy takes 3 bytes each.
+    max_bytes : int
+        On disk.
+    min_side : int, px
+        Below it no face can be judged.
+    """
+
+    max_pixels: int = 50_000_000
+    max_bytes: int = 40 * 2**20
+    min_side: int = 64
 
 
 @dataclass(frozen=True)
 class Check:
     """Step 1: when a photo is good enough to learn a person from.
 
-    The limits were set on ../shared/data (example-people, faces, people-variants); the command
-    `python -m benchmarks.check` prints where each picture falls.
+    The limits were set on renders and photographs; `python -m benchmarks.check` prints where each
+    picture falls.
+
+    Parameters
+    ----------
+    min_face_width : int, px
+        A 3 mm mole is then about 3 px.
+    clearly_largest : float
+        Area of the largest face over the second's, from which it is the subject.
+    max_turn, strong_turn : float, degrees of yaw
+        Beyond the first half the face is hidden; from the second on advice is given.
+    min_sharpness, good_sharpness : float
+        Ratio of `checks.photo.sharpness`: good photos have 1.76 to 3.1, out of focus by 2 % of the
+        face's width 1.2 to 1.46. Below the second, advice: small marks may not show.
+    min_light, good_light : float, L*
+        Of the face's brighter parts: good photos have 45 to 95 for every skin, far too dark ones
+        12 to 15. Below the second, advice.
+    max_blown : float, 0..1
+        Share of the face without colour; good photos have up to 0.009.
     """
 
-    min_face_width: int = 160  # px; a 3 mm mole is then about 3 px
-    clearly_largest: float = 2.0  # area of the largest face over the second's
-    max_turn: float = 45.0  # degrees of yaw; beyond it half the face is hidden
-    min_sharpness: float = 1.5  # ratio, see `sharpness`; good photos 1.76-3.1, out of
-    # focus by 2 % of the face's width 1.2-1.46
-    good_sharpness: float = 1.75  # below it, advice: small marks may not show
-    good_light: float = 42.0  # L*, below it, advice
-    strong_turn: float = 35.0  # degrees of yaw, from which advice is given
-    min_light: float = 30.0  # L* of the face's brighter parts; good photos 45-95 for
-    # every skin, far too dark ones 12-15
-    max_blown: float = 0.10  # share of the face without colour; good photos to 0.009
-    same_shape: float = 0.008  # mesh difference over the face's width; copies to 0.006
-    same_face: float = 0.995  # correlation of face crops; copies from 0.997
-    same_picture: float = 0.92  # correlation round the face; copies from 0.93
-    own_share: float = 0.5  # of the person's own median cosine to their centre; own
-    # photos from 0.54, strangers' to 0.1 (renders), 0.59
-    two_people: float = 0.4  # share of others from which the set counts as mixed
+    min_face_width: int = 160
+    clearly_largest: float = 2.0
+    max_turn: float = 45.0
+    strong_turn: float = 35.0
+    min_sharpness: float = 1.5
+    good_sharpness: float = 1.75
+    min_light: float = 30.0
+    good_light: float = 42.0
+    max_blown: float = 0.10
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of the LoRA fine-tune."""
+    """One stage of the LoRA fine-tune. All of it is part of a checkpoint's fingerprint.
 
-    steps: int  # optimiser steps
-    learning_rate: float  # AdamW, on the LoRA matrices only
-    batch: int = 4  # crops a step and process
-    rank: int = 16  # of the LoRA matrices; alpha is the same
-    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")  # layers of the UNet
-    warm_up: int = 20  # steps to the full learning rate
-    last_rate: float = 0.1  # of the learning rate, reached along a cosine
-    min_snr: float = 5.0  # gamma of Hang et al., ICCV 2023; 0: none
+    Parameters
+    ----------
+    steps : int
+        Of the optimiser, AdamW on the LoRA matrices only.
+    learning_rate : float
+        Reached after `warm_up` steps; `last_rate` of it is left at the end, along a cosine.
+    batch : int
+        Crops a step and process.
+    rank : int
+        Of the LoRA matrices; alpha is the same.
+    targets : tuple of str
+        Layers of the UNet.
+    min_snr : float
+        Gamma of Hang et al., ICCV 2023; 0: none.
+    max_grad_norm, weight_decay : float
+    gradient_checkpointing : bool
+        A third slower, a third of the memory.
+    seed : int
+        Of the order, the noise and the first LoRA matrices.
+    save_every : int, steps
+        A killed process repeats fewer than these.
+    preview_every : int, steps
+    preview_seeds : tuple of int
+        One preview each.
+    preview_steps : int
+        Of the sampler: enough to tell who it is.
+    held_out_from : int
+        Accepted photos; with fewer, none can be spared.
+    """
+
+    steps: int
+    learning_rate: float
+    batch: int = 4
+    rank: int = 16
+    targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
+    warm_up: int = 20
+    last_rate: float = 0.1
+    min_snr: float = 5.0
     max_grad_norm: float = 1.0
     weight_decay: float = 1e-2
-    gradient_checkpointing: bool = False  # a third slower, a third of the memory
-    seed: int = 42  # of the order, the noise and the first LoRA matrices
-    save_every: int = 50  # steps; a killed process repeats fewer than these
-    preview_every: int = 100  # steps
+    gradient_checkpointing: bool = False
+    seed: int = 42
+    save_every: int = 50
+    preview_every: int = 100
     preview_seeds: tuple[int, ...] = (1, 2, 3, 4)
-    preview_steps: int = 12  # of the sampler: enough to tell who it is
-    held_out_from: int = 6  # accepted photos; with fewer, none can be spared
+    preview_steps: int = 12
+    held_out_from: int = 6
 
 
 @dataclass(frozen=True)
 class Portraits:
-    """Step 3."""
+    """Step 3.
+
+    Parameters
+    ----------
+    count, max_count : int
+        Portraits of a run, usually and at most.
+    steps : int
+        Of UniPC with Karras sigmas: converged at 20 (exact mixture).
+    guidance_scale : float
+        Low, for skin: more polishes it.
+    """
 
     count: int = 20
     max_count: int = 64
-    steps: int = 25  # UniPC with Karras sigmas: converged at 20 (exact mixture)
-    guidance_scale: float = 2.5  # low, for skin: more polishes it
+    steps: int = 25
+    guidance_scale: float = 2.5
 
 
 INTAKE = Intake()
@@ -100,23 +159,44 @@ PORTRAITS = Portraits()
 
 # The embedded base is young and small: it moves little by a LoRA on attention, so all its layers
 # learn, at a high rate (`python -m benchmarks.finetune` prints how like the person it gets).
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
+_CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "conv_in", "conv_out")
 _POCKET = Stage(
-    400, 2e-3, batch=8, rank=32,
-    targets=(
-        "to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out",
-        "conv1", "conv2", "conv_shortcut", "conv_in", "conv_out",
-    ),
-)  # fmt: skip
+    400, 2e-3, batch=8, rank=32, targets=(*_ATTENTION, "proj_in", "proj_out", *_CONVOLUTIONS)
+)
 
-# By the base: its name where that is one of ours, else its family. Stage 1, stage 2.
-STAGES = {
-    "pocket": (replace(_POCKET, steps=120, learning_rate=1e-3), _POCKET),
-    "sd15": (Stage(2000, 1e-4, preview_every=500), Stage(800, 1e-4)),
-    "sdxl": (
-        Stage(2000, 1e-4, batch=2, gradient_checkpointing=True, preview_every=500),
-        Stage(800, 1e-4, batch=2, gradient_checkpointing=True),
+
+@dataclass(frozen=True)
+class Preset:
+    """What a base, or a family of bases, is used with.
+
+    Parameters
+    ----------
+    stages : (Stage, Stage)
+        On faces in general, then on the person.
+    guidance_scale : float
+    """
+
+    stages: tuple[Stage, Stage]
+    guidance_scale: float = PORTRAITS.guidance_scale
+
+
+# By a base's name, or its family's.
+PRESETS = {
+    "pocket": Preset(
+        (replace(_POCKET, steps=120, learning_rate=1e-3), _POCKET),
+        guidance_scale=1.5,  # more burns out its skin
+    ),
+    "sd15": Preset((Stage(2000, 1e-4, preview_every=500), Stage(800, 1e-4))),
+    "sdxl": Preset(
+        (
+            Stage(2000, 1e-4, batch=2, gradient_checkpointing=True, preview_every=500),
+            Stage(800, 1e-4, batch=2, gradient_checkpointing=True),
+        )
     ),
 }
-# By the base, where it wants another than `PORTRAITS.guidance_scale`: more burns out pocket's skin.
-# By the base, where it wants another than `PORTRAITS.guidance_scale`: more burns out pocket's skin.
-GUIDANCE = {"pocket": 1.5}
+
+
+def find_preset(base: str, family: str = "sd15") -> Preset:
+    """The preset of the base of that name, else of its family."""
+    return PRESETS.get(base) or PRESETS[family]

@@ -11,12 +11,19 @@ import numpy as np
 
 from realism.checks.photo import upright_grey
 from realism.checks.verdict import Reason, Verdict
-from realism.config import CHECK
 from realism.errors import Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face, similarity
 from realism.images import Photo
 
+# Set on renders and photographs (`python -m benchmarks.check`).
+SAME_SHAPE = 0.008  # mesh difference over the face's width; copies to 0.006
+SAME_FACE = 0.995  # correlation of face crops; copies from 0.997
+SAME_PICTURE = 0.92  # correlation round the face; copies from 0.93
+# Of the person's own median cosine to their centre; own photos from 0.54, strangers' to 0.1 on
+# renders, 0.59 on photographs.
+OWN_SHARE = 0.5
+MIXED = 0.4  # share of others from which the set counts as of two people
 SET_CODES = ("duplicate", "other_person", "two_people")
 COPY_SIDE = 64  # px of the crops that are compared for copies
 AROUND = 3.5  # face sizes; the reach of the wider of the two
@@ -53,7 +60,7 @@ def _refuse_copies(photos: list[Photo], verdicts: list[Verdict]) -> list[Verdict
             correlation = _copy_correlation(crops, first)
             if correlation is not None:
                 message = Message("duplicate", other=first.name, alike=correlation)
-                reason = Reason("duplicate", message, correlation, CHECK.same_face)
+                reason = Reason("duplicate", message, correlation, SAME_FACE)
                 verdict = _refuse(verdict, reason)
                 break
         else:
@@ -85,12 +92,10 @@ def _copy_correlation(crops: _Crops, other: _Crops) -> float | None:
     A copy may be saved again, resized, slightly cropped, lighter or darker. Another moment of
     a burst differs in the face, another crop of life in what is round it.
     """
-    if shape_difference(crops.mesh, other.mesh) > CHECK.same_shape:
+    if shape_difference(crops.mesh, other.mesh) > SAME_SHAPE:
         return None
     near = _correlation(crops.near, other.near)
-    copied = (
-        near >= CHECK.same_face and _correlation(crops.around, other.around) >= CHECK.same_picture
-    )
+    copied = near >= SAME_FACE and _correlation(crops.around, other.around) >= SAME_PICTURE
     return near if copied else None
 
 
@@ -139,7 +144,7 @@ def _refuse_strangers(verdicts: list[Verdict], engine: Engine) -> list[Verdict]:
     embeddings = [face.embedding for face in faces.values()]
     cosines, limit = similarity_to_others(embeddings, engine.same_person)
     strangers = [i for i, cosine in zip(at, cosines, strict=True) if cosine < limit]
-    mixed = len(strangers) >= CHECK.two_people * len(at)
+    mixed = len(strangers) >= MIXED * len(at)
     judged = list(verdicts)
     for index, cosine in zip(at, cosines, strict=True):
         if cosine < limit:
@@ -192,7 +197,7 @@ def similarity_to_others(
         centres = total - vectors * members[:, None]
         norms = np.maximum(np.linalg.norm(centres, axis=1), 1e-6)
         cosines = (vectors * centres).sum(1) / norms
-        limit = max(CHECK.own_share * float(np.median(cosines[members])), lowest)
+        limit = max(OWN_SHARE * float(np.median(cosines[members])), lowest)
         if not (cosines >= limit).any():
             break
         members = cosines >= limit

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.config import ASSETS, STAGES, Stage, home
+from realism.config import ASSETS, Stage, find_preset, home
 from realism.diffusion.base import Base
 from realism.diffusion.lora import SIDECAR, describe_lora
 from realism.errors import InputError, Message
@@ -52,7 +52,7 @@ def two_stages(
 
 def default_stages(base: Base) -> tuple[Stage, Stage]:
     """Settings of stage 1 and stage 2 for a base."""
-    return STAGES.get(base.name) or STAGES[base.family.name]
+    return find_preset(base.name, base.family.name).stages
 
 
 def stage1_folder(base: Base, stage: Stage, faces: Path, root: Path | None = None) -> Path:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 
-from realism.config import STAGES
+from realism.config import find_preset
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import lora_file
 from realism.diffusion.recommended import recommended_bases
@@ -50,7 +50,7 @@ LOSS, LIKENESS = "var(--color-accent)", "#d98324"
 
 def layout(say: Spoken) -> SimpleNamespace:
     """Left the choices, right what is learned."""
-    first, second = STAGES["pocket"]
+    first, second = find_preset("pocket").stages
     needs = gr.HTML(elem_classes="needs")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -150,7 +150,7 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
 def on_settings(base: str) -> tuple:
     """The settings that suit the base chosen."""
     families = {where: row.family for row in recommended_bases() for where in row.where}
-    first, second = STAGES.get(base) or STAGES[families.get(base, "sd15")]
+    first, second = find_preset(base, families.get(base, "sd15")).stages
     return (
         first.steps, first.learning_rate, second.steps, second.learning_rate, second.rank,
         second.batch, second.gradient_checkpointing,

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from realism import __version__
-from realism.config import GUIDANCE, PORTRAITS, Portraits
+from realism.config import PORTRAITS, Portraits, find_preset
 from realism.diffusion.base import Base, decode_latents, encode_text, predict
 from realism.diffusion.lora import Adapter, applied_loras
 from realism.diffusion.weights import fingerprint
@@ -114,7 +114,7 @@ def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAIT
 
 def default_guidance(base: str) -> float:
     """The guidance scale that suits a base, by its name."""
-    return GUIDANCE.get(base, PORTRAITS.guidance_scale)
+    return find_preset(base).guidance_scale
 
 
 def make_portraits(

@@ -14,7 +14,8 @@ from realism.checks import (
     reason_to_json,
     similarity_to_others,
 )
-from realism.config import ASSETS, CHECK
+from realism.checks.set import OWN_SHARE
+from realism.config import ASSETS
 from realism.images import Photo, open_photo, to_linear, to_srgb
 
 
@@ -239,6 +240,6 @@ def test_photo_to_photo_is_the_best_of_the_others(of_mei):
     vectors = [verdict.face.embedding for _, verdict in of_mei[:5]]
     scale = photo_to_photo(vectors)
     assert scale[0] == pytest.approx(max(float(vectors[0] @ other) for other in vectors[1:]))
-    assert len(scale) == 5 and min(scale) > CHECK.own_share * max(scale)
+    assert len(scale) == 5 and min(scale) > OWN_SHARE * max(scale)
     assert photo_to_photo(vectors[:1]) == [1.0]
     assert photo_to_photo([]) == []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realism.cli.demo_run import run_demo
-from realism.config import STAGES, home
+from realism.config import find_preset, home
 from realism.errors import InputError
 from realism.images import open_photo
 from realism.portraits.sample import read_parameters
@@ -22,7 +22,7 @@ def done(tmp_path_factory):
         patch.setenv("REALISM_HOME", str(tmp_path_factory.mktemp("home")))
         stages = [
             replace(stage, steps=2, batch=2, preview_seeds=(1,), preview_steps=2)
-            for stage in STAGES["pocket"]
+            for stage in find_preset("pocket").stages
         ]
         out = tmp_path_factory.mktemp("outputs") / "demo"
         request = PortraitRequest(seed=1, count=3, steps=4, run=out / "portraits")

@@ -17,7 +17,7 @@ import torch
 from finetune_run import FLOAT32, SUBJECT, painted_crops, tiny_stage
 from safetensors.torch import load_file
 
-from realism.config import ASSETS, STAGES, Stage
+from realism.config import ASSETS, Stage, find_preset
 from realism.diffusion.base import load_base, predict
 from realism.diffusion.lora import describe_lora, load_lora
 from realism.errors import InputError, Message
@@ -98,7 +98,9 @@ def test_the_loss_falls_when_one_picture_is_learned_by_heart(base, tmp_path):
     assert steps[-1].seconds_left == 0
 
 
-@pytest.mark.parametrize("targets", [tiny_stage(1, 1).targets, STAGES["pocket"][1].targets])
+@pytest.mark.parametrize(
+    "targets", [tiny_stage(1, 1).targets, find_preset("pocket").stages[1].targets]
+)
 def test_a_lora_read_back_predicts_what_the_trained_one_did(base, tmp_path, targets):
     words = {"encoder_hidden_states": torch.randn(1, 16, 32)}
     given = torch.randn(1, 4, 16, 16), torch.tensor([400]), words

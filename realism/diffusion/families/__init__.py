@@ -2,7 +2,7 @@
 
 The rest of the program asks the family and never its name. To add one, write `families/<name>.py`
 with a subclass of `Family` (`family.py` lists what it answers; `unet.py` holds what the families
-of Stable Diffusion share), enter it below, give it stages in `config.STAGES` and, where single
+of Stable Diffusion share), enter it below, give it stages in `config.PRESETS` and, where single
 files of it are to be read, its configurations in `assets/configs/<name>/`.
 """
 

@@ -29,7 +29,7 @@ class Family(ABC):
     Attributes
     ----------
     name : str
-        As `config.STAGES`, `assets/bases.json` and a base's description name it.
+        As `config.PRESETS`, `assets/bases.json` and a base's description name it.
     network : str
         The denoising network: its folder, and its attribute of the pipeline.
     weight_parts : tuple of str
