@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 POCKET = ASSETS / "pocket"
 
-Progress = Callable[[float, str], None]  # how much is done, 0..1, and what is being done
+Progress = Callable[[float, str], object]  # how much is done, 0..1, and what is being done
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,53 +13,77 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ["GRADIO_TEMP_DIR"] = str(page_copies())
 
 import gradio as gr
+from gradio import themes
 
-from realism.page import finetune, header, photos, portraits
-from realism.page.i18n import Spoken
-from realism.page.marks import layout as marks_layout
-from realism.page.session import QUIET, Shared, forget, forget_passing, hosted
+from realism.page import finetune, header, photos
+from realism.page.i18n import Localizer
+from realism.page.marks import layout as marks
+from realism.page.portraits import layout as portraits
+from realism.page.session import (
+    SharedWidgets,
+    delete_temp_files,
+    delete_visitor,
+    hosted,
+    listener,
+)
 
 STYLE = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
-MINUTE, HOUR = 60, 3600
+MINUTE, HOUR = 60, 3600  # s
 
 
-def page() -> gr.Blocks:
+def build_page() -> gr.Blocks:
     """The whole page: layout first, then wiring."""
-    say = Spoken()
-    # Copies of what is shown go with the person, at each stop, and after a while.
-    passing = (10 * MINUTE, HOUR) if hosted() else (HOUR, 24 * HOUR)
-    with gr.Blocks(title="Realism", delete_cache=passing) as blocks:
-        root = gr.State(None, delete_callback=forget)
-        top = header.layout(say)
+    localized = Localizer()
+    # How often copies of what is shown are looked through, and how old one may be. They go with
+    # the person and at each start, too.
+    delete_cache = (10 * MINUTE, HOUR) if hosted() else (HOUR, 24 * HOUR)
+    with gr.Blocks(title="Realism", delete_cache=delete_cache) as page:
+        root = gr.State(None, delete_callback=delete_visitor)
+        engine = gr.State(None)
+        header_ui = header.layout(localized)
         with gr.Tabs() as tabs:
-            with say(gr.Tab, "photos.tab", id="photos"):
-                photo = photos.layout(say)
-            with say(gr.Tab, "finetune.tab", id="finetune"):
-                tune = finetune.layout(say)
-            with say(gr.Tab, "portraits.tab", id="portraits"):
-                portrait = portraits.layout(say)
-            with say(gr.Tab, "marks.tab", id="marks"):
-                mark = marks_layout.layout(say)
+            with localized(gr.Tab, "photos.tab", id="photos"):
+                photos_ui = photos.layout(localized)
+            with localized(gr.Tab, "finetune.tab", id="finetune"):
+                finetune_ui = finetune.layout(localized)
+            with localized(gr.Tab, "portraits.tab", id="portraits"):
+                portraits_ui = portraits.layout(localized)
+            with localized(gr.Tab, "marks.tab", id="marks"):
+                marks_ui = marks.layout(localized)
 
-        shared = Shared(top.language, root, top.person, tune.base, top.standing, tabs)
-        refresh = {
-            "fn": header.on_show,
-            "inputs": [shared.person, shared.root, shared.base, shared.language],
-            "outputs": shared.standing,
-            **QUIET,
-        }
-        header.wire(top, say, shared, blocks, refresh)
-        photos.wire(photo, shared, refresh)
-        finetune.wire(tune, shared, refresh)
-        carried = portraits.wire(portrait, shared, refresh, mark)
-        marks_layout.wire(mark, shared, refresh, carried)
-    return blocks
+        shared = SharedWidgets(
+            header_ui.language, root, header_ui.person, finetune_ui.base, engine, header_ui.status,
+            tabs,
+        )  # fmt: skip
+        refresh_status = listener(
+            header.on_show,
+            [shared.person, shared.root, shared.base, shared.engine, shared.language],
+            shared.status,
+        )
+        header.wire(header_ui, localized, shared, page, refresh_status)
+        photos.wire(photos_ui, shared, refresh_status)
+        finetune.wire(finetune_ui, shared, refresh_status)
+        portrait_sent = portraits.wire(portraits_ui, shared, refresh_status, marks_ui)
+        marks.wire(marks_ui, shared, refresh_status, portrait_sent)
+    return page
 
 
-def serve(blocks: gr.Blocks, host: str, port: int | None, block: bool = True) -> None:
-    """Serve the page at host:port (None: a free one); with `block`, until it is stopped."""
-    theme = gr.themes.Default(
+def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> None:
+    """Serve the page.
+
+    Parameters
+    ----------
+    page : gr.Blocks
+        Of `build_page`.
+    host : str
+        Address to listen at.
+    port : int or None
+        None: a free one.
+    block : bool
+        Whether to return only once it is stopped.
+    """
+    theme = themes.Default(
         primary_hue="teal", neutral_hue="stone", radius_size="lg",
         font=FONTS, font_mono=["ui-monospace", "monospace"],
     ).set(  # the theme's own teal is too light under white letters
@@ -70,7 +94,7 @@ def serve(blocks: gr.Blocks, host: str, port: int | None, block: bool = True) ->
         button_large_text_weight="500",
         button_large_text_size="*text_md",
     )  # fmt: skip
-    blocks.queue(default_concurrency_limit=4).launch(
+    page.queue(default_concurrency_limit=4).launch(
         server_name=host,
         server_port=port,
         share=False,
@@ -90,5 +114,5 @@ def serve(blocks: gr.Blocks, host: str, port: int | None, block: bool = True) ->
 
 def main(host: str, port: int) -> None:
     """Serve the page until it is stopped, without copies left by a visit that was cut off."""
-    forget_passing()
-    serve(page(), host, port)
+    delete_temp_files()
+    serve(build_page(), host, port)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 
@@ -11,193 +12,230 @@ from realism.config import ASSETS
 from realism.diffusion.recommended import recommended_bases
 from realism.faces.engine import load_engine
 from realism.marks.find.finders import DEFAULT_FINDER
-from realism.page.i18n import LANGUAGES, Spoken, language_of, text
+from realism.page.i18n import LANGUAGES, Localizer, preferred_language, text
 from realism.page.session import (
-    DEVICE,
-    QUIET,
-    Shared,
-    chosen,
-    forget_passing,
+    EngineInfo,
+    SharedWidgets,
+    chosen_person,
+    delete_temp_files,
     hosted,
-    line,
-    lora_of,
-    new_root,
-    told,
+    listener,
+    new_visitor_root,
+    paragraph,
+    person_lora,
+    user_errors,
+    uses_device,
 )
 from realism.person.person import CLASS_WORDS, create_person, open_person, people
+from realism.workflow.photos import PhotoChecked, add_photos
 
 EXAMPLE = ASSETS / "people" / "mei"
 
 
-def layout(say: Spoken) -> SimpleNamespace:
-    """The title, the language, the person and the standing."""
+def layout(localized: Localizer) -> SimpleNamespace:
+    """The title, the language, the person and how far they are."""
     with gr.Row(elem_id="top"):
-        title = say(gr.HTML, "header.title", elem_id="title")
+        title = localized(gr.HTML, "header.title", elem_id="title")
         language = gr.Radio(
-            [(name, code) for code, name in LANGUAGES.items()], value=say.language,
+            [(name, code) for code, name in LANGUAGES.items()], value=localized.language,
             show_label=False, container=False, elem_id="language", min_width=140, scale=0,
         )  # fmt: skip
-    with gr.Row(elem_id="who", equal_height=True):
-        person = say(gr.Dropdown, "header.person", choices=[], value=None, min_width=220, scale=3)
-        new = say(gr.Button, "header.new", min_width=110)
-        example = say(gr.Button, "header.example", min_width=150)
-        delete = say(gr.Button, "header.delete", min_width=90)
+    with gr.Row(elem_id="person-row", equal_height=True):
+        person = localized(
+            gr.Dropdown, "header.person", choices=[], value=None, min_width=220, scale=3
+        )
+        new = localized(gr.Button, "header.new", min_width=110)
+        example = localized(gr.Button, "header.example", min_width=150)
+        delete = localized(gr.Button, "header.delete", min_width=90)
     with gr.Group(visible=False, elem_id="new-person") as creation:
         with gr.Row():
-            name = say(gr.Textbox, "header.name", max_lines=1, min_width=200)
-            class_word = say(gr.Radio, "header.noun", value=CLASS_WORDS[0], min_width=220)
-        consent = say(gr.Checkbox, "header.consent", value=False)
+            name = localized(gr.Textbox, "header.name", max_lines=1, min_width=200)
+            class_word = localized(gr.Radio, "header.noun", value=CLASS_WORDS[0], min_width=220)
+        consent = localized(gr.Checkbox, "header.consent", value=False)
         with gr.Row():
-            create = say(gr.Button, "header.create", variant="primary")
-            leave = say(gr.Button, "header.leave")
+            create = localized(gr.Button, "header.create", variant="primary")
+            leave = localized(gr.Button, "header.leave")
     with gr.Group(visible=False, elem_id="delete-person") as deletion:
         question = gr.Markdown(elem_classes="question")
         with gr.Row():
-            confirm = say(gr.Button, "header.confirm", variant="stop")
-            keep = say(gr.Button, "header.keep")
+            confirm = localized(gr.Button, "header.confirm", variant="stop")
+            keep = localized(gr.Button, "header.keep")
     if hosted():
-        say(gr.Markdown, "header.hosted")
-    standing = gr.HTML(elem_id="standing")
+        localized(gr.Markdown, "header.hosted")
+    status = gr.HTML(elem_id="status")
     return SimpleNamespace(
         title=title, language=language, person=person, new=new, example=example, delete=delete,
         creation=creation, name=name, class_word=class_word, consent=consent, create=create,
         leave=leave,
-        deletion=deletion, question=question, confirm=confirm, keep=keep, standing=standing,
+        deletion=deletion, question=question, confirm=confirm, keep=keep, status=status,
     )  # fmt: skip
 
 
-def wire(w: SimpleNamespace, say: Spoken, shared: Shared, page: gr.Blocks, refresh: dict) -> None:
+def wire(
+    ui: SimpleNamespace, localized: Localizer, shared: SharedWidgets, page: gr.Blocks,
+    refresh_status: dict,
+) -> None:  # fmt: skip
     """Join the widgets to the handlers below.
 
-    refresh    arguments of the event that redraws the standing
+    Parameters
+    ----------
+    ui : SimpleNamespace
+        Of `layout`.
+    localized : Localizer
+        Which made the widgets of all tabs.
+    shared : SharedWidgets
+        What every tab reads.
+    page : gr.Blocks
+        The page.
+    refresh_status : dict
+        Arguments of the event that redraws the status.
     """
-    page.load(on_load, None, [shared.language, shared.root, shared.person], **QUIET).then(**refresh)
-    shared.language.change(say.switched, shared.language, say.components, **QUIET)
+    page.load(
+        **listener(on_load, None, [shared.language, shared.root, shared.person])
+    ).then(**refresh_status)  # fmt: skip
+    page.load(**listener(on_engine, shared.language, shared.engine)).then(**refresh_status)
+    shared.language.change(**listener(localized.updates, shared.language, localized.components))
     changes = [shared.person, shared.language, shared.base]
-    gr.on([widget.change for widget in changes] + [shared.tabs.select], **refresh)
-    w.new.click(lambda: gr.update(visible=True), None, w.creation, **QUIET)
-    w.leave.click(lambda: gr.update(visible=False), None, w.creation, **QUIET)
-    w.create.click(
-        on_create,
-        [w.name, w.class_word, w.consent, shared.root, shared.language],
-        [shared.person, w.creation, w.name, w.consent],
-        api_name="create_person",
-        show_progress="hidden",
-    )
-    w.example.click(
-        on_example,
-        [shared.root, shared.language],
-        [shared.person, shared.standing],
-        api_name="load_example",
-        show_progress="hidden",
-        **DEVICE,
-    ).then(**refresh)
-    w.delete.click(
-        on_ask, [shared.person, shared.root, shared.language], [w.deletion, w.question], **QUIET
-    )
-    w.keep.click(lambda: gr.update(visible=False), None, w.deletion, **QUIET)
-    w.confirm.click(
-        on_delete,
-        [shared.person, shared.root, shared.language],
-        [shared.person, w.deletion],
-        **QUIET,
-    )
+    gr.on([widget.change for widget in changes] + [shared.tabs.select], **refresh_status)
+    ui.new.click(**listener(_show, None, ui.creation))
+    ui.leave.click(**listener(_hide, None, ui.creation))
+    ui.create.click(
+        **listener(
+            on_create,
+            [ui.name, ui.class_word, ui.consent, shared.root, shared.language],
+            [shared.person, ui.creation, ui.name, ui.consent],
+            api_name="create_person", api_visibility="public",
+        )
+    )  # fmt: skip
+    ui.example.click(
+        **listener(
+            on_example, [shared.root, shared.language], [shared.person, shared.status],
+            api_name="load_example", api_visibility="public",
+        )
+    ).then(**refresh_status)  # fmt: skip
+    ui.delete.click(**listener(on_ask_delete, shared.visit, [ui.deletion, ui.question]))
+    ui.keep.click(**listener(_hide, None, ui.deletion))
+    ui.confirm.click(**listener(on_delete, shared.visit, [shared.person, ui.deletion]))
 
 
 def on_load(request: gr.Request) -> tuple:
     """The browser's language, the visitor's folder and the people in it."""
-    root = new_root()
-    return language_of(request.headers.get("accept-language")), root, _choice(root)
+    root = new_visitor_root()
+    return preferred_language(request.headers.get("accept-language")), root, _people_choice(root)
 
 
-def on_show(name: str | None, root: Path | None, base: str, language: str) -> str:
+@uses_device
+def on_engine(language: str) -> EngineInfo:
+    """Load the face engine, and remember what the page says of it."""
+    with user_errors(language):
+        engine = load_engine()
+        return EngineInfo(engine.name, engine.licence, engine.note)
+
+
+def on_show(
+    name: str | None, root: Path | None, base: str, engine: EngineInfo | None, language: str
+) -> str:
     """How far the person is, and what looks at the faces and makes the portraits."""
-    with told(language):
-        return standing_of(name, root, base, language)
+    with user_errors(language):
+        lines = paragraph(_about_engine(engine, language)) + paragraph(_about_base(base, language))
+        steps = _steps(name, root, base, language)
+        return f'<div class="steps">{steps}</div><div class="with">{lines}</div>'
 
 
 def on_create(name: str, class_word: str, consent: bool, root: Path | None, language: str) -> tuple:
     """Make a person and choose them."""
-    with told(language):
+    with user_errors(language):
         person = create_person(name, consent, class_word, root)
-        return _choice(root, person.name), gr.update(visible=False), "", False
+        return _people_choice(root, person.name), _hide(), "", False
 
 
+@uses_device
 def on_example(root: Path | None, language: str) -> Iterator[tuple]:
     """Choose the made-up example person, made now if nobody of that name is there."""
-    with told(language):
+    with user_errors(language):
         if not any(person.name == EXAMPLE.name for person in people(root)):
             files = sorted(EXAMPLE.glob("*.jpg"))
             person = create_person(EXAMPLE.name, True, "woman", root)
-            for number, _ in enumerate(person.add_photos(files, load_engine()), 1):
-                said = text(language, "header.loading", number=number, of=len(files))
-                yield gr.skip(), line(said, "note")
-        yield _choice(root, EXAMPLE.name), gr.skip()
+            for event in add_photos(person, files, load_engine()):
+                if isinstance(event, PhotoChecked):
+                    loading = text(language, "header.loading", number=event.number, of=event.of)
+                    yield gr.skip(), paragraph(loading, "note")
+        yield _people_choice(root, EXAMPLE.name), gr.skip()
 
 
-def on_ask(name: str | None, root: Path | None, language: str) -> tuple:
+def on_ask_delete(name: str | None, root: Path | None, language: str) -> tuple:
     """Ask before a person is deleted."""
-    with told(language):
-        person = chosen(name, root)
-        return gr.update(visible=True), text(language, "header.ask", name=person.name)
+    with user_errors(language):
+        person = chosen_person(name, root)
+        return _show(), text(language, "header.ask", name=person.name)
 
 
 def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
     """Delete the person and say what went."""
-    with told(language):
-        deleted = chosen(name, root).delete()
-        gone = ", ".join(one.text(language) for one in deleted)
+    with user_errors(language):
+        deleted = chosen_person(name, root).delete()
+        gone = ", ".join(message.text(language) for message in deleted)
         if not hosted():  # there other visitors' pictures lie beside; they go by the hour
-            forget_passing()
+            delete_temp_files()
         gr.Info(text(language, "header.deleted", name=name, gone=gone), title="Realism")
-        return _choice(root), gr.update(visible=False)
+        return _people_choice(root), _hide()
 
 
-def _choice(root: Path | None, name: str | None = None):
+# What is shown --------------------------------------------------------------------------------
+
+
+def _show() -> Any:
+    return gr.update(visible=True)
+
+
+def _hide() -> Any:
+    return gr.update(visible=False)
+
+
+def _people_choice(root: Path | None, name: str | None = None) -> Any:
     """The people to choose from, `name` or else the first chosen."""
     names = [person.name for person in people(root)]
     return gr.update(choices=names, value=name or (names[0] if names else None))
 
 
-def standing_of(name: str | None, root: Path | None, base: str, language: str) -> str:
-    """The line of the four steps, then the engine and the base, as HTML."""
-    engine = load_engine()
-    known = {where: row for row in recommended_bases() for where in row.where}
-    about = text(language, "header.own_base", base=base)
-    if base in known:
-        row = known[base]
-        about = text(
-            language, "header.base_line",
-            name=row.name, resolution=row.resolution, licence=row.licence.text(language),
-            note=text(language, "header.pocket")
-            if base == "pocket"
-            else row.note.text(language),
-        )  # fmt: skip
+def _about_engine(engine: EngineInfo | None, language: str) -> str:
+    if engine is None:
+        return ""
     licence = engine.licence.text(language)
-    faces = text(language, "header.engine_line", name=engine.name, licence=licence)
-    note = engine.note.text(language) if engine.note else ""
-    lines = f"<p>{escape(faces)} {escape(note)}</p><p>{escape(about)}</p>"
-    steps = _steps(name, root, base, language)
-    return f'<div class="steps">{steps}</div><div class="with">{lines}</div>'
+    about = text(language, "header.engine_line", name=engine.name, licence=licence)
+    return f"{about} {engine.note.text(language)}" if engine.note else about
+
+
+def _about_base(base: str, language: str) -> str:
+    known = {where: row for row in recommended_bases() for where in row.where}
+    if base not in known:
+        return text(language, "header.own_base", base=base)
+    row = known[base]
+    note = text(language, "header.pocket") if base == "pocket" else row.note.text(language)
+    return text(
+        language, "header.base_line",
+        name=row.name, resolution=row.resolution, licence=row.licence.text(language), note=note,
+    )  # fmt: skip
 
 
 def _steps(name: str | None, root: Path | None, base: str, language: str) -> str:
+    """The four steps, each done or open, as HTML."""
     if not name:
-        return line(text(language, "header.nobody"), "note")
+        return paragraph(text(language, "header.nobody"), "note")
     person = open_person(name, root)
-    entries = person.records()
-    accepted = sum(entry.accepted for entry in entries)
+    photos = person.records()
+    accepted = sum(photo.accepted for photo in photos)
     portraits = sum(len(list(run.glob("*.png"))) for run in person.runs())
-    found = (mark for those in person.marks().values() for mark in those)
+    found = (mark for marks in person.marks().values() for mark in marks)
     marks = sum(mark.score >= DEFAULT_FINDER.threshold for mark in found)
-    lora = lora_of(person, base)
+    lora = person_lora(person, base)
     steps = [
-        (accepted, text(language, "header.photos", accepted=accepted, of=len(entries))),
+        (accepted, text(language, "header.photos", accepted=accepted, of=len(photos))),
         (lora, text(language, "header.lora_yes" if lora else "header.lora_no")),
         (portraits, text(language, "header.portraits", count=portraits)),
         (marks, text(language, "header.marks", count=marks)),
     ]
     return "".join(
-        f'<span class="{"done" if done else "open"}"><b>{number}</b>{escape(said)}</span>'
-        for number, (done, said) in enumerate(steps, 1)
+        f'<span class="{"done" if done else "open"}"><b>{number}</b>{escape(step)}</span>'
+        for number, (done, step) in enumerate(steps, 1)
     )

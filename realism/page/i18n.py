@@ -10,15 +10,20 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import gradio as gr
+from gradio.blocks import Block
+
+Language = Literal["en", "zh"]
+Widget = TypeVar("Widget", bound=Block)
 
 FOLDER = Path(__file__).parent / "words"
 LANGUAGES = {"en": "EN", "zh": "中文"}
 
 
 @cache
-def words(language: str) -> dict:
+def words(language: str) -> dict[str, Any]:
     """All words of one language, "tab.name" to a sentence or a component's properties."""
     tabs = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
     return {f"{tab}.{name}": value for tab, names in tabs.items() for name, value in names.items()}
@@ -29,26 +34,34 @@ def text(language: str, key: str, **values: object) -> str:
     return words(language)[key].format(**values)
 
 
-def language_of(accepted: str | None) -> str:
+def preferred_language(accept_language: str | None) -> str:
     """The language to begin with, from a browser's Accept-Language header."""
-    return "zh" if (accepted or "").strip().lower().startswith("zh") else "en"
+    return "zh" if (accept_language or "").strip().lower().startswith("zh") else "en"
 
 
-class Spoken:
-    """Makes components with their words, and remembers them for the switch."""
+class Localizer:
+    """Makes components with their words, and remembers them for the switch.
+
+    Attributes
+    ----------
+    language : str
+        In which the components are made, "en" or "zh".
+    components : list of Block
+        What was made, in order.
+    """
 
     def __init__(self, language: str = "en"):
         self.language = language
-        self.components: list[gr.blocks.Block] = []
+        self.components: list[Block] = []
         self._keys: list[str] = []
 
-    def __call__(self, kind: Callable, key: str, **settings: object):
-        """A component of `kind` with the words of `key` and its other settings."""
-        component = kind(**words(self.language)[key], **settings)
+    def __call__(self, component_class: Callable[..., Widget], key: str, **settings: Any) -> Widget:
+        """A component with the words of `key` and its other settings."""
+        component = component_class(**words(self.language)[key], **settings)
         self.components.append(component)
         self._keys.append(key)
         return component
 
-    def switched(self, language: str) -> list:
-        """An update for each of `components`, in their order."""
+    def updates(self, language: str) -> list:
+        """An update to that language for each of `components`, in their order."""
         return [gr.update(**words(language)[key]) for key in self._keys]

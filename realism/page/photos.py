@@ -10,100 +10,116 @@ import numpy as np
 
 from realism.faces.engine import load_engine
 from realism.images import SUFFIXES
-from realism.page import draw as drawn
-from realism.page.i18n import Spoken, text, words
-from realism.page.session import DEVICE, QUIET, Shared, chosen, line, told
+from realism.page import draw
+from realism.page.i18n import Localizer, text, words
+from realism.page.session import (
+    SharedWidgets,
+    chosen_person,
+    listener,
+    paragraph,
+    user_errors,
+    uses_device,
+)
 from realism.person.person import Person
 from realism.person.photos import PhotoRecord
+from realism.workflow.photos import PhotoChecked, add_photos
 
 DECISIONS = {"accept": True, "refuse": False, "check": None}
 
 
-def layout(say: Spoken) -> SimpleNamespace:
+def layout(localized: Localizer) -> SimpleNamespace:
     """Left what goes in, right what was made of it."""
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            files = say(
+            files = localized(
                 gr.File, "photos.files", file_count="multiple", height=170,
                 file_types=list(SUFFIXES),
             )  # fmt: skip
-            said = gr.HTML(elem_classes="said")
-            stop = say(gr.Button, "photos.stop", size="sm", elem_classes="while-running")
-            say(gr.Markdown, "photos.tips", elem_classes="tips")
+            message = gr.HTML(elem_classes="tab-message")
+            stop = localized(gr.Button, "photos.stop", size="sm", elem_classes="while-running")
+            localized(gr.Markdown, "photos.tips", elem_classes="tips")
         with gr.Column(scale=5, min_width=300):
             summary = gr.HTML(elem_classes="summary")
-            gallery = say(
+            gallery = localized(
                 gr.Gallery, "photos.gallery", format="png", columns=5, height="auto",
                 allow_preview=False, object_fit="cover", interactive=False, buttons=[],
                 elem_classes="photos", show_label=False,
             )  # fmt: skip
             with gr.Row(visible=False) as detail:
-                picture = say(
+                picture = localized(
                     gr.Image, "photos.picture", format="png", interactive=False, height=300,
                     buttons=["fullscreen"], show_label=False, min_width=220,
                 )  # fmt: skip
                 with gr.Column(min_width=260):
                     verdict = gr.HTML(elem_classes="verdict")
                     with gr.Row():
-                        accept = say(gr.Button, "photos.accept", size="sm", min_width=90)
-                        refuse = say(gr.Button, "photos.refuse", size="sm", min_width=90)
-                        check = say(gr.Button, "photos.check", size="sm", min_width=90)
-                        remove = say(
+                        accept = localized(gr.Button, "photos.accept", size="sm", min_width=90)
+                        refuse = localized(gr.Button, "photos.refuse", size="sm", min_width=90)
+                        check = localized(gr.Button, "photos.check", size="sm", min_width=90)
+                        remove = localized(
                             gr.Button, "photos.remove", size="sm", min_width=90, variant="stop"
                         )
             table = gr.HTML(elem_classes="table")
     # Thumbnails by photo name, so that a decision redraws frames, not photos; the photo chosen.
-    thumbs, photo = gr.State({}), gr.State(None)
+    thumbs, photo_name = gr.State({}), gr.State(None)
     return SimpleNamespace(
-        files=files, said=said, stop=stop, summary=summary, gallery=gallery, detail=detail,
+        files=files, message=message, stop=stop, summary=summary, gallery=gallery, detail=detail,
         picture=picture, verdict=verdict, accept=accept, refuse=refuse, check=check, remove=remove,
-        table=table, thumbs=thumbs, photo=photo,
+        table=table, thumbs=thumbs, photo_name=photo_name,
     )  # fmt: skip
 
 
-def wire(w: SimpleNamespace, shared: Shared, refresh: dict) -> None:
+def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> None:
     """Join the widgets to the handlers below.
 
-    refresh    arguments of the event that redraws the standing
+    Parameters
+    ----------
+    ui : SimpleNamespace
+        Of `layout`.
+    shared : SharedWidgets
+        What every tab reads.
+    refresh_status : dict
+        Arguments of the event that redraws the status.
     """
-    who = [shared.person, shared.root, shared.language]
-    view = [w.summary, w.gallery, w.table, w.thumbs]
-    one = [w.detail, w.picture, w.verdict]
-    show = {"fn": on_show, "inputs": [*who, w.thumbs], "outputs": view, **QUIET}
+    visit = shared.visit
+    details = [ui.detail, ui.picture, ui.verdict]
+    show = listener(on_show, [*visit, ui.thumbs], [ui.summary, ui.gallery, ui.table, ui.thumbs])
     gr.on([shared.person.change, shared.language.change], **show)
-    shared.person.change(on_leave, None, [w.detail, w.photo, w.thumbs], **QUIET)
-    adding = w.files.upload(
-        on_add, [w.files, *who], w.said,
-        api_name="add_photos", show_progress="hidden", **DEVICE,
-    )  # fmt: skip
-    adding.success(on_taken_in, w.files, w.files, **QUIET)
-    adding.then(**show).then(**refresh)
-    w.stop.click(on_stop, shared.language, w.said, cancels=adding, **QUIET).then(**show).then(
-        **refresh
+    shared.person.change(**listener(on_leave, None, [ui.detail, ui.photo_name, ui.thumbs]))
+    adding = ui.files.upload(
+        **listener(
+            on_add, [ui.files, *visit], ui.message, api_name="add_photos", api_visibility="public"
+        )
     )
-    w.gallery.select(on_select, [*who], [w.photo, *one], **QUIET)
-    for button, decision in ((w.accept, "accept"), (w.refuse, "refuse"), (w.check, "check")):
-        button.click(on_choose, [gr.State(decision), w.photo, *who], one, **QUIET).then(
-            **show
-        ).then(**refresh)
-    w.remove.click(on_remove, [w.photo, *who], [w.photo, w.detail], **QUIET).then(**show).then(
-        **refresh
+    adding.success(**listener(delete_uploads, ui.files, ui.files))
+    adding.then(**show).then(**refresh_status)
+    stopping = ui.stop.click(**listener(on_stop, shared.language, ui.message, cancels=adding))
+    stopping.then(**show).then(**refresh_status)
+    ui.gallery.select(**listener(on_select, visit, [ui.photo_name, *details]))
+    for button, decision in ((ui.accept, "accept"), (ui.refuse, "refuse"), (ui.check, "check")):
+        choosing = button.click(
+            **listener(on_choose, [gr.State(decision), ui.photo_name, *visit], details)
+        )
+        choosing.then(**show).then(**refresh_status)
+    removing = ui.remove.click(
+        **listener(on_remove, [ui.photo_name, *visit], [ui.photo_name, ui.detail])
     )
+    removing.then(**show).then(**refresh_status)
 
 
 def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) -> tuple:
     """All photos with their verdicts."""
     if not name:
-        return line(text(language, "photos.nobody"), "note"), [], "", {}
-    with told(language):
-        person = chosen(name, root)
-        entries = person.records()
-        thumbs = {entry.name: thumbs.get(entry.name, _thumb(entry)) for entry in entries}
+        return paragraph(text(language, "photos.nobody"), "note"), [], "", {}
+    with user_errors(language):
+        person = chosen_person(name, root)
+        photos = person.records()
+        thumbs = {photo.name: thumbs.get(photo.name, _thumbnail(photo)) for photo in photos}
         gallery = [
-            (drawn.badged(thumbs[entry.name], entry.accepted), entry.name) for entry in entries
+            (draw.with_badge(thumbs[photo.name], photo.accepted), photo.name) for photo in photos
         ]
-        table = _table(entries, person.photo_to_photo(), language)
-        return _summary(person, entries, language), gallery, table, thumbs
+        table = _table(photos, person.photo_to_photo(), language)
+        return _summary(person, photos, language), gallery, table, thumbs
 
 
 def on_leave() -> tuple:
@@ -111,124 +127,134 @@ def on_leave() -> tuple:
     return gr.update(visible=False), None, {}
 
 
+@uses_device
 def on_add(
     files: list[str] | None, name: str | None, root: Path | None, language: str
 ) -> Iterator[str]:
     """Take photos in, one by one."""
-    with told(language):
-        person = chosen(name, root)
-        files = [Path(file) for file in files or []]
-        for number, entry in enumerate(person.add_photos(files, load_engine()), 1):
-            state = text(language, "photos.accepted" if entry.accepted else "photos.refused")
-            said = text(language, "photos.checked", number=number, of=len(files), name=entry.name)
-            yield drawn.bar(number / len(files)) + line(f"{said} {state}")
-        yield line(text(language, "photos.added", count=len(files)))
+    with user_errors(language):
+        person = chosen_person(name, root)
+        paths = [Path(file) for file in files or []]
+        for event in add_photos(person, paths, load_engine()):
+            if isinstance(event, PhotoChecked):
+                yield _progress(event, language)
+        yield paragraph(text(language, "photos.added", count=len(paths)))
 
 
-def on_taken_in(files: list[str] | None) -> None:
-    """Delete the uploads: the person has the pictures now, without what the camera told."""
+def delete_uploads(files: list[str] | None) -> None:
+    """Delete the uploads: the person has the pictures now, without what the camera wrote."""
     for file in files or []:
         Path(file).unlink(missing_ok=True)
 
 
 def on_stop(language: str) -> str:
     """What the person reads after a stop."""
-    return line(text(language, "photos.stopped"))
+    return paragraph(text(language, "photos.stopped"))
 
 
 def on_select(name: str, root: Path | None, language: str, event: gr.SelectData) -> tuple:
-    """One photo with its reasons."""
-    with told(language):
-        person = chosen(name, root)
-        entry = person.records()[event.index]
-        return entry.name, *_one(person, entry, language)
+    """A photo with its reasons."""
+    with user_errors(language):
+        person = chosen_person(name, root)
+        photo = person.records()[event.index]
+        return photo.name, *_details(person, photo, language)
 
 
-def on_choose(decision: str, photo: str, name: str, root: Path | None, language: str) -> tuple:
+@uses_device
+def on_choose(decision: str, photo_name: str, name: str, root: Path | None, language: str) -> tuple:
     """Accept or refuse by hand, or leave it to the check."""
-    with told(language):
-        person = chosen(name, root)
-        entry = person.choose(photo, DECISIONS[decision], load_engine())
-        return _one(person, entry, language)
+    with user_errors(language):
+        person = chosen_person(name, root)
+        photo = person.choose(photo_name, DECISIONS[decision], load_engine())
+        return _details(person, photo, language)
 
 
-def on_remove(photo: str, name: str, root: Path | None, language: str) -> tuple:
-    """Delete one photo."""
-    with told(language):
-        chosen(name, root).remove_photo(photo, load_engine())
-        gr.Info(text(language, "photos.removed", name=photo), title="Realism")
+@uses_device
+def on_remove(photo_name: str, name: str, root: Path | None, language: str) -> tuple:
+    """Delete a photo."""
+    with user_errors(language):
+        chosen_person(name, root).remove_photo(photo_name, load_engine())
+        gr.Info(text(language, "photos.removed", name=photo_name), title="Realism")
         return None, gr.update(visible=False)
 
 
 # What is shown --------------------------------------------------------------------------------
 
 
-def _thumb(entry: PhotoRecord) -> np.ndarray:
-    if entry.path is None:
-        return drawn.unreadable()
-    return drawn.thumbnail(entry.photo().pixels, entry.verdict.face)
-
-
-def _one(person: Person, entry: PhotoRecord, language: str) -> tuple:
-    picture = str(entry.path) if entry.path else None
-    said = _said(entry, person.photo_to_photo().get(entry.name), language)
-    return gr.update(visible=True), picture, said
-
-
-def _state(entry: PhotoRecord, language: str) -> str:
-    state = text(language, "photos.accepted" if entry.accepted else "photos.refused")
-    return state + text(language, "photos.by_hand") if entry.choice is not None else state
-
-
-def _said(entry: PhotoRecord, near: float | None, language: str) -> str:
-    reasons = [
-        f"<li>{escape(reason.message.text(language))}</li>"
-        for reason in (*entry.verdict.reasons, *entry.verdict.notes)
-    ]
-    if near is not None:
-        reasons.append(f"<li>{escape(text(language, 'photos.near', value=near))}</li>")
-    state = escape(_state(entry, language))
-    return (
-        f'<h4>{escape(entry.name)}</h4><b class="{"good" if entry.accepted else "bad"}">{state}</b>'
-        f"<ul>{''.join(reasons)}</ul>"
+def _progress(event: PhotoChecked, language: str) -> str:
+    checked = text(
+        language, "photos.checked", number=event.number, of=event.of, name=event.photo.name
     )
+    state = text(language, "photos.accepted" if event.photo.accepted else "photos.refused")
+    return draw.progress_bar(event.number / event.of) + paragraph(f"{checked} {state}")
 
 
-def _summary(person: Person, entries: list[PhotoRecord], language: str) -> str:
-    if not entries:
-        return line(text(language, "photos.empty", name=person.name), "note")
-    accepted = [entry for entry in entries if entry.accepted]
-    said = text(language, "photos.summary", accepted=len(accepted), of=len(entries))
+def _thumbnail(record: PhotoRecord) -> np.ndarray:
+    if record.path is None:
+        return draw.unreadable_thumbnail()
+    return draw.thumbnail(record.photo().pixels, record.verdict.face)
+
+
+def _details(person: Person, photo: PhotoRecord, language: str) -> tuple:
+    picture = str(photo.path) if photo.path else None
+    verdict = _verdict(photo, person.photo_to_photo().get(photo.name), language)
+    return gr.update(visible=True), picture, verdict
+
+
+def _state(photo: PhotoRecord, language: str) -> str:
+    state = text(language, "photos.accepted" if photo.accepted else "photos.refused")
+    return state + text(language, "photos.by_hand") if photo.choice is not None else state
+
+
+def _reasons(photo: PhotoRecord, language: str) -> list[str]:
+    reasons = (*photo.verdict.reasons, *photo.verdict.notes)
+    return [reason.message.text(language) for reason in reasons]
+
+
+def _verdict(photo: PhotoRecord, best_cosine: float | None, language: str) -> str:
+    """What the check says of a photo, as HTML; its cosine with the best of the others."""
+    reasons = _reasons(photo, language)
+    if best_cosine is not None:
+        reasons.append(text(language, "photos.near", value=best_cosine))
+    state = escape(_state(photo, language))
+    items = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
+    css_class = "good" if photo.accepted else "bad"
+    return f'<h4>{escape(photo.name)}</h4><b class="{css_class}">{state}</b><ul>{items}</ul>'
+
+
+def _summary(person: Person, photos: list[PhotoRecord], language: str) -> str:
+    if not photos:
+        return paragraph(text(language, "photos.empty", name=person.name), "note")
+    accepted = sum(photo.accepted for photo in photos)
+    summary = text(language, "photos.summary", accepted=accepted, of=len(photos))
     scale = person.photo_to_photo()
     if len(scale) > 1:
-        said += " " + text(
+        summary += " " + text(
             language, "photos.scale", low=min(scale.values()), high=max(scale.values())
         )
     if not accepted:
-        said += " " + text(language, "photos.none")
-    return line(said)
+        summary += " " + text(language, "photos.none")
+    return paragraph(summary)
 
 
-def _table(entries: list[PhotoRecord], scale: dict[str, float], language: str) -> str:
+def _table(photos: list[PhotoRecord], scale: dict[str, float], language: str) -> str:
     """All photos with state, similarity and reasons, folded away."""
-    if not entries:
+    if not photos:
         return ""
     heads = "".join(f"<th>{escape(head)}</th>" for head in words(language)["photos.heads"])
     rows = []
-    for entry in entries:
-        reasons = " ".join(
-            reason.message.text(language)
-            for reason in (*entry.verdict.reasons, *entry.verdict.notes)
-        )
-        near = f"{scale[entry.name]:.2f}" if entry.name in scale else ""
-        width = f"{entry.verdict.face.width:.0f}" if entry.verdict.face else ""
-        mark = "good" if entry.accepted else "bad"
+    for photo in photos:
+        similarity = f"{scale[photo.name]:.2f}" if photo.name in scale else ""
+        width = f"{photo.verdict.face.width:.0f}" if photo.verdict.face else ""
+        css_class = "good" if photo.accepted else "bad"
         rows.append(
-            f'<tr><td>{escape(entry.name)}</td><td class="{mark}">{escape(_state(entry, language))}'
-            f"</td><td>{near}</td><td>{width}</td><td>{escape(reasons)}</td></tr>"
+            f'<tr><td>{escape(photo.name)}</td><td class="{css_class}">'
+            f"{escape(_state(photo, language))}</td><td>{similarity}</td><td>{width}</td>"
+            f"<td>{escape(' '.join(_reasons(photo, language)))}</td></tr>"
         )
     title = escape(text(language, "photos.all"))
+    is_open = " open" if any(not photo.accepted for photo in photos) else ""
     return (
-        f"<details{' open' if any(not e.accepted for e in entries) else ''}><summary>{title}"
-        f"</summary><div><table><tr>{heads}</tr>{''.join(rows)}</table></div></details>"
+        f"<details{is_open}><summary>{title}</summary>"
+        f"<div><table><tr>{heads}</tr>{''.join(rows)}</table></div></details>"
     )

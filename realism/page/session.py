@@ -1,59 +1,136 @@
-"""What every tab shares: who is looking, at whom, and how a refusal reaches the screen."""
+"""What every tab shares: who visits, how events are wired, notices, files for the browser.
+
+There is one device. Handlers that use it (the face engine, a base) say so with `uses_device`, and
+`listener`, through which every event is wired, puts them into the device's queue.
+"""
 
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
 
 from realism.config import home, page_copies
-from realism.errors import InputError
+from realism.errors import InputError, Message
 from realism.person.person import Person, open_person
 
-# All events that use the engine or a base wait for one another: there is one device.
-DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}
+Handler = TypeVar("Handler", bound=Callable)
+
+# All handlers that use the engine or a base wait for one another: there is one device.
+DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}
 # For events of the page alone: no name for other programs, and no veil over what they change:
 # Gradio 6.31 leaves one after an error, through which nothing can be clicked.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+PRIVATE = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
-class Shared:
+class EngineInfo:
+    """What the page says of the face engine, known without waiting for the device.
+
+    Attributes
+    ----------
+    name : str
+        "insightface" or "dlib".
+    licence : Message
+        On the terms of its weights.
+    note : Message or None
+        Why it is this one, where that is worth a sentence.
+    """
+
+    name: str
+    licence: Message
+    note: Message | None
+
+
+@dataclass(frozen=True)
+class SharedWidgets:
     """Widgets that every tab reads.
 
-    language    "en" | "zh"
-    root        the folder of this visitor's people; None for the common home
-    person      name of the person chosen, None for nobody
-    base        what `load_base` takes
-    standing    how far the person is
-    tabs        the four tabs
+    Attributes
+    ----------
+    language : gr.Radio
+        "en" or "zh".
+    root : gr.State
+        Folder of this visitor's people; None for the common home.
+    person : gr.Dropdown
+        Name of the person chosen, None for nobody.
+    base : gr.Dropdown
+        What `load_base` takes.
+    engine : gr.State
+        EngineInfo; None until the engine is loaded.
+    status : gr.HTML
+        How far the person is.
+    tabs : gr.Tabs
+        The four tabs.
     """
 
     language: gr.Radio
     root: gr.State
     person: gr.Dropdown
     base: gr.Dropdown
-    standing: gr.HTML
+    engine: gr.State
+    status: gr.HTML
     tabs: gr.Tabs
+
+    @property
+    def visit(self) -> list[Component]:
+        """Person, root and language: what nearly every handler takes."""
+        return [self.person, self.root, self.language]
+
+
+# Events ---------------------------------------------------------------------------------------
+
+
+def uses_device(handler: Handler) -> Handler:
+    """Mark a handler that uses the face engine or a base: its events wait for the device."""
+    handler.__dict__["uses_device"] = True
+    return handler
+
+
+def listener(handler: Callable, inputs: Any = None, outputs: Any = None, **settings: Any) -> dict:
+    """Arguments of an event that calls a handler: every event of the page is wired with these.
+
+    Parameters
+    ----------
+    handler : callable
+        Waits in the device's queue where it is marked with `uses_device`.
+    inputs, outputs : component, list of component or None
+        As Gradio takes them.
+    settings
+        Other arguments of the event; they go before PRIVATE.
+
+    Returns
+    -------
+    dict
+        For `button.click(**...)` and its like.
+    """
+    queue = DEVICE_QUEUE if getattr(handler, "uses_device", False) else {}
+    return {"fn": handler, "inputs": inputs, "outputs": outputs, **PRIVATE, **settings, **queue}
 
 
 @contextmanager
-def told(language: str) -> Iterator[None]:
+def user_errors(language: str) -> Iterator[None]:
     """Show what the person can mend as a notice in their language; the only place that does."""
     try:
         yield
     except InputError as error:
-        said = error.message.text(language)
-        raise gr.Error(said, title="Realism", duration=20, print_exception=False) from error
+        notice = error.message.text(language)
+        raise gr.Error(notice, title="Realism", duration=20, print_exception=False) from error
 
 
-def chosen(name: str | None, root: Path | None) -> Person:
+# The person chosen ----------------------------------------------------------------------------
+
+
+def chosen_person(name: str | None, root: Path | None) -> Person:
     """The person chosen; raises InputError when there is none."""
     if not name:
         raise InputError("person_not_chosen")
@@ -66,7 +143,7 @@ def base_name(where: str) -> str:
     return path.name if path.exists() else where
 
 
-def lora_of(person: Person, where: str) -> Path | None:
+def person_lora(person: Person, where: str) -> Path | None:
     """The person's LoRA for a base, None where there is none yet."""
     try:
         return person.adapter(base_name(where))
@@ -74,19 +151,22 @@ def lora_of(person: Person, where: str) -> Path | None:
         return None
 
 
-def line(said: str, kind: str = "") -> str:
-    """A sentence as HTML."""
-    return f'<p class="{kind}">{escape(said)}</p>' if said else ""
+# Sentences and files --------------------------------------------------------------------------
 
 
-def handed(name: str) -> gr.DownloadButton:
-    """Where a file waits to be handed over; never seen."""
+def paragraph(sentence: str, css_class: str = "") -> str:
+    """A sentence as HTML; "" for ""."""
+    return f'<p class="{css_class}">{escape(sentence)}</p>' if sentence else ""
+
+
+def hidden_download(elem_id: str) -> gr.DownloadButton:
+    """Where a file waits for the browser to save it; never seen."""
     # By the style sheet: what is hidden inside a hidden row shows with the row in Gradio 6.
-    return gr.DownloadButton(elem_id=name, elem_classes="handed")
+    return gr.DownloadButton(elem_id=elem_id, elem_classes="hidden-download")
 
 
-def hand_over(event: gr.events.Dependency, button: gr.DownloadButton) -> None:
-    """Have the browser save the file that `event` put into `button`.
+def download_after(event: Dependency, button: gr.DownloadButton) -> None:
+    """Have the browser save the file that an event puts into a hidden download button.
 
     A DownloadButton of Gradio 6 hands over what it held before the click, so a file made by the
     click needs a second click: this is it.
@@ -95,22 +175,25 @@ def hand_over(event: gr.events.Dependency, button: gr.DownloadButton) -> None:
     event.success(None, None, None, js=press, api_visibility="private")
 
 
-def passing() -> Path:
+def temp_dir() -> Path:
     """Where Gradio keeps copies of what the page shows and takes in; made when it is missing."""
     folder = page_copies()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def passing_folder() -> Path:
-    """A new folder there, for files made to be handed over."""
-    return Path(tempfile.mkdtemp(dir=passing()))
+def new_temp_dir() -> Path:
+    """A new folder there, for files made for download."""
+    return Path(tempfile.mkdtemp(dir=temp_dir()))
 
 
-def forget_passing() -> None:
+def delete_temp_files() -> None:
     """Delete all copies; what is still on a screen is copied again when it is shown again."""
-    for one in passing().iterdir():
-        shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+    for path in temp_dir().iterdir():
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+# Visitors of a hosted page --------------------------------------------------------------------
 
 
 def hosted() -> bool:
@@ -118,18 +201,18 @@ def hosted() -> bool:
     return any(os.environ.get(name) for name in ("SPACE_ID", "MODELSCOPE_ENVIRONMENT"))
 
 
-def visitors() -> Path:
+def visitors_folder() -> Path:
     """Where the people of the visitors of a hosted page are kept, a folder each."""
     return home() / "visitors"
 
 
-def new_root() -> Path | None:
+def new_visitor_root() -> Path | None:
     """A visitor's own folder where the page is hosted, None (the common home) elsewhere."""
     # Nobody else's folder can be guessed: 128 random bits.
-    return visitors() / secrets.token_hex(16) if hosted() else None
+    return visitors_folder() / secrets.token_hex(16) if hosted() else None
 
 
-def forget(root: Path | None) -> None:
+def delete_visitor(root: Path | None) -> None:
     """Delete a visitor's folder once the visit is over; the common home stays."""
     if root is not None and root.exists():
         shutil.rmtree(root)

@@ -1,4 +1,4 @@
-"""Layout and wiring of tab 4; the handlers are in `marks.py`."""
+"""Layout and wiring of tab 4, Marks; its handlers are in `handlers.py` and `results.py`."""
 
 from types import SimpleNamespace
 
@@ -12,244 +12,277 @@ from realism.marks.observation import LEAST_OBSERVATIONS
 from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
-from realism.page.i18n import Spoken, text
-from realism.page.marks import handlers as marks
-from realism.page.session import DEVICE, QUIET, Shared, hand_over, handed
+from realism.page.i18n import Localizer
+from realism.page.marks import handlers, results
+from realism.page.session import SharedWidgets, download_after, hidden_download, listener
 
-CLICKS = ("switch", "delete", *KINDS)
-PLACED_CLICKS = ("switch", "move")
-OTHERS = ("brightness_match", "denoise", "edge_softness")
+PHOTO_ACTIONS = ("switch", "delete", *KINDS)
+PORTRAIT_ACTIONS = ("switch", "move")
+BLENDING = ("brightness_match", "denoise", "edge_softness")
 
 
-def layout(say: Spoken) -> SimpleNamespace:
+def layout(localized: Localizer) -> SimpleNamespace:
     """Left portrait and photos, right the result and its sliders, below what was found."""
-    given = Sliders()
     needs = gr.HTML(elem_classes="needs")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            portrait = say(
+            portrait = localized(
                 gr.Image, "marks.portrait", format="png", type="filepath", height=270,
                 sources=["upload", "clipboard"], buttons=[],
             )  # fmt: skip
-            mine = say(gr.Dropdown, "marks.mine", choices=[], value=None)
-            files = say(
+            run_portrait = localized(gr.Dropdown, "marks.mine", choices=[], value=None)
+            files = localized(
                 gr.File, "marks.files", file_count="multiple", file_types=list(SUFFIXES), height=150
             )
             with gr.Row():
-                restore = say(gr.Button, "marks.restore", variant="primary", min_width=120)
-                stop = say(gr.Button, "marks.stop", min_width=80)
-            said = gr.HTML(elem_classes="said")
-            with say(gr.Accordion, "marks.advanced", open=False):
-                placement = say(gr.Radio, "marks.placement", value=PLACEMENTS[0])
-                method = say(gr.Radio, "marks.method", value=METHODS[0])
-            say(gr.Markdown, "marks.tips", elem_classes="tips")
+                restore = localized(gr.Button, "marks.restore", variant="primary", min_width=120)
+                stop = localized(gr.Button, "marks.stop", min_width=80)
+            message = gr.HTML(elem_classes="tab-message")
+            with localized(gr.Accordion, "marks.advanced", open=False):
+                placement = localized(gr.Radio, "marks.placement", value=PLACEMENTS[0])
+                method = localized(gr.Radio, "marks.method", value=METHODS[0])
+            localized(gr.Markdown, "marks.tips", elem_classes="tips")
         with gr.Column(scale=4, min_width=300):
-            result = say(
+            result = localized(
                 gr.ImageSlider, "marks.result", format="png", type="filepath", interactive=False,
                 max_height=600, buttons=["fullscreen"],
             )  # fmt: skip
-            alike = gr.HTML(elem_classes="summary")
-            sliders = [_slider(say, "overall", 1.5, given)]
+            likeness = gr.HTML(elem_classes="summary")
+            sliders = [_slider(localized, "overall", 1.5)]
             with gr.Row():
-                sliders += [_slider(say, kind, 1.5, given) for kind in KINDS]
-            with say(gr.Accordion, "marks.blending", open=False), gr.Row():
-                sliders += [_slider(say, name, 1.0, given) for name in OTHERS]
+                sliders += [_slider(localized, kind, 1.5) for kind in KINDS]
+            with localized(gr.Accordion, "marks.blending", open=False), gr.Row():
+                sliders += [_slider(localized, name, 1.0) for name in BLENDING]
             with gr.Row():
-                save = say(gr.Button, "marks.save", min_width=140)
-                card = say(gr.Button, "marks.card", min_width=140)
-                every = say(gr.Button, "marks.every", min_width=140)
-            saved, pack, carded = (handed(f"marks-{n}") for n in ("saved", "pack", "card"))
+                save = localized(gr.Button, "marks.save", min_width=140)
+                card = localized(gr.Button, "marks.card", min_width=140)
+                whole_run = localized(gr.Button, "marks.every", min_width=140)
+            saved_file = hidden_download("marks-saved")
+            card_file = hidden_download("marks-card")
+            run_file = hidden_download("marks-pack")
     with gr.Row(visible=False) as editing:
         with gr.Column(min_width=300):
-            click = say(gr.Radio, "marks.click", value=CLICKS[0])
-            photo = say(
+            photo_action = localized(gr.Radio, "marks.click", value=PHOTO_ACTIONS[0])
+            photo = localized(
                 gr.Image, "marks.photo", format="png", interactive=False, buttons=[],
                 elem_classes="clickable",
             )  # fmt: skip
             with gr.Row():
-                least = say(
-                    gr.Slider, "marks.least", minimum=marks.LEAST, maximum=1, step=0.05,
+                least_score = localized(
+                    gr.Slider, "marks.least", minimum=handlers.LEAST_SCORE, maximum=1, step=0.05,
                     value=DEFAULT_FINDER.threshold, min_width=180, buttons=[],
                 )  # fmt: skip
-                seen = say(
+                least_sightings = localized(
                     gr.Slider, "marks.seen", minimum=1, maximum=6, step=1, value=LEAST_OBSERVATIONS,
                     min_width=180, buttons=[],
                 )  # fmt: skip
-            export = say(gr.Button, "marks.export", size="sm")
-            gallery = say(
+            export = localized(gr.Button, "marks.export", size="sm")
+            gallery = localized(
                 gr.Gallery, "marks.gallery", format="png", columns=6, height="auto",
                 allow_preview=False, interactive=False, buttons=[], object_fit="cover",
                 show_label=False, elem_classes="strip",
             )  # fmt: skip
         with gr.Column(min_width=300):
-            say(gr.Markdown, "marks.placed_tip", elem_classes="tips beside")
-            placed_click = say(gr.Radio, "marks.placed_click", value=PLACED_CLICKS[0])
-            placed = say(
+            localized(gr.Markdown, "marks.placed_tip", elem_classes="tips beside")
+            portrait_action = localized(gr.Radio, "marks.placed_click", value=PORTRAIT_ACTIONS[0])
+            portrait_marks = localized(
                 gr.Image, "marks.placed", format="png", interactive=False, buttons=[],
                 elem_classes="clickable",
             )  # fmt: skip
             table = gr.HTML(elem_classes="table")
-            with say(gr.Accordion, "marks.passport", open=False):
+            with localized(gr.Accordion, "marks.passport", open=False):
                 head = gr.Image(format="png", interactive=False, buttons=[], show_label=False)
                 passport = gr.HTML(elem_classes="table")
                 with gr.Row():
-                    make = say(gr.Button, "marks.make_passport", min_width=120)
-                    keep = say(gr.Button, "marks.keep_passport", min_width=120)
-                    flip = say(gr.Button, "marks.flip", min_width=120, visible=False)
-            exported, kept = handed("marks-export"), handed("marks-passport")
+                    make_passport = localized(gr.Button, "marks.make_passport", min_width=120)
+                    keep_passport = localized(gr.Button, "marks.keep_passport", min_width=120)
+                    flip = localized(gr.Button, "marks.flip", min_width=120, visible=False)
+            export_file = hidden_download("marks-export")
+            passport_file = hidden_download("marks-passport")
     return SimpleNamespace(
-        needs=needs, portrait=portrait, mine=mine, files=files, restore=restore, stop=stop,
-        said=said, placement=placement, method=method, result=result, alike=alike,
-        sliders=sliders, save=save, every=every, saved=saved, pack=pack, editing=editing,
-        card=card, carded=carded,
-        click=click, least=least, seen=seen, export=export, exported=exported, photo=photo,
-        head=head, passport=passport, make=make, keep=keep, kept=kept, flip=flip,
-        gallery=gallery, placed=placed, placed_click=placed_click, table=table,
-        # Sources by photo name; the portrait with marks laid on; keys of marks switched off;
-        # the photo in view; the first point of a wrinkle; the passport; where marks were moved to
-        # on portraits; the mark that is lifted.
-        sources=gr.State({}), laid=gr.State(None), off=gr.State([]), view=gr.State(None),
-        begun=gr.State(None), atlas=gr.State(None), moves=gr.State({}), lifted=gr.State(None),
+        needs=needs, portrait=portrait, run_portrait=run_portrait, files=files, restore=restore,
+        stop=stop, message=message, placement=placement, method=method, result=result,
+        likeness=likeness, sliders=sliders, save=save, saved_file=saved_file, card=card,
+        card_file=card_file, whole_run=whole_run, run_file=run_file, editing=editing,
+        photo_action=photo_action, photo=photo, least_score=least_score,
+        least_sightings=least_sightings, export=export, export_file=export_file, gallery=gallery,
+        portrait_action=portrait_action, portrait_marks=portrait_marks, table=table, head=head,
+        passport=passport, make_passport=make_passport, keep_passport=keep_passport, flip=flip,
+        passport_file=passport_file,
+        # MarkedPhoto by name; the PlacedPortrait, and a PNG of it before; keys of marks that are
+        # off; name of the photo in view; the first point of a wrinkle; the Atlas; where marks
+        # were moved to on portraits; the mark that is picked up.
+        photos=gr.State({}), placed=gr.State(None), before=gr.State(None), off=gr.State([]),
+        photo_name=gr.State(None), wrinkle_start=gr.State(None), atlas=gr.State(None),
+        moves=gr.State({}), picked_up=gr.State(None),
     )  # fmt: skip
 
 
-def _slider(say: Spoken, name: str, most: float, given: Sliders) -> gr.Slider:
-    return say(
-        gr.Slider, f"marks.{name}", minimum=0, maximum=most, step=0.05,
-        value=getattr(given, name), min_width=150, buttons=[],
+def _slider(localized: Localizer, name: str, maximum: float) -> gr.Slider:
+    return localized(
+        gr.Slider, f"marks.{name}", minimum=0, maximum=maximum, step=0.05,
+        value=getattr(Sliders(), name), min_width=150, buttons=[],
     )  # fmt: skip
 
 
-def wire(w: SimpleNamespace, shared: Shared, refresh: dict, carried: Dependency) -> None:
+def wire(
+    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, portrait_sent: Dependency
+) -> None:
     """Join the widgets to the handlers.
 
-    refresh    arguments of the event that redraws the standing
-    carried    the event of a portrait's being carried here: its marks are restored at once
+    Parameters
+    ----------
+    ui : SimpleNamespace
+        Of `layout`.
+    shared : SharedWidgets
+        What every tab reads.
+    refresh_status : dict
+        Arguments of the event that redraws the status.
+    portrait_sent : Dependency
+        The event of a portrait's being sent here from tab 3: its marks are restored at once.
     """
-    who = [shared.person, shared.root, shared.language]
+    visit, language = shared.visit, shared.language
+    placing = [ui.photos, ui.least_score, ui.method, ui.placement, ui.moves, language]
+    placed = [ui.placed, ui.before, ui.message, ui.picked_up]
     # What is done again and again after other events.
-    show = {"fn": marks.on_show, "inputs": who, "outputs": [w.needs, w.mine], **QUIET}
-    leave = {
-        "fn": marks.on_leave,
-        "outputs": [
-            w.sources, w.laid, w.off, w.moves, w.lifted, w.begun, w.atlas, w.head, w.passport,
-            w.flip, w.editing,
-        ],
-        **QUIET,
-    }  # fmt: skip
-    lay = {
-        "fn": marks.on_prepare,
-        "inputs": [
-            w.portrait, w.sources, w.least, w.method, w.placement, w.moves, shared.language
-        ],
-        "outputs": [w.laid, w.said, w.lifted],
-        "show_progress": "hidden", "api_visibility": "private", **DEVICE,
-    }  # fmt: skip
-    lay_moved = lay | {"fn": marks.on_moved, "inputs": [w.laid, *lay["inputs"][1:]]}
-    redraw = {
-        "fn": marks.on_blend, "inputs": [w.laid, w.off, *w.sliders], "outputs": w.result, **QUIET
-    }  # fmt: skip
-    views = {
-        "fn": marks.on_view, "inputs": [w.sources, w.least, w.laid, w.off, w.view, shared.language],
-        "outputs": [w.photo, w.placed, w.table, w.editing], **QUIET,
-    }  # fmt: skip
-    measure = {
-        "fn": marks.on_measure,
-        "inputs": [w.laid, w.sources, w.off, shared.language, *w.sliders],
-        "outputs": w.alike, **QUIET,
-    }  # fmt: skip
+    show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
+    forget = listener(
+        handlers.on_other_photos, None,
+        [ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
+         ui.passport, ui.flip, ui.editing],
+    )  # fmt: skip
+    find = listener(
+        handlers.on_find, [ui.portrait, ui.files, ui.photos, *visit],
+        [ui.photos, ui.photo_name, ui.gallery, ui.message],
+    )  # fmt: skip
+    place = listener(handlers.on_place, [ui.portrait, *placing], placed)
+    switch_rare_off = listener(
+        handlers.on_least_sightings, [ui.placed, ui.least_sightings], ui.off
+    )  # fmt: skip
+    blend = listener(handlers.on_blend, [ui.placed, ui.before, ui.off, *ui.sliders], ui.result)
+    draw = listener(
+        handlers.on_draw,
+        [ui.photos, ui.least_score, ui.placed, ui.off, ui.photo_name, language],
+        [ui.photo, ui.portrait_marks, ui.table, ui.editing],
+    )
+    measure = listener(
+        handlers.on_measure, [ui.placed, ui.off, language, *ui.sliders], ui.likeness
+    )  # fmt: skip
 
-    gr.on([shared.person.change, shared.language.change, shared.tabs.select], **show)
-    shared.person.change(**leave)
-    w.files.change(**leave)
-    shared.language.change(**views)
-    w.mine.input(marks.on_mine, [w.mine, *who], w.portrait, **QUIET)
+    gr.on([shared.person.change, language.change, shared.tabs.select], **show)
+    shared.person.change(**forget)
+    ui.files.change(**forget)
+    language.change(**draw).then(**measure)
+    ui.run_portrait.input(
+        **listener(handlers.on_run_portrait, [ui.run_portrait, *visit], ui.portrait)
+    )
 
-    find = {
-        "fn": marks.on_find, "inputs": [w.portrait, w.files, w.sources, *who],
-        "outputs": [w.sources, w.view, w.gallery, w.said], "show_progress": "hidden", **DEVICE,
-    }  # fmt: skip
-    rare = {
-        "fn": marks.on_rare, "inputs": [w.laid, w.sources, w.seen], "outputs": w.off, **QUIET
-    }  # fmt: skip
     restoring = []
-    for begun, api in (
-        (w.restore.click, {"api_name": "find_marks"}),
-        (carried.success, {"api_visibility": "private"}),
-    ):
-        finding = begun(**find, **api)
-        laying = finding.success(**lay)
-        laying.success(**rare).success(**redraw).then(**views).then(**measure).then(**refresh)
-        restoring += [finding, laying]
-    for changed in (w.method.input, w.placement.input):
-        changed(**lay).success(**redraw).then(**views).then(**measure)
+    finding = ui.restore.click(**find | {"api_name": "find_marks", "api_visibility": "public"})
+    for found in (finding, portrait_sent.success(**find)):
+        laying = found.success(**place)
+        blending = laying.success(**switch_rare_off).success(**blend)
+        blending.then(**draw).then(**measure).then(**refresh_status)
+        restoring += [found, laying]
+    for choice in (ui.method, ui.placement):
+        choice.input(**place).success(**blend).then(**draw).then(**measure)
     # Other marks are on the portrait then: which of them begin off is asked anew.
-    w.least.release(**lay).success(**rare).success(**redraw).then(**views).then(**measure)
-    w.seen.release(**rare).success(**redraw).then(**views).then(**measure)
+    fewer = ui.least_score.release(**place).success(**switch_rare_off)
+    fewer.success(**blend).then(**draw).then(**measure)
+    seldom = ui.least_sightings.release(**switch_rare_off)
+    seldom.success(**blend).then(**draw).then(**measure)
 
     # While a slider moves only its newest place counts, and only the blend is done again.
-    gr.on([slider.input for slider in w.sliders], trigger_mode="always_last", **redraw)
-    gr.on([slider.release for slider in w.sliders], trigger_mode="always_last", **measure)
+    gr.on([slider.input for slider in ui.sliders], trigger_mode="always_last", **blend)
+    gr.on([slider.release for slider in ui.sliders], trigger_mode="always_last", **measure)
 
-    w.gallery.select(marks.on_pick, w.sources, [w.view, w.begun], **QUIET).then(**views)
-    w.photo.select(
-        marks.on_photo,
-        [w.sources, w.least, w.laid, w.off, w.view, w.click, w.begun, w.files, *who],
-        [w.sources, w.off, w.begun], **QUIET,
-    ).success(**lay).success(**redraw).then(**views).then(**measure)  # fmt: skip
-    w.placed.select(
-        marks.on_placed,
-        [w.laid, w.off, w.placed_click, w.lifted, w.moves, shared.language],
-        [w.off, w.lifted, w.moves], **QUIET,
-    ).success(**redraw).then(**views).then(**measure)  # fmt: skip
-    w.moves.change(**lay_moved).success(**redraw).then(**views).then(**measure)
-    w.placed_click.input(lambda: None, None, w.lifted, **QUIET)
-
-    hand_over(
-        w.save.click(
-            marks.on_save, [w.laid, w.off, shared.language, *w.sliders], w.saved,
-            **QUIET,
-        ),
-        w.saved,
-    )  # fmt: skip
-    hand_over(
-        w.card.click(
-            marks.on_card, [w.laid, w.sources, w.off, shared.language, *w.sliders], w.carded,
-            **QUIET,
-        ),
-        w.carded,
-    )  # fmt: skip
-    hand_over(
-        w.export.click(
-            marks.on_export, [w.sources, w.least, shared.language], w.exported, **QUIET
-        ),
-        w.exported,
-    )  # fmt: skip
-    passport = {
-        "fn": marks.on_passport, "inputs": [w.sources, w.least, w.files, *who],
-        "outputs": [w.head, w.passport, w.atlas, w.flip],
-        "show_progress_on": w.head, "api_visibility": "private", **DEVICE,
-    }  # fmt: skip
-    w.make.click(**passport).then(**refresh)
-    flipping = w.flip.click(
-        marks.on_flip, [w.atlas, w.sources, w.files, *who], [w.sources, w.gallery],
-        api_visibility="private", **DEVICE,
-    ).success(**passport)  # fmt: skip
-    flipping.success(**lay).success(**rare).success(**redraw).then(**views).then(**measure)
-    hand_over(
-        w.keep.click(marks.on_passport_file, [w.atlas, shared.language], w.kept, **QUIET), w.kept
+    choosing = ui.gallery.select(
+        **listener(handlers.on_choose_photo, ui.photos, [ui.photo_name, ui.wrinkle_start])
     )
-    every = w.every.click(
-        marks.on_every,
-        [
-            w.laid, w.sources, w.least, w.seen, w.off, w.method, w.placement, w.moves, *who,
-            *w.sliders,
-        ],
-        [w.said, w.pack],
-        api_visibility="private", show_progress="hidden", **DEVICE,
+    choosing.then(**draw)
+    correcting = ui.photo.select(
+        **listener(
+            handlers.on_photo_click,
+            [ui.photos, ui.least_score, ui.placed, ui.off, ui.photo_name, ui.photo_action,
+             ui.wrinkle_start, ui.files, *visit],
+            [ui.photos, ui.off, ui.wrinkle_start],
+        )
     )  # fmt: skip
-    hand_over(every, w.pack)
-    w.stop.click(
-        lambda language: marks.line(text(language, "marks.stopped")), shared.language, w.said,
-        cancels=[*restoring, every], **QUIET,
+    correcting.success(**place).success(**blend).then(**draw).then(**measure)
+    switching = ui.portrait_marks.select(
+        **listener(
+            handlers.on_portrait_click,
+            [ui.placed, ui.off, ui.portrait_action, ui.picked_up, ui.moves, language],
+            [ui.off, ui.picked_up, ui.moves],
+        )
+    )
+    switching.success(**blend).then(**draw).then(**measure)
+    moving = ui.moves.change(**listener(handlers.on_move, [ui.placed, *placing], placed))
+    moving.success(**blend).then(**draw).then(**measure)
+    ui.portrait_action.input(**listener(lambda: None, None, ui.picked_up))
+    whole_run = _wire_results(ui, shared, refresh_status, placing, (place, switch_rare_off, blend,
+                              draw, measure))  # fmt: skip
+    ui.stop.click(
+        **listener(handlers.on_stop, language, ui.message, cancels=[*restoring, whole_run])
+    )
+
+
+def _wire_results(
+    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, placing: list,
+    place_anew: tuple[dict, ...],
+) -> Dependency:  # fmt: skip
+    """Join what is made of the marks found; returns the event that restores a whole run.
+
+    Parameters
+    ----------
+    placing : list of component
+        What marks are placed by.
+    place_anew : tuple of dict
+        Arguments of the events that follow one another where photos have changed.
+    """
+    visit, language = shared.visit, shared.language
+    saving = ui.save.click(
+        **listener(results.on_save, [ui.placed, ui.off, language, *ui.sliders], ui.saved_file)
+    )
+    download_after(saving, ui.saved_file)
+    drawing = ui.card.click(
+        **listener(
+            results.on_card,
+            [ui.placed, ui.off, ui.least_sightings, language, *ui.sliders],
+            ui.card_file,
+        )
+    )
+    download_after(drawing, ui.card_file)
+    exporting = ui.export.click(
+        **listener(results.on_export, [ui.photos, ui.least_score, language], ui.export_file)
+    )
+    download_after(exporting, ui.export_file)
+    passport = listener(
+        results.on_passport, [ui.photos, ui.least_score, ui.files, *visit],
+        [ui.head, ui.passport, ui.atlas, ui.flip],
+        show_progress="full", show_progress_on=ui.head,
     )  # fmt: skip
+    ui.make_passport.click(**passport).then(**refresh_status)
+    keeping = ui.keep_passport.click(
+        **listener(results.on_passport_file, [ui.atlas, language], ui.passport_file)
+    )
+    download_after(keeping, ui.passport_file)
+    turning = ui.flip.click(
+        **listener(
+            results.on_flip, [ui.atlas, ui.photos, ui.files, *visit], [ui.photos, ui.gallery],
+            show_progress="full",
+        )
+    ).success(**passport)  # fmt: skip
+    place, switch_rare_off, blend, draw, measure = place_anew
+    placed = turning.success(**place).success(**switch_rare_off)
+    placed.success(**blend).then(**draw).then(**measure)
+    restoring = ui.whole_run.click(
+        **listener(
+            results.on_whole_run,
+            [ui.placed, ui.photos, ui.least_score, ui.least_sightings, ui.off, ui.method,
+             ui.placement, ui.moves, *visit, *ui.sliders],
+            [ui.message, ui.run_file],
+        )
+    )  # fmt: skip
+    download_after(restoring, ui.run_file)
+    return restoring

@@ -1,0 +1,181 @@
+"""Handlers of tab 4, Marks: what is made of the marks found, to keep.
+
+The portrait with its marks, its card, the whole run, the mark passport, a whale-anno project.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from realism.disk import write_json
+from realism.draw.passport import draw_passport
+from realism.errors import InputError
+from realism.faces.engine import load_engine
+from realism.images import save_png
+from realism.marks.atlas import Atlas, atlas_to_json
+from realism.marks.photo import MarkedPhoto
+from realism.marks.restore.blend import Sliders
+from realism.marks.teach.whale_anno import write_whale
+from realism.page import draw
+from realism.page.i18n import text
+from realism.page.marks import editor
+from realism.page.marks.handlers import owner, thumbnails
+from realism.page.session import (
+    chosen_person,
+    new_temp_dir,
+    paragraph,
+    user_errors,
+    uses_device,
+)
+from realism.person.person import Person, write_zip
+from realism.workflow import translated
+from realism.workflow.marks import build_passport, flip_photos, with_least_score
+from realism.workflow.restore import (
+    MarkKey,
+    PlacedPortrait,
+    PortraitRestored,
+    PortraitSkipped,
+    RestoreOptions,
+    blend_portrait,
+    finish_portrait,
+    restore_portraits,
+    save_restored,
+)
+
+
+def on_save(
+    placed: PlacedPortrait | None, off: list[MarkKey], language: str, *sliders: float
+) -> str:
+    """The portrait with its marks as PNG, with what the file said of itself before."""
+    with user_errors(language):
+        placed = _placed(placed)
+        pixels = blend_portrait(placed, Sliders(*sliders), off)
+        out = new_temp_dir() / f"{Path(placed.portrait.name).stem}-marks.png"
+        return str(save_restored(pixels, placed.file, out))
+
+
+@uses_device
+def on_card(
+    placed: PlacedPortrait | None, off: list[MarkKey], least_sightings: int, language: str,
+    *sliders: float,
+) -> str:  # fmt: skip
+    """The fidelity card of the portrait as it is now, as PNG."""
+    with user_errors(language):
+        placed, sliders_now = _placed(placed), Sliders(*sliders)
+        restored = finish_portrait(placed, load_engine(), sliders_now, off, least_sightings)
+        file = new_temp_dir() / f"{Path(placed.portrait.name).stem}-card.png"
+        save_png(file, restored.card())
+        return str(file)
+
+
+@uses_device
+def on_whole_run(
+    placed: PlacedPortrait | None, photos: dict[str, MarkedPhoto], least_score: float,
+    least_sightings: int, off: list[MarkKey], method: str, placement: str, moves: dict,
+    name: str | None, root: Path | None, language: str, *sliders: float,
+) -> Iterator[tuple]:  # fmt: skip
+    """Restore the marks on every portrait of the run that this one is from; a zip of them."""
+    with user_errors(language):
+        placed, person = _placed(placed), chosen_person(name, root)
+        run = run_of_portrait(person, placed.file)
+        # A mark's best view, by which it is named, may be another on another portrait.
+        on = {placed.keys[index] for index in placed.rare(least_sightings)} - set(map(tuple, off))
+        options = RestoreOptions(
+            method, placement, Sliders(*sliders), least_sightings, off, on, moves
+        )  # fmt: skip
+        files, skipped = sorted(run.glob("*.png")), []
+        yield _run_progress(0, len(files), language), gr.skip()
+
+        def progress(event: PortraitRestored | PortraitSkipped) -> tuple:
+            if isinstance(event, PortraitSkipped):
+                skipped.append(f"{event.file.name}: {event.message.text(language)}")
+            return _run_progress(event.number, event.of, language), gr.skip()
+
+        sure = with_least_score(photos.values(), least_score)
+        work = restore_portraits(files, sure, load_engine(), run / "restored", options)
+        saved = yield from translated(work, progress)
+        zip_file = new_temp_dir() / f"{person.folder.name}-{run.name}-marks.zip"
+        write_zip(zip_file, saved, run / "restored")
+        done = text(language, "marks.every_done", made=len(saved), of=len(files))
+        yield "".join(map(paragraph, [done, *skipped])), str(zip_file)
+
+
+def on_export(photos: dict[str, MarkedPhoto], least_score: float, language: str) -> str:
+    """The photos with their marks as a whale-anno project, zipped: to correct, and to train on."""
+    with user_errors(language):
+        if not photos:
+            raise InputError("marks_not_restored")
+        folder, images = new_temp_dir(), []
+        for photo in with_least_score(photos.values(), least_score):
+            file = folder / f"{Path(photo.name).stem}.png"
+            save_png(file, photo.pixels)
+            height, width = photo.pixels.shape[:2]
+            images.append((file, (width, height), photo.marks))
+        write_whale(folder / "marks", "marks", images)
+        files = [file for file in sorted((folder / "marks").rglob("*")) if file.is_file()]
+        return str(write_zip(folder / "whale-anno.zip", files, folder))
+
+
+@uses_device
+def on_passport(
+    photos: dict[str, MarkedPhoto], least_score: float, files: list[str] | None, name: str | None,
+    root: Path | None, language: str,
+) -> tuple:  # fmt: skip
+    """All marks on one head, in how many photos each is seen, and which photo to take next."""
+    with user_errors(language):
+        if not photos:
+            raise InputError("marks_not_restored")
+        sure = with_least_score(photos.values(), least_score)
+        atlas = build_passport(sure, owner(files, name, root)).atlas
+        flip = gr.update(visible=bool(atlas.mirrored))
+        return draw_passport(atlas), editor.passport_table(atlas, language), atlas, flip
+
+
+@uses_device
+def on_flip(
+    atlas: Atlas, photos: dict[str, MarkedPhoto], files: list[str] | None, name: str | None,
+    root: Path | None, language: str,
+) -> tuple:  # fmt: skip
+    """Flip the photos that seem to be mirrored, now that their owner agrees."""
+    with user_errors(language):
+        mirrored = [photo_name for photo_name in atlas.mirrored if photo_name in photos]
+        photos = photos | flip_photos(mirrored, photos, load_engine(), owner(files, name, root))
+        return photos, thumbnails(photos)
+
+
+def on_passport_file(atlas: Atlas | None, language: str) -> str:
+    """The passport as JSON, to keep."""
+    with user_errors(language):
+        if atlas is None:
+            raise InputError("passport_not_made")
+        file = new_temp_dir() / "mark-passport.json"
+        write_json(file, atlas_to_json(atlas))
+        return str(file)
+
+
+# What is shown --------------------------------------------------------------------------------
+
+
+def run_of_portrait(person: Person, portrait: Path | None) -> Path:
+    """The run that a portrait is from: Gradio hands over a copy, of the same name and bytes.
+
+    Raises InputError where it is of no run of this person.
+    """
+    if portrait is not None:
+        for run in person.runs():
+            file = run / portrait.name
+            if file.exists() and file.read_bytes() == portrait.read_bytes():
+                return run
+    raise InputError("portrait_of_no_run")
+
+
+def _placed(placed: PlacedPortrait | None) -> PlacedPortrait:
+    if placed is None:
+        raise InputError("marks_not_restored")
+    return placed
+
+
+def _run_progress(done: int, of: int, language: str) -> str:
+    message = text(language, "marks.every_said", number=min(done + 1, of), of=of)
+    return draw.progress_bar(done / of) + paragraph(message)

@@ -1,0 +1,271 @@
+"""Handlers of tab 3, Portraits: make them, see them ranked, take one on to its marks.
+
+A run is shown with the ranking that it keeps, without an engine. Only where that one holds no
+longer does the run wait for the device, to be ranked anew.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from realism.diffusion.base import load_base
+from realism.diffusion.lora import Adapter
+from realism.errors import InputError
+from realism.faces.engine import load_engine
+from realism.page import draw
+from realism.page.i18n import Language, text
+from realism.page.session import (
+    EngineInfo,
+    chosen_person,
+    new_temp_dir,
+    paragraph,
+    person_lora,
+    user_errors,
+    uses_device,
+)
+from realism.person.person import Person, write_zip
+from realism.portraits.rank import Ranked
+from realism.portraits.sample import SamplingStep, describe_parameters, read_parameters
+from realism.portraits.styles import find_style, load_styles
+from realism.workflow.portraits import (
+    PortraitRequest,
+    PortraitSaved,
+    PortraitsRanked,
+    PromptCut,
+    make_portraits,
+    rank_run,
+)
+
+
+def on_show(name: str | None, root: Path | None, language: str, base: str) -> str:
+    """What is missing before portraits can be made."""
+    if not name:
+        return paragraph(text(language, "header.nobody"))
+    with user_errors(language):
+        person = chosen_person(name, root)
+        needs = ""
+        if not any(photo.accepted for photo in person.records()):
+            needs = text(language, "portraits.needs_photos", name=person.name)
+        elif not person_lora(person, base):
+            needs = text(language, "portraits.needs_lora", name=person.name)
+        return paragraph(needs)
+
+
+def on_arrive(
+    message: str, engine: EngineInfo | None, name: str | None, root: Path | None, language: str
+) -> tuple:
+    """The runs there are, and the newest, where nothing is shown or being made yet."""
+    # Choices and choice in one update: Gradio refuses a value that is not among the choices, and
+    # events of page and person may overtake one another.
+    rest = (gr.skip(),) * 5
+    if not name:
+        return gr.update(choices=[], value=None), *rest
+    with user_errors(language):
+        person = chosen_person(name, root)
+        if message:
+            return gr.update(choices=_run_names(person)), *rest
+        runs = [run for run in person.runs() if any(run.glob("*.png"))]
+        if not runs or not any(photo.accepted for photo in person.records()):
+            return gr.update(choices=_run_names(person), value=None), *rest
+        return _run_choice(person, runs[0]), *_kept_ranking(person, runs[0], engine, language)
+
+
+def on_open(
+    run: str | None, engine: EngineInfo | None, name: str | None, root: Path | None, language: str
+) -> tuple:
+    """Show an earlier run."""
+    if not run:
+        return (gr.skip(),) * 5
+    with user_errors(language):
+        person = chosen_person(name, root)
+        return _kept_ranking(person, _run_folder(person, run), engine, language)
+
+
+@uses_device
+def on_rank(unranked: str | None, name: str | None, root: Path | None, language: str) -> None:
+    """Rank a run whose ranking is not kept, or holds no longer; the run keeps it."""
+    if unranked:
+        with user_errors(language):
+            person = chosen_person(name, root)
+            rank_run(person, _run_folder(person, unranked), load_engine())
+
+
+def on_ranked(
+    unranked: str | None, run: str | None, engine: EngineInfo | None, name: str | None,
+    root: Path | None, language: str,
+) -> tuple:  # fmt: skip
+    """Show the new ranking, where that run is still on the screen."""
+    return on_open(run if run == unranked else None, engine, name, root, language)
+
+
+def on_leave() -> tuple:
+    """Another person is shown: what was made of the last one leaves the screen."""
+    return [], [], "", gr.update(visible=False), None
+
+
+def on_language(language: str) -> Any:
+    """The presets under their names in this language."""
+    return gr.update(choices=presets(language))
+
+
+def on_style(slug: str) -> tuple[str, str]:
+    """The preset's words."""
+    preset = find_style(slug)
+    return preset.prompt, preset.negative_prompt
+
+
+@uses_device
+def on_make(
+    name: str | None, root: Path | None, language: Language, base_name: str, prompt: str,
+    negative: str, count: int, seed: str, guidance: float, steps: int, which: str,
+    brought: str | None, weight: float, look: str | None, look_weight: float, label: bool,
+) -> Iterator[tuple]:  # fmt: skip
+    """Make portraits; each is shown when it is there, all of them ranked at the end."""
+    with user_errors(language):
+        if seed.strip() and not seed.strip().isdecimal():
+            raise InputError("seed_not_a_number")
+        request = PortraitRequest(
+            prompt=prompt, negative_prompt=negative, count=int(count),
+            seed=int(seed) if seed.strip() else None, steps=int(steps), guidance_scale=guidance,
+            adapter=(brought or "") if which == "file" else which, weight=weight,
+            style_loras=(Adapter(Path(look), look_weight),) if look else (),
+            label=language if label else "",
+        )  # fmt: skip
+        person, made = chosen_person(name, root), []
+        base = load_base(base_name)
+        yield [], "", gr.skip(), [], gr.update(visible=False)
+        for event in make_portraits(person, base, load_engine(), request):
+            match event:
+                case PromptCut():
+                    unread = text(language, "portraits.prompt_cut", unread=event.unread)
+                    gr.Warning(unread, title="Realism")
+                case SamplingStep():
+                    yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
+                case PortraitSaved():
+                    made.append((str(event.file), str(event.portrait.parameters.seed)))
+                    yield made, *(gr.skip(),) * 4
+                case PortraitsRanked():
+                    gallery, ranked, message, *_ = _ranking(
+                        person, event.run, list(event.ranked), language
+                    )
+                    yield gallery, message, _run_choice(person, event.run), ranked, gr.skip()
+
+
+def on_stop(language: str) -> str:
+    """What the person reads after a stop."""
+    return paragraph(text(language, "portraits.stopped"))
+
+
+def on_zip(run: str | None, name: str | None, root: Path | None, language: str) -> str:
+    """All portraits of the run with their ranking, in one file."""
+    with user_errors(language):
+        person = chosen_person(name, root)
+        folder = _run_folder(person, run)
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        into = new_temp_dir() / f"{person.folder.name}-{folder.name}.zip"
+        return str(write_zip(into, files, folder))
+
+
+def on_select(
+    run: str | None, ranked: list[Ranked], name: str, root: Path | None, language: str,
+    event: gr.SelectData,
+) -> tuple:  # fmt: skip
+    """A portrait, large, with what the ranking says of it."""
+    with user_errors(language):
+        if not ranked:  # still being made, or compared
+            return (gr.skip(),) * 4
+        person, portrait = chosen_person(name, root), ranked[event.index]
+        file = _run_folder(person, run) / portrait.name
+        parameters = read_parameters(file)
+        about = [_about(portrait, person, language)]
+        if portrait.copied:
+            about.append(text(language, "portraits.copied"))
+        about.append(describe_parameters(parameters) if parameters else portrait.name)
+        return gr.update(visible=True), str(file), "".join(map(paragraph, about)), str(file)
+
+
+def on_send(file: str | None) -> tuple:
+    """Send a portrait to tab 4, and show that tab."""
+    return file, gr.Tabs(selected="marks")
+
+
+# What is shown --------------------------------------------------------------------------------
+
+
+def presets(language: str) -> list[tuple[str, str]]:
+    return [
+        (style.name_zh if language == "zh" else style.name, style.slug) for style in load_styles()
+    ]
+
+
+def _run_names(person: Person) -> list[str]:
+    return [run.name for run in person.runs()]
+
+
+def _run_choice(person: Person, run: Path) -> Any:
+    return gr.update(choices=_run_names(person), value=run.name)
+
+
+def _run_folder(person: Person, name: str | None) -> Path:
+    """The folder of a run that the page shows; raises InputError when none is chosen."""
+    for run in person.runs():
+        if run.name == name:
+            return run
+    raise InputError("run_not_chosen")
+
+
+def _progress(event: SamplingStep, language: str) -> str:
+    done = (event.number - 1 + event.step / event.steps) / event.of
+    making = text(language, "portraits.making", number=event.number, of=event.of)
+    return draw.progress_bar(done) + paragraph(making)
+
+
+def _kept_ranking(person: Person, run: Path, engine: EngineInfo | None, language: str) -> tuple:
+    """As `_ranking`, as the run keeps it; the portraits as they are until it is ranked anew."""
+    ranked = person.read_ranking(run, engine.name) if engine else None
+    if ranked is not None:
+        return _ranking(person, run, ranked, language)
+    gallery = [(str(file), file.stem) for file in sorted(run.glob("*.png"))]
+    comparing = paragraph(text(language, "portraits.comparing"), "note")
+    return gallery, [], comparing, gr.update(visible=False), run.name
+
+
+def _ranking(person: Person, run: Path, ranked: list[Ranked], language: str) -> tuple:
+    """Gallery, ranking and headline of a run; nothing large, nothing left to rank."""
+    gallery = [(str(run / portrait.name), _caption(portrait, language)) for portrait in ranked]
+    headline = paragraph(_headline(person, ranked, language))
+    return gallery, ranked, headline, gr.update(visible=False), None
+
+
+def _caption(portrait: Ranked, language: str) -> str:
+    if portrait.similarity is None:
+        return f"{portrait.rank} · {text(language, 'portraits.not_compared')}"
+    return f"{portrait.rank} · {portrait.similarity:.2f} · {portrait.closest_photo}"
+
+
+def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
+    compared = [portrait.similarity for portrait in ranked if portrait.similarity is not None]
+    if not compared:
+        return text(language, "portraits.none_compared", count=len(ranked))
+    headline = text(
+        language, "portraits.ranked", count=len(ranked), best=max(compared), least=min(compared)
+    )
+    scale = list(person.photo_to_photo().values())
+    if not scale:
+        return headline
+    near = sum(value >= min(scale) for value in compared)
+    within = text(language, "portraits.scale", low=min(scale), high=max(scale), near=near)
+    return f"{headline} {within}"
+
+
+def _about(portrait: Ranked, person: Person, language: str) -> str:
+    if portrait.similarity is None:
+        return portrait.reason.text(language) if portrait.reason else ""
+    scale = person.photo_to_photo().values()
+    return text(
+        language, "portraits.one", rank=portrait.rank, similarity=portrait.similarity,
+        photo=portrait.closest_photo, mean=portrait.mean_of_three, low=min(scale, default=0),
+        high=max(scale, default=0),
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""Layout and wiring of tab 3, Portraits; its handlers are in `handlers.py`."""
+
+from types import SimpleNamespace
+
+import gradio as gr
+from gradio.events import Dependency
+
+from realism.config import PORTRAITS
+from realism.page.finetune import on_base
+from realism.page.i18n import Localizer
+from realism.page.portraits import handlers
+from realism.page.session import SharedWidgets, download_after, hidden_download, listener
+from realism.portraits.sample import default_guidance
+from realism.portraits.styles import load_styles
+
+STYLE_WEIGHT = 0.25  # FaceChain's default: more and the person gives way to the style
+
+
+def layout(localized: Localizer) -> SimpleNamespace:
+    """Left what to make, right what was made, the closest first."""
+    first = load_styles()[0]
+    needs = gr.HTML(elem_classes="needs")
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            style = localized(
+                gr.Dropdown, "portraits.style", choices=handlers.presets("en"), value=first.slug
+            )
+            prompt = localized(gr.Textbox, "portraits.prompt", value=first.prompt, lines=4)
+            count = localized(
+                gr.Slider, "portraits.count", minimum=1, maximum=PORTRAITS.max_count, step=1,
+                value=PORTRAITS.count, buttons=[],
+            )  # fmt: skip
+            with gr.Row():
+                make = localized(gr.Button, "portraits.make", variant="primary", min_width=160)
+                stop = localized(gr.Button, "portraits.stop", min_width=80)
+            with localized(gr.Accordion, "portraits.advanced", open=False):
+                negative = localized(
+                    gr.Textbox, "portraits.negative", value=first.negative_prompt, lines=2
+                )
+                seed = localized(gr.Textbox, "portraits.seed", value="", max_lines=1)
+                guidance = localized(
+                    gr.Slider, "portraits.guidance", minimum=1, maximum=12, step=0.5,
+                    value=default_guidance("pocket"),
+                )  # fmt: skip
+                steps = localized(
+                    gr.Slider, "portraits.steps", minimum=5, maximum=60, step=1,
+                    value=PORTRAITS.steps,
+                )  # fmt: skip
+                which = localized(gr.Radio, "portraits.adapter", value="best")
+                brought = localized(
+                    gr.File, "portraits.brought", file_types=[".safetensors"], height=140
+                )
+                weight = localized(
+                    gr.Slider, "portraits.weight", minimum=0, maximum=1.5, step=0.05, value=1.0
+                )
+                style_lora = localized(
+                    gr.File, "portraits.look", file_types=[".safetensors"], height=140
+                )
+                style_weight = localized(
+                    gr.Slider, "portraits.look_weight", minimum=0, maximum=1.5, step=0.05,
+                    value=STYLE_WEIGHT,
+                )  # fmt: skip
+                label = localized(gr.Checkbox, "portraits.label", value=False)
+            localized(gr.Markdown, "portraits.tips", elem_classes="tips")
+        with gr.Column(scale=5, min_width=300):
+            message = gr.HTML(elem_classes="tab-message")
+            with gr.Row(elem_classes="foot"):
+                run = localized(gr.Dropdown, "portraits.run", choices=[], value=None, min_width=180)
+                zip_button = localized(gr.Button, "portraits.zip", min_width=190, scale=0)
+                zip_file = hidden_download("portraits-pack")
+            gallery = localized(
+                gr.Gallery, "portraits.gallery", format="png", columns=4, height="auto",
+                allow_preview=False, object_fit="cover", interactive=False, buttons=[],
+                show_label=False, elem_classes="portraits",
+            )  # fmt: skip
+            with gr.Row(visible=False) as detail:
+                picture = localized(
+                    gr.Image, "portraits.picture", format="png", type="filepath",
+                    interactive=False, buttons=["download", "fullscreen"], show_label=False,
+                    scale=3, min_width=260, elem_classes="large",
+                )  # fmt: skip
+                with gr.Column(scale=2, min_width=220):
+                    about = gr.HTML(elem_classes="verdict")
+                    restore = localized(gr.Button, "portraits.restore", variant="primary")
+    # Of the run that is shown: what the ranking says, in the gallery's order; the file of the
+    # portrait looked at; the run's name where it has no ranking that holds.
+    ranked, portrait_file, unranked = gr.State([]), gr.State(None), gr.State(None)
+    return SimpleNamespace(
+        needs=needs, style=style, prompt=prompt, count=count, make=make, stop=stop,
+        negative=negative, seed=seed, guidance=guidance, steps=steps, which=which,
+        brought=brought, weight=weight, style_lora=style_lora, style_weight=style_weight,
+        label=label, message=message, run=run, zip_button=zip_button, zip_file=zip_file,
+        gallery=gallery, detail=detail, picture=picture, about=about, restore=restore,
+        ranked=ranked, portrait_file=portrait_file, unranked=unranked,
+    )  # fmt: skip
+
+
+def wire(
+    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, marks_ui: SimpleNamespace
+) -> Dependency:
+    """Join the widgets to the handlers below.
+
+    Parameters
+    ----------
+    ui : SimpleNamespace
+        Of `layout`.
+    shared : SharedWidgets
+        What every tab reads.
+    refresh_status : dict
+        Arguments of the event that redraws the status.
+    marks_ui : SimpleNamespace
+        The widgets of tab 4, where a portrait is sent.
+
+    Returns
+    -------
+    Dependency
+        The event of its being sent there.
+    """
+    visit = shared.visit
+    shown = [ui.gallery, ui.ranked, ui.message, ui.detail, ui.unranked]
+    show = listener(handlers.on_show, [*visit, shared.base], ui.needs)
+    arrive = listener(handlers.on_arrive, [ui.message, shared.engine, *visit], [ui.run, *shown])
+    # Only a run without a ranking that holds waits for the engine; meanwhile another may be shown.
+    ranking = ui.unranked.change(**listener(handlers.on_rank, [ui.unranked, *visit]))
+    ranking.success(
+        **listener(handlers.on_ranked, [ui.unranked, ui.run, shared.engine, *visit], shown)
+    )
+    open_run = listener(handlers.on_open, [ui.run, shared.engine, *visit], shown)
+    shared.tabs.select(**show).then(**arrive)
+    shared.language.change(**show).then(**open_run)
+    leaving = shared.person.change(**listener(handlers.on_leave, None, shown))
+    leaving.then(**show).then(**arrive)
+    shared.language.change(**listener(handlers.on_language, shared.language, ui.style))
+    shared.base.change(**listener(default_guidance, shared.base, ui.guidance))
+    ui.style.input(**listener(handlers.on_style, ui.style, [ui.prompt, ui.negative]))
+    ui.brought.upload(**listener(lambda: "file", None, ui.which))
+    loading = ui.make.click(
+        **listener(
+            on_base, [*visit, shared.base], ui.message,
+            show_progress="full", show_progress_on=ui.message,
+        )
+    )  # fmt: skip
+    making = loading.success(
+        **listener(
+            handlers.on_make,
+            [*visit, shared.base, ui.prompt, ui.negative, ui.count, ui.seed, ui.guidance, ui.steps,
+             ui.which, ui.brought, ui.weight, ui.style_lora, ui.style_weight, ui.label],
+            [ui.gallery, ui.message, ui.run, ui.ranked, ui.detail],
+            api_name="make_portraits", api_visibility="public",
+        )
+    )  # fmt: skip
+    making.then(**refresh_status)
+    stopping = ui.stop.click(
+        **listener(handlers.on_stop, shared.language, ui.message, cancels=[loading, making])
+    )
+    stopping.then(**show).then(**arrive).then(**refresh_status)
+    ui.run.input(**open_run)
+    download_after(ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)),
+                   ui.zip_file)  # fmt: skip
+    ui.gallery.select(
+        **listener(
+            handlers.on_select, [ui.run, ui.ranked, *visit],
+            [ui.detail, ui.picture, ui.about, ui.portrait_file],
+        )
+    )  # fmt: skip
+    return ui.restore.click(
+        **listener(handlers.on_send, ui.portrait_file, [marks_ui.portrait, shared.tabs])
+    )

@@ -1,0 +1,27 @@
+"""Tab 2: a fine-tune shows what it learns, and its LoRA can be downloaded."""
+
+from pathlib import Path
+
+from realism.page import finetune
+from realism.page.portraits import handlers as portraits
+
+
+def test_a_fine_tune_shows_its_steps_its_curves_and_previews(learned):
+    assert any("step 1 of 3" in str(message) for message, _, _ in learned.shown)
+    message, curves, _ = learned.shown[-1]
+    assert "is done" in message and "<svg" in curves
+    galleries = [previews for _, _, previews in learned.shown if isinstance(previews, list)]
+    assert any(len(previews) == 4 for previews in galleries)
+
+
+def test_the_lora_can_be_downloaded_and_the_tabs_know_of_it(learned, root_of_mei):
+    file = Path(finetune.on_download("last", "mei", learned.root, "en", learned.base))
+    assert file.name == "mei-last.safetensors" and file.stat().st_size > 1000
+    assert "has a LoRA" in finetune.on_show("mei", learned.root, "en", learned.base)
+    assert portraits.on_show("mei", learned.root, "en", learned.base) == ""
+    assert "no LoRA" in portraits.on_show("mei", root_of_mei, "en", learned.base)
+
+
+def test_the_settings_offered_are_those_of_the_base_chosen():
+    pocket, of_a_hub = finetune.on_settings("pocket"), finetune.on_settings("owner/of-a-hub")
+    assert pocket != of_a_hub and len(pocket) == len(of_a_hub) == 7

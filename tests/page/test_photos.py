@@ -1,0 +1,71 @@
+"""Tab 1: photos come in, are judged, and are decided on by hand."""
+
+import shutil
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from realism.images import save_png
+from realism.page import finetune, photos
+from realism.page.marks import handlers as marks
+from realism.page.portraits import handlers as portraits
+from realism.person.person import create_person, open_person
+
+
+def test_photos_are_taken_in_and_a_bad_one_is_listed_with_its_reason(
+    home, tmp_path, mei_files, both_people
+):
+    create_person("Ada", True)
+    letter = tmp_path / "letter.jpg"
+    letter.write_text("no picture")
+    shutil.copy(both_people, tmp_path / "two.jpg")
+    files = [*map(str, mei_files[:2]), str(letter), str(tmp_path / "two.jpg")]
+    messages = list(photos.on_add(files, "Ada", None, "en"))
+    assert "letter.jpg" in messages[2] and "refused" in messages[2]
+    summary, gallery, table, _ = photos.on_show("Ada", None, "en", {})
+    assert "2 of 4 photos accepted" in summary and len(gallery) == 4
+    assert "not a picture" in table and "faces" in table
+    chinese = photos.on_show("Ada", None, "zh", {})[2]
+    assert "没有一张明显最大" in chinese and "这不是能读取的图片" in chinese
+
+
+def test_uploads_with_what_the_camera_wrote_in_them_are_deleted(tmp_path, mei_files):
+    upload = tmp_path / "upload.jpg"
+    shutil.copy(mei_files[0], upload)
+    photos.delete_uploads([str(upload)])
+    assert not upload.exists()
+
+
+def test_a_photo_can_be_refused_by_hand_and_removed(home, engine, mei_files, click_at):
+    list(create_person("Ada", True).add_photos(mei_files[:3], engine))
+    name, _, picture, verdict = photos.on_select("Ada", None, "en", click_at(0))
+    assert Path(picture).exists() and "accepted" in verdict and "0." in verdict
+    _, _, verdict = photos.on_choose("refuse", name, "Ada", None, "en")
+    assert "refused by hand" in verdict
+    assert len(open_person("Ada").accepted()) == 2
+    photos.on_remove(name, "Ada", None, "en")
+    assert len(open_person("Ada").records()) == 2
+
+
+def test_a_photo_without_a_face_cannot_be_accepted_and_the_page_says_why(home, engine, tmp_path):
+    save_png(tmp_path / "wall.png", np.full((400, 400, 3), 120, np.uint8))
+    list(create_person("Ada", True).add_photos([tmp_path / "wall.png"], engine))
+    with pytest.raises(gr.Error, match="no face"):
+        photos.on_choose("accept", "wall.png", "Ada", None, "en")
+
+
+def test_every_tab_says_what_it_needs_from_the_one_before(home):
+    create_person("Ada", True)
+    assert "no accepted photos" in finetune.on_show("Ada", None, "en", "pocket")
+    assert "no accepted photos" in portraits.on_show("Ada", None, "en", "pocket")
+    assert "no accepted photos" in marks.on_show("Ada", None, "en")[0]
+    assert "photos" in photos.on_show(None, None, "en", {})[0]
+    with pytest.raises(gr.Error, match="no photos yet"):  # before a base is fetched
+        finetune.on_base("Ada", None, "en", "pocket")
+    with pytest.raises(gr.Error, match="no photos yet"):
+        list(portraits.on_make(
+            "Ada", None, "en", "pocket", "a portrait", "", 1, "", 4, 2, "best", None, 1, None,
+            0.25, False,
+        ))  # fmt: skip

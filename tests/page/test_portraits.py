@@ -1,0 +1,115 @@
+"""Tab 3: portraits are made and ranked; a ranking that holds is shown without an engine."""
+
+import shutil
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from realism.faces.dlib import DlibEngine
+from realism.images import read_info
+from realism.page import header
+from realism.page.portraits import handlers as portraits
+from realism.person.person import open_person
+
+
+@pytest.fixture(scope="module")
+def info():
+    """What the page knows of the engine."""
+    return header.on_engine("en")
+
+
+@pytest.fixture(scope="module")
+def made(learned) -> list[tuple]:
+    """What the page shows while two portraits are made: gallery, message, run, ranking, detail."""
+    return list(
+        portraits.on_make(
+            "mei", learned.root, "en", learned.base, "photo of {person}", "", 2, "7", 4, 2, "best",
+            None, 1.0, None, 0.25, True,
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def root(learned, made, tmp_path) -> Path:
+    """A home of one's own with the person and the portraits."""
+    shutil.copytree(learned.root / "mei", tmp_path / "mei")
+    return tmp_path
+
+
+@pytest.fixture
+def searches(monkeypatch) -> list:
+    """Pictures in which the engine was asked to find faces."""
+    asked, find = [], DlibEngine.find
+
+    def counted(self, pixels):
+        asked.append(pixels)
+        return find(self, pixels)
+
+    monkeypatch.setattr(DlibEngine, "find", counted)
+    return asked
+
+
+def test_portraits_are_shown_as_they_are_made_then_ranked(learned, made, click_at):
+    assert any("Portrait 2 of 2" in str(message) for _, message, *_ in made)
+    gallery, message, run, ranked, _ = made[-1]
+    assert len(gallery) == len(ranked) == 2 and "2 portraits" in message
+    assert {read_info(file)["Seed"] for file, _ in gallery} == {"7", "8"}
+    about = portraits.on_select(run["value"], ranked, "mei", learned.root, "en", click_at(0))
+    assert "seed" in about[2] and Path(about[3]).exists()
+    assert Path(portraits.on_zip(run["value"], "mei", learned.root, "en")).stat().st_size > 1000
+    assert "Portraits: 2" in header.on_show("mei", learned.root, learned.base, None, "en")
+
+
+def test_who_comes_back_sees_the_newest_run_and_who_is_busy_keeps_the_screen(root, made, info):
+    arrived, gallery, ranked, *_ = portraits.on_arrive("", info, "mei", root, "en")
+    assert arrived["value"] == made[-1][2]["value"] in arrived["choices"]
+    assert len(gallery) == 2 and [portrait.rank for portrait in ranked] == [1, 2]
+    busy, kept, *_ = portraits.on_arrive("Portrait 1 of 2", info, "mei", root, "en")
+    assert "value" not in busy and kept == gr.skip()
+
+
+def test_a_visit_with_a_ranking_that_holds_asks_no_engine(root, info, searches):
+    run, *shown, unranked = portraits.on_arrive("", info, "mei", root, "en")
+    assert len(shown[1]) == 2 and unranked is None
+    again = portraits.on_open(run["value"], info, "mei", root, "en")
+    assert len(again[1]) == 2 and again[-1] is None
+    portraits.on_rank(None, "mei", root, "en")  # nothing is left to rank
+    assert searches == []
+
+
+def test_a_run_whose_ranking_holds_no_longer_is_shown_at_once_and_ranked_anew(
+    root, info, engine, searches
+):
+    person = open_person("mei", root)
+    person.choose(person.accepted()[0].name, False, engine)  # one photo less to compare with
+    run, gallery, ranked, message, _, unranked = portraits.on_arrive("", info, "mei", root, "en")
+    assert len(gallery) == 2 and ranked == [] and "Comparing" in message
+    assert unranked == run["value"] and searches == []
+    portraits.on_rank(unranked, "mei", root, "en")
+    assert len(searches) == 2
+    screen = (info, "mei", root, "en")
+    gallery, ranked, message, _, rest = portraits.on_ranked(unranked, unranked, *screen)
+    assert len(gallery) == len(ranked) == 2 and "2 portraits" in message and rest is None
+    assert portraits.on_ranked(unranked, "another run", *screen) == (gr.skip(),) * 5
+    assert len(searches) == 2
+
+
+def test_until_the_engine_is_known_a_run_is_shown_unranked(root):
+    *_, unranked = portraits.on_arrive("", None, "mei", root, "en")
+    assert unranked
+
+
+def test_a_prompt_too_long_for_the_base_is_said_to_be_cut(learned, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(gr, "Warning", lambda warning, **_: warnings.append(warning))
+    prompt = "photo of {person} " + "in the evening sun " * 30
+    next(
+        shown
+        for shown in portraits.on_make(
+            "mei", learned.root, "en", learned.base, prompt, "", 1, "7", 4, 2, "none",
+            None, 1.0, None, 0.25, False,
+        )
+        if "Portrait 1" in str(shown[1])
+    )  # fmt: skip
+    assert len(warnings) == 1 and "not read" in warnings[0] and "evening sun" in warnings[0]

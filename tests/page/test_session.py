@@ -1,0 +1,40 @@
+"""What every tab shares: copies of pictures, visitors, events that wait for the device."""
+
+import os
+from pathlib import Path
+
+from realism.page import header, session
+from realism.person.person import people
+
+
+def test_copies_have_a_folder_of_their_own_that_may_be_emptied():
+    # Another program's files in the folder that was given must not go.
+    beside = session.temp_dir().parent / "of-another-program.png"
+    beside.write_bytes(b"a picture")
+    session.new_temp_dir()
+    session.delete_temp_files()
+    assert beside.exists() and not list(session.temp_dir().iterdir())
+    assert Path(os.environ["GRADIO_TEMP_DIR"]) == session.temp_dir()
+
+
+def test_visitors_of_a_hosted_page_do_not_see_each_other(home, monkeypatch):
+    assert session.new_visitor_root() is None
+    monkeypatch.setenv("SPACE_ID", "someone/realism")
+    mine, another_s = session.new_visitor_root(), session.new_visitor_root()
+    header.on_create("Ada", "person", True, mine, "en")
+    assert [person.name for person in people(mine)] == ["Ada"]
+    assert people(another_s) == [] and people(None) == []
+    session.delete_visitor(mine)
+    assert not mine.exists() and home.exists()
+
+
+def test_an_event_waits_for_the_device_when_its_handler_says_that_it_uses_it():
+    def measures():
+        """Uses the engine."""
+
+    assert "concurrency_id" not in session.listener(measures)
+    session.uses_device(measures)
+    assert session.listener(measures)["concurrency_id"] == "device"
+    assert session.listener(measures)["concurrency_limit"] == 1
+    public = session.listener(measures, api_name="measure", api_visibility="public")
+    assert public["api_visibility"] == "public" and public["show_progress"] == "hidden"
