@@ -23,10 +23,10 @@ def test_every_example_of_the_page_runs_in_their_order(tmp_path, monkeypatch, ca
     names: dict[str, object] = {}
     for number, example in enumerate(examples, 1):
         exec(compile(example, f"{DOC.name}, example {number}", "exec"), names)
-    said = capsys.readouterr().out
-    assert "mei-blurred.jpg ['blurred']" in said
-    assert "1 mei-05.jpg" in said and "2 ravi-01.jpg" in said
-    assert "person_not_found" in said
+    printed = capsys.readouterr().out
+    assert "mei-blurred.jpg ['blurred']" in printed
+    assert "1 mei-05.jpg" in printed and "2 ravi-01.jpg" in printed
+    assert "person_not_found" in printed
     before = open_photo(MEI / "mei-04.jpg").pixels
     full, faint = (open_photo(tmp_path / f"{name}.png").pixels for name in ("restored", "faint"))
     assert (full != before).any() and (faint != before).any()

@@ -222,22 +222,22 @@ def test_two_phases_give_what_restoring_at_once_gives(placed, marked, engine):
 
 
 def test_a_mark_that_is_switched_off_is_not_put_back_and_the_report_says_so(placed, engine):
-    shown = next(index for index, one in enumerate(placed.placements) if one.visible)
+    shown = next(index for index, mark in enumerate(placed.placements) if mark.visible)
     key = placed.keys[shown]
     whole, without = (blend_portrait(placed, off=off) for off in ([], [key]))
     x, y = np.rint(placed.placements[shown].to).astype(int)
     near = np.s_[y - 3 : y + 4, x - 3 : x + 4]
     assert (whole[near] != without[near]).any()
-    told = finish_portrait(placed, engine, off=[list(key)], least_sightings=1).report
-    assert told["placements"][shown]["code"] == "switched_off"
-    assert not told["placements"][shown]["visible"]
+    report = finish_portrait(placed, engine, off=[list(key)], least_sightings=1).report
+    assert report["placements"][shown]["code"] == "switched_off"
+    assert not report["placements"][shown]["visible"]
     counted = finish_portrait(placed, engine, off=[key], least_sightings=99).report
     expected = "switched_off" if placed.placements[shown].mark.score == 1 else "seen_on_few"
     assert counted["placements"][shown]["code"] == expected
 
 
 def test_a_mark_is_put_where_it_was_moved(placed, marked, engine):
-    shown = next(index for index, one in enumerate(placed.placements) if one.visible)
+    shown = next(index for index, mark in enumerate(placed.placements) if mark.visible)
     key, to = placed.keys[shown], tuple((placed.placements[shown].to + 9).tolist())
     moved = place_portrait(
         MEI / "mei-04.jpg", marked, engine, RestoreOptions(moves={(placed.digest, *key): to})

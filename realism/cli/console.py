@@ -10,6 +10,7 @@ import typer
 from realism.errors import InputError
 
 if TYPE_CHECKING:
+    from realism.diffusion.base import Base
     from realism.faces.engine import Engine
     from realism.images import Photo
 
@@ -36,7 +37,7 @@ def say_download(share: float, what: str) -> None:
     say(f"  {share:4.0%} {what}")
 
 
-def say_base(base) -> None:
+def say_base(base: "Base") -> None:
     """The base, named with where it is from."""
     say(f"Base: {base.name}. {base.provenance}")
 

@@ -1,12 +1,20 @@
 """Step 4: `realism marks find`, `restore` and `passport`."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from realism.cli.console import load_named_engine, say, show
 from realism.errors import InputError
+
+if TYPE_CHECKING:
+    from realism.faces.engine import Engine
+    from realism.images import Photo
+    from realism.marks.atlas import Atlas
+    from realism.marks.mark import Mark
+    from realism.marks.photo import MarkedPhoto
 
 FINDER_METHOD = "heatmap"
 FinderMethod = Annotated[str, typer.Option(help="heatmap, dog, keypoint-rcnn or compact.")]
@@ -62,7 +70,14 @@ def refuse_find(
         raise InputError("finder_not_together", finder=DEFAULT_FINDER.name)
 
 
-def find_each(photos, engine, method, weights, threshold, together):
+def find_each(
+    photos: "list[Photo]",
+    engine: "Engine",
+    method: str,
+    weights: Path | None,
+    threshold: float | None,
+    together: bool,
+) -> "Iterator[tuple[str, list[Mark]]]":
     """Name and marks of each photo, as they are found: by itself, or all together."""
     from realism.workflow.marks import find_marks_in_photo, find_marks_of_photos
 
@@ -77,7 +92,12 @@ def find_each(photos, engine, method, weights, threshold, together):
         yield photo.name, photo.marks
 
 
-def export_findings(folder: Path, images, photos, found) -> None:
+def export_findings(
+    folder: Path,
+    images: list[Path],
+    photos: "list[Photo]",
+    found: "list[tuple[str, list[Mark]]]",
+) -> None:
     """Write a whale-anno project in which the findings can be corrected."""
     from realism.marks.teach.whale_anno import write_whale
 
@@ -86,7 +106,7 @@ def export_findings(folder: Path, images, photos, found) -> None:
     say(f"Correct them in whale-anno: put {folder} into its app/projects.")
 
 
-def print_counts(name: str, marks: list) -> None:
+def print_counts(name: str, marks: "list[Mark]") -> None:
     """How many marks of each kind were found in a picture."""
     from realism.marks.mark import KINDS
 
@@ -122,19 +142,12 @@ def restore(
     from realism.images import open_photo, save_png
     from realism.marks.observation import LEAST_OBSERVATIONS
     from realism.marks.restore.blend import Sliders
-    from realism.workflow.marks import find_marks_of_photos
     from realism.workflow.restore import RestoreOptions, restore_portrait
 
     refuse_not_png(out, card)
-    if len({file.name for file in photo}) < len(photo):
-        raise InputError("same_photo_name")
     open_photo(portrait)  # nothing is looked for on behalf of a portrait that cannot be opened
-    photos = [open_photo(file) for file in photo]
-    given = read_marks(marks, photos) if marks else {}
-    # Marks in a file were chosen: each of them is meant, and none is looked for.
-    chosen = {opened.name for opened in photos} if marks else set()
-    engine = load_named_engine()
-    marked = show(find_marks_of_photos(photos, engine, given, reviewed=chosen))
+    marked, engine = mark_photos(photo, marks)
+    # Marks in a file were chosen: each of them is meant.
     least = seen or (1 if marks else LEAST_OBSERVATIONS)
     options = RestoreOptions(method, placement, Sliders(strength, mole, spot, acne, wrinkle), least)
     restored = restore_portrait(portrait, marked, engine, options)
@@ -146,6 +159,21 @@ def restore(
     print_restored(restored.report)
 
 
+def mark_photos(files: list[Path], marks: Path | None) -> "tuple[list[MarkedPhoto], Engine]":
+    """The photos with the marks of a file, or with those found; and the engine that saw them."""
+    from realism.images import open_photo
+    from realism.workflow.marks import find_marks_of_photos
+
+    if len({file.name for file in files}) < len(files):
+        raise InputError("same_photo_name")
+    photos = [open_photo(file) for file in files]
+    given = read_marks(marks, photos) if marks else {}
+    # Where marks are given none is looked for.
+    reviewed = {photo.name for photo in photos} if marks else set()
+    engine = load_named_engine()
+    return show(find_marks_of_photos(photos, engine, given, reviewed=reviewed)), engine
+
+
 def refuse_not_png(*files: Path | None) -> None:
     """Raise InputError for a file to write that is not named .png."""
     for file in files:
@@ -153,7 +181,7 @@ def refuse_not_png(*files: Path | None) -> None:
             raise InputError("output_not_png_name", name=file.name)
 
 
-def read_marks(file: Path, photos: list) -> dict:
+def read_marks(file: Path, photos: "list[Photo]") -> "dict[str, list[Mark]]":
     """Marks by photo from the JSON of `marks find`; raises InputError when they are of others."""
     from realism.disk import read_json
     from realism.marks.mark import marks_by_image
@@ -205,7 +233,7 @@ def passport(
     print_passport(made.atlas)
 
 
-def print_passport(atlas) -> None:
+def print_passport(atlas: "Atlas") -> None:
     """Every mark with the photos that show it, mirrored photos, and what to take next."""
     from realism.marks.atlas import count_by_kind
     from realism.marks.coverage import advise_next_photo

@@ -22,8 +22,8 @@ RAVI = ASSETS / "people/ravi"
 
 def test_photos_are_added_listed_and_a_person_is_deleted(run, tmp_path):
     files = [MEI / "mei-01.jpg", MEI / "mei-02.jpg", MEI / "faulty/mei-blurred.jpg"]
-    code, _, said = run("photos", "add", "Mei", *files)
-    assert code == 2 and "agreed" in said
+    code, _, err = run("photos", "add", "Mei", *files)
+    assert code == 2 and "agreed" in err
     code, out, _ = run("photos", "add", "Mei", *files, "--consent", "--noun", "woman")
     assert code == 0
     assert "2 of 3 photos of Mei are accepted." in out
@@ -49,11 +49,11 @@ def test_rank_writes_the_fixed_form_closest_first(run, tmp_path):
     code, _, _ = run("rank", "--photos", photos, "--portraits", portraits, "--json", out)
     assert code == 0
     ranked = json.loads(out.read_text())
-    assert [set(one) for one in ranked] == [
+    assert [set(row) for row in ranked] == [
         {"portrait", "similarity", "closest_photo", "rank", "reason"}
     ] * 3
-    assert [one["portrait"] for one in ranked] == ["mei-05.jpg", "ravi-01.jpg", "mei-and-ravi.jpg"]
-    assert [one["rank"] for one in ranked] == [1, 2, 3]
+    assert [row["portrait"] for row in ranked] == ["mei-05.jpg", "ravi-01.jpg", "mei-and-ravi.jpg"]
+    assert [row["rank"] for row in ranked] == [1, 2, 3]
     assert ranked[0]["closest_photo"] in ("mei-01.jpg", "mei-03.jpg")
     assert ranked[0]["similarity"] > ranked[1]["similarity"]
     assert ranked[2]["similarity"] is None and "2 faces" in ranked[2]["reason"]
@@ -79,12 +79,12 @@ def test_marks_are_found_and_restored_by_file(run, tmp_path):
         "--out", out, "--report", report,
     )  # fmt: skip
     assert code == 0
-    told = json.loads(report.read_text())
-    (placed,) = told["placements"]
+    written = json.loads(report.read_text())
+    (placed,) = written["placements"]
     assert placed["kind"] == "mole" and placed["photo"] == "mei-01.jpg" and placed["visible"]
     assert placed["from"] == [round(v, 2) for v in mole["xy"]]
     assert np.hypot(*np.subtract(placed["to"], there["xy"])) * truth["mei-04"]["mm_per_px"] < 5
-    assert set(told["similarity"]) == {"before", "after", "photos"}
+    assert set(written["similarity"]) == {"before", "after", "photos"}
 
     before, after = open_photo(MEI / "mei-04.jpg").pixels, open_photo(out).pixels
     changed = np.argwhere((before != after).any(2))[:, ::-1]
@@ -106,12 +106,12 @@ def test_the_passport_counts_sightings_is_kept_and_drawn(run, tmp_path):
     photos = [MEI / f"mei-{number}.jpg" for number in ("01", "02", "05", "09")]
     assert run("photos", "add", "Mei", *photos, "--consent")[0] == 0
     out, picture = tmp_path / "passport.json", tmp_path / "head.png"
-    code, said, _ = run("marks", "passport", "Mei", "--json", out, "--picture", picture)
-    told = json.loads(out.read_text())
-    assert code == 0 and told["version"] == 1 and len(told["marks"]) >= 4
-    most = told["marks"][0]
+    code, printed, _ = run("marks", "passport", "Mei", "--json", out, "--picture", picture)
+    written = json.loads(out.read_text())
+    assert code == 0 and written["version"] == 1 and len(written["marks"]) >= 4
+    most = written["marks"][0]
     assert 3 <= len(most["seen_in"]) <= most["chances"] <= 4 and most["on"]
-    assert f"in {len(most['seen_in'])} of {most['chances']} photos that could show it" in said
+    assert f"in {len(most['seen_in'])} of {most['chances']} photos that could show it" in printed
     assert open_photo(picture).pixels.std() > 20
     assert run("marks", "passport", "Mei", "--json", out)[0] == 0
     assert json.loads(out.read_text())["version"] == 2
@@ -154,11 +154,11 @@ def test_bases_are_listed_with_licence_and_size(run):
     ],
 )  # fmt: skip
 def test_bad_input_ends_with_one_line_and_code_2(run, words, says):
-    code, out, said = run(*words)
+    code, out, err = run(*words)
     assert code == 2
     assert out == ""
-    assert says in said.strip().splitlines()[-1]
-    assert said.strip().splitlines()[-1].startswith("realism: ")
+    assert says in err.strip().splitlines()[-1]
+    assert err.strip().splitlines()[-1].startswith("realism: ")
 
 
 def test_photos_looked_at_together_are_surer_of_what_both_show(run, tmp_path):
@@ -179,9 +179,9 @@ def test_photos_looked_at_together_are_surer_of_what_both_show(run, tmp_path):
 
 def test_a_picture_without_a_face_is_named(run, tmp_path):
     Image.new("RGB", (300, 300), "grey").save(tmp_path / "wall.png")
-    code, _, said = run("marks", "find", tmp_path / "wall.png")
+    code, _, err = run("marks", "find", tmp_path / "wall.png")
     assert code == 2
-    assert "wall.png: No face was found" in said
+    assert "wall.png: No face was found" in err
 
 
 def test_help_answers_without_loading_torch():

@@ -26,13 +26,13 @@ def done(tmp_path_factory):
         ]
         out = tmp_path_factory.mktemp("outputs") / "demo"
         request = PortraitRequest(seed=1, count=3, steps=4, run=out / "portraits")
-        said = list(run_demo(out, "mei", (stages[0], stages[1]), request))
+        lines = list(run_demo(out, "mei", (stages[0], stages[1]), request))
         assert not list(home().iterdir())  # it leaves no trace but in its folder
-    return out, said
+    return out, lines
 
 
 def test_the_report_has_every_step_portrait_and_placement(done):
-    out, said = done
+    out, lines = done
     report = json.loads((out / "report.json").read_text())
     assert list(report["steps"]) == [
         "load", "photos", "finetune, stage 1", "finetune, stage 2", "portraits", "rank", "marks",
@@ -43,9 +43,9 @@ def test_the_report_has_every_step_portrait_and_placement(done):
     refused = {photo["photo"] for photo in report["photos"] if not photo["accepted"]}
     assert refused == {"mei-blurred.jpg", "mei-too-dark.jpg", "mei-and-ravi.jpg"}
     assert len(report["photo_to_photo"]) == 14
-    assert [one["rank"] for one in report["portraits"]] == [1, 2, 3]
-    assert set(report["marks"]) <= {one["portrait"] for one in report["portraits"]}
-    assert said[-1].startswith("Done in")
+    assert [row["rank"] for row in report["portraits"]] == [1, 2, 3]
+    assert set(report["marks"]) <= {row["portrait"] for row in report["portraits"]}
+    assert lines[-1].startswith("Done in")
 
 
 def test_every_image_is_there_and_can_be_made_again(done):

@@ -114,10 +114,10 @@ def test_the_lora_is_found_with_what_it_says_of_itself(mei):
 
 
 def test_deleting_counts_what_was_there(mei):
-    said = mei.delete()
-    assert Message("photos_deleted", count=3) in said
-    assert Message("portraits_deleted", count=2) in said
-    assert Message("loras_deleted", count=1) in said
+    deleted = mei.delete()
+    assert Message("photos_deleted", count=3) in deleted
+    assert Message("portraits_deleted", count=2) in deleted
+    assert Message("loras_deleted", count=1) in deleted
     assert people(mei.folder.parent) == []
 
 

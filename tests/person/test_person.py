@@ -45,29 +45,29 @@ def codes(person) -> dict[str, set[str]]:
 
 
 def test_good_photos_are_accepted_and_the_others_say_why(mei):
-    said = codes(mei)
-    assert {name for name, reasons in said.items() if not reasons} == {
+    reasons_by_photo = codes(mei)
+    assert {name for name, reasons in reasons_by_photo.items() if not reasons} == {
         "mei-01.jpg",
         "mei-02.jpg",
         "mei-03.jpg",
         "mei-05.jpg",
         "mei-09.jpg",
     }
-    assert "blurred" in said["mei-blurred.jpg"]
-    assert "too_dark" in said["mei-too-dark.jpg"]
-    assert said["notes.jpg"] == {"unreadable"}
+    assert "blurred" in reasons_by_photo["mei-blurred.jpg"]
+    assert "too_dark" in reasons_by_photo["mei-too-dark.jpg"]
+    assert reasons_by_photo["notes.jpg"] == {"unreadable"}
 
 
 def test_a_file_is_filed_by_what_is_wrong_with_it_not_by_its_name(mei, engine, tmp_path):
     lovers, large = tmp_path / "lovers.jpg", tmp_path / "large.jpg"
     lovers.write_text("not a picture, but its name has the word over in it")
     large.write_bytes(bytes(41 * 2**20))
-    told = {
+    reasons = {
         entry.name: entry.verdict.reasons[0] for entry in mei.add_photos([lovers, large], engine)
     }
-    assert (told["lovers.jpg"].code, told["large.jpg"].code) == ("unreadable", "too_large")
-    assert told["lovers.jpg"].message == Message("not_a_picture", name="lovers.jpg")
-    assert told["large.jpg"].message.code == "photo_too_large"
+    assert (reasons["lovers.jpg"].code, reasons["large.jpg"].code) == ("unreadable", "too_large")
+    assert reasons["lovers.jpg"].message == Message("not_a_picture", name="lovers.jpg")
+    assert reasons["large.jpg"].message.code == "photo_too_large"
 
 
 def test_reasons_come_back_from_disk_in_any_language_and_old_ones_as_they_were(mei):
@@ -100,10 +100,10 @@ def test_a_refused_photo_with_a_face_can_be_accepted_by_hand_and_given_back(mei,
 
 def test_the_same_photo_again_is_listed_under_a_free_name_as_a_duplicate(mei, engine):
     list(mei.add_photos([MEI / "mei-01.jpg"], engine))
-    said = codes(mei)
-    assert "mei-01-2.jpg" in said
-    assert "duplicate" in said["mei-01.jpg"] | said["mei-01-2.jpg"]
-    assert not said["mei-02.jpg"]
+    reasons_by_photo = codes(mei)
+    assert "mei-01-2.jpg" in reasons_by_photo
+    assert "duplicate" in reasons_by_photo["mei-01.jpg"] | reasons_by_photo["mei-01-2.jpg"]
+    assert not reasons_by_photo["mei-02.jpg"]
     mei.remove_photo("mei-01-2.jpg", engine)
     assert not codes(mei)["mei-01.jpg"]
 
@@ -153,8 +153,8 @@ def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path, name, says):
 def test_names_of_any_script_have_folders_of_their_own(tmp_path):
     names = ["小明", "小红", "Zoë", "Zoe", "Ana 😀", "Анна"]
     made = [create_person(name, consent=True, root=tmp_path) for name in names]
-    assert len({one.folder for one in made}) == len(names)
-    assert sorted(one.name for one in people(tmp_path)) == sorted(names)
+    assert len({person.folder for person in made}) == len(names)
+    assert sorted(person.name for person in people(tmp_path)) == sorted(names)
     assert open_person("小明", tmp_path).name == "小明"
     assert slug_of("Mei Lin") == "mei-lin"
     with pytest.raises(InputError, match="already"):
@@ -167,8 +167,8 @@ def test_an_unknown_person_is_answered_with_who_is_there(mei):
 
 
 def test_deleting_says_what_went_and_leaves_nothing(mei):
-    said = mei.delete()
-    assert Message("photos_deleted", count=7) in said
+    deleted = mei.delete()
+    assert Message("photos_deleted", count=7) in deleted
     assert list(mei.folder.parent.glob("*mei*")) == []
     assert people(mei.folder.parent) == []
 
@@ -235,7 +235,7 @@ def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine
     mei.save_marks({name: [mark, fold], other: [mark]})
     after = mei.flip_photo(name, engine)
     assert (after.photo().pixels == pixels[:, ::-1]).all()
-    yaw, turned = (one.verdict.face.pose.yaw for one in (before, after))
+    yaw, turned = (record.face.pose.yaw for record in (before, after))
     assert abs(yaw) > 20 and turned == pytest.approx(-yaw, abs=6)
     marks = mei.marks()
     assert marks[name][0].xy.tolist() == [411, 200]
