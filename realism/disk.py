@@ -30,7 +30,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `path` when the block ends well.
 
     The temporary name keeps the suffix, since writers of pictures and weights read it.
-    Raises InputError when the disk is full or the folder may not be written.
+
+    Raises
+    ------
+    InputError
+        `disk_full`, `folder_not_writable`.
     """
     path = Path(path)
     temporary = None

@@ -126,9 +126,13 @@ def fetch_pack() -> Path:
                 found = hashlib.file_digest(fetched, "sha256").hexdigest()
             if found != PACK_SHA256:
                 raise InputError(
-                    "insightface_not_genuine", pack=PACK, address=ADDRESS, found=found[:12],
-                    wanted=PACK_SHA256[:12], folder=folder,
-                )  # fmt: skip
+                    "insightface_not_genuine",
+                    pack=PACK,
+                    address=ADDRESS,
+                    found=found[:12],
+                    wanted=PACK_SHA256[:12],
+                    folder=folder,
+                )
             with zipfile.ZipFile(archive) as packed:
                 packed.extractall(Path(scratch) / "pack")
             _move_whole(Path(scratch) / "pack", folder)

@@ -203,8 +203,8 @@ def estimate_pose(mesh: np.ndarray) -> Pose:
     camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]], np.float64)
     flip = np.diag([1.0, -1.0, -1.0])  # between y up, z forward and OpenCV's y down, z away
     head = canonical_head()[POSE_POINTS].astype(np.float64) @ flip
-    seen = mesh[POSE_POINTS, :2].astype(np.float64)
-    _, turn, _ = cv2.solvePnP(head, seen, camera, None, flags=cv2.SOLVEPNP_SQPNP)
+    projected = mesh[POSE_POINTS, :2].astype(np.float64)
+    _, turn, _ = cv2.solvePnP(head, projected, camera, None, flags=cv2.SOLVEPNP_SQPNP)
     rotation = flip @ cv2.Rodrigues(turn)[0] @ flip @ CANONICAL_TILT
     # rotation = Ry(yaw) Rx(-pitch) Rz(-roll)
     yaw = np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2]))

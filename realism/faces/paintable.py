@@ -12,7 +12,7 @@ from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.faces.features import disc, feature_mask
 from realism.faces.skin import BLACK, LEAST_SKIN
 
-PAINTABLE_REACH = 9.0  # mm around a pixel whose skin it must look like
+PAINTABLE_REACH = 9.0  # mm around a pixel whose skin its colour must be near
 PAINTABLE_HUE = 0.22  # log units by which a colour may differ from that skin's
 PAINTABLE_SHADE = 0.75  # log units by which shade may darken it; hair is darker
 FEATURE_MARGIN = 2.0  # mm around brows, eyes, lips and nostrils
@@ -53,9 +53,9 @@ def paintable_mask(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarr
     off = light - around[..., :3] / np.maximum(weight, 1e-4)[..., None]
     shade = off.mean(2)
     hue = np.abs(off - shade[..., None]).max(2)
-    alike = (weight > 0.02) & (hue < PAINTABLE_HUE) & (np.abs(shade) < PAINTABLE_SHADE)
-    alike &= feature_mask(face, (y0, x0), sure.shape, FEATURE_MARGIN * scale) == 0
-    opened = cv2.morphologyEx(alike.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    skin_like = (weight > 0.02) & (hue < PAINTABLE_HUE) & (np.abs(shade) < PAINTABLE_SHADE)
+    skin_like &= feature_mask(face, (y0, x0), sure.shape, FEATURE_MARGIN * scale) == 0
+    opened = cv2.morphologyEx(skin_like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     wide = skin.copy()
     wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
     return wide

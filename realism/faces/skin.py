@@ -156,21 +156,21 @@ def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.n
     core = (fill_outlines(CORE, points, view.shape[:2]) > 0) & sure
     trusted = np.where(core, 1, TRUST_ELSEWHERE).ravel() * sure.ravel()
     at = np.flatnonzero(sure)[:: max(1, sure.sum() // 4000)]
-    basis, seen = terms[at], colour[at]
+    basis, values = terms[at], colour[at]
     weight = trusted[at]
     for _ in range(5):
         # A little ridge keeps the surface from bending where the core does not reach.
-        left, right = basis.T @ (basis * weight[:, None]), basis.T @ (seen * weight[:, None])
+        left, right = basis.T @ (basis * weight[:, None]), basis.T @ (values * weight[:, None])
         light = np.linalg.solve(left + STIFFNESS * len(at) * BENDING, right[:, :1])
         hue = np.linalg.solve(left + HUE_STIFFNESS * len(at) * CHANGE, right[:, 1:])
         surface = np.hstack([light, hue])
-        off = seen - basis @ surface
+        off = values - basis @ surface
         spread = np.sqrt((off**2 * weight[:, None]).sum(0) / weight.sum())
         spread = np.maximum(spread, [LEAST_LIGHT, LEAST_HUE, LEAST_HUE])
         weight = trusted[at] / (1 + ((off / spread) ** 2).sum(1) / 3) ** 2
     off = (colour - terms @ surface.astype(np.float32)) / spread.astype(np.float32)
     light, hue = off[:, 0], np.hypot(off[:, 1], off[:, 2])
-    usual = np.median(colour[core.ravel(), 0]) if core.any() else np.median(seen[:, 0])
+    usual = np.median(colour[core.ravel(), 0]) if core.any() else np.median(values[:, 0])
     # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be.
     hue /= 1 + HIGHLIGHT * np.clip(light, 0, 3)
     distance = np.maximum(np.abs(light), hue)

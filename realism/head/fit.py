@@ -100,8 +100,8 @@ class _View:
         self.focal = self.usual_focal
         self.expression = np.zeros(len(model.modes) - model.people)
         # Start where the mean head lies on the mesh, depth and all (Umeyama 1991).
-        seen, head = mesh - mesh.mean(0), model.mesh_mean - model.mesh_mean.mean(0)
-        u, stretch, vt = np.linalg.svd(seen.T @ head)
+        centred, head = mesh - mesh.mean(0), model.mesh_mean - model.mesh_mean.mean(0)
+        u, stretch, vt = np.linalg.svd(centred.T @ head)
         sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
         self.rotation = u @ sign @ vt
         scale = (stretch * np.diag(sign)).sum() / (head**2).sum()  # px per mm

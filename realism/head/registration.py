@@ -133,8 +133,8 @@ def register(photo: np.ndarray, photo_head: Head, portrait: PortraitGrid) -> Shi
     mm, nodes = portrait.mm, portrait.nodes
     photo_mm = photo_head.mm_per_px
     shift = ShiftField(np.zeros((0, 2)), np.zeros((0, 2)), mm)
-    source, seen = _transferred_back(photo_head, portrait)
-    whole = _upsample(seen[..., None].astype(np.float32))[..., 0] > 0.99
+    source, visible = _transferred_back(photo_head, portrait)
+    whole = _upsample(visible[..., None].astype(np.float32))[..., 0] > 0.99
     for window, search in PASSES:
         # What the last pass found is taken off before the next, closer one.
         back = nodes - shift(nodes.reshape(-1, 2)).reshape(nodes.shape)
@@ -156,8 +156,8 @@ def _transferred_back(photo: Head, portrait: PortraitGrid) -> tuple[np.ndarray, 
     heads = photo, portrait.head
     facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in heads))
     own = (photo.vertices[corners, 2] * weights).sum(1)
-    seen = portrait.on_face & (facing > LEAST_FACING) & ~photo.hides(source, own)
-    return source.reshape(portrait.nodes.shape), seen.reshape(portrait.nodes.shape[:2])
+    visible = portrait.on_face & (facing > LEAST_FACING) & ~photo.hides(source, own)
+    return source.reshape(portrait.nodes.shape), visible.reshape(portrait.nodes.shape[:2])
 
 
 def _sample(image: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -11,6 +11,8 @@ Threshold: Otsu, "A threshold selection method from gray-level histograms", IEEE
 import cv2
 import numpy as np
 
+from realism.images import luma
+
 
 def warp_pixels(
     pixels: np.ndarray,
@@ -99,7 +101,7 @@ def outline_wrinkle(patch: np.ndarray, near: np.ndarray) -> np.ndarray:
     (h, w) uint8
         255 inside the wrinkle, 0 elsewhere.
     """
-    light = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    light = luma(patch).astype(np.float32)
     depth = np.clip(cv2.GaussianBlur(light, (0, 0), 4) - light, 0, None)
     level = 0.35 * float(depth[near].max()) if near.any() else 1.0
     dark = ((depth > level) & near).astype(np.uint8)

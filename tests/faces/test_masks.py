@@ -1,0 +1,47 @@
+"""Skin is where skin is, and the head where the head is."""
+
+import numpy as np
+import pytest
+from marked import truth_of
+
+from realism.faces.engine import primary_face
+from realism.faces.head_mask import head_mask
+from realism.faces.skin import LEAST_SKIN, skin_mask
+
+
+@pytest.mark.parametrize("index", [0, 1, 13])
+def test_skin_is_on_the_cheeks_and_not_on_eyes_lips_hair_or_backdrop(engine, mei, index):
+    photo = mei[index]
+    face = primary_face(engine.find(photo.pixels))
+    skin = skin_mask(photo.pixels, face)
+    assert skin.shape == photo.pixels.shape[:2] and skin.dtype == np.float32
+    assert skin.min() >= 0 and skin.max() <= 1
+
+    def at(points):
+        x, y = face.mesh[points, :2].mean(0).round().astype(int)
+        return skin[y, x]
+
+    near = [205, 50] if face.pose.yaw > 0 else [425, 280]
+    assert at(near) > 0.9  # the cheek that faces the camera
+    for hidden in ([159, 145], [386, 374], [13, 14], [105, 66], [334, 296]):
+        assert at(hidden) < 0.05
+    x0, y0, _, y1 = face.box
+    assert skin[: int(y0 - 0.4 * (y1 - y0))].max() == 0  # hair on top
+    assert skin[:, : int(x0 - 20)].max() == 0
+
+
+def test_a_mole_is_part_of_the_skin(engine, mei):
+    photo = mei[0]
+    skin = skin_mask(photo.pixels, primary_face(engine.find(photo.pixels)))
+    moles = [m for m in truth_of(photo)["marks"] if m["visible"] and m["kind"] == "mole"]
+    on_skin = [skin[int(m["xy"][1]), int(m["xy"][0])] > LEAST_SKIN for m in moles]
+    assert moles and np.mean(on_skin) > 0.7
+
+
+def test_the_head_mask_holds_the_face_and_leaves_the_corners(engine, ravi):
+    for photo in ravi[:3]:
+        face = primary_face(engine.find(photo.pixels))
+        head = head_mask(photo.pixels, face)
+        x, y = face.mesh[:, :2].round().astype(int).T
+        assert np.mean(head[y, x] > 0.5) > 0.9
+        assert max(head[0, 0], head[0, -1], head[-1, 0], head[-1, -1]) < 0.1
