@@ -68,7 +68,16 @@ def measure_coverage(heads: list[Head], skins: list[np.ndarray]) -> dict[str, in
 
 
 def is_shown(head: Head, skin: np.ndarray, place: SurfacePoint) -> bool:
-    """Whether a photo shows the skin at a place well enough to see a mark there."""
+    """Whether a photo shows the skin at a place well enough to see a mark there.
+
+    Parameters
+    ----------
+    head : Head
+        Fitted to the photo.
+    skin : (H, W) ndarray, 0..1
+        Of the photo.
+    place : SurfacePoint
+    """
     seen = head.project(place)
     x, y = np.round(seen.xy).astype(int)
     inside = 0 <= y < skin.shape[0] and 0 <= x < skin.shape[1]
@@ -76,13 +85,25 @@ def is_shown(head: Head, skin: np.ndarray, place: SurfacePoint) -> bool:
 
 
 def poorly_covered(coverage: dict[str, int]) -> list[str]:
-    """The parts that fewer than `ENOUGH_PHOTOS` photos show well, worst first."""
+    """The parts that fewer than `ENOUGH_PHOTOS` photos show well, worst first.
+
+    Parameters
+    ----------
+    coverage : dict of str to int
+        Of `measure_coverage`.
+    """
     poor = sorted((count, name) for name, count in coverage.items() if count < ENOUGH_PHOTOS)
     return [name for _, name in poor]
 
 
 def advise_next_photo(coverage: dict[str, int]) -> Message:
-    """Which parts of the face few photos show well, and which photo to take next."""
+    """Which parts of the face few photos show well, and which photo to take next.
+
+    Parameters
+    ----------
+    coverage : dict of str to int
+        Of `measure_coverage`.
+    """
     poor = poorly_covered(coverage)
     if not poor:
         return Message("face_covered", photos=ENOUGH_PHOTOS)

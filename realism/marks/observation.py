@@ -138,9 +138,20 @@ def distance_mm(first: Observation, second: Observation) -> float:
 
 
 def polyline_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """How far two traced lines (n, k) and (m, k) lie apart, in their unit.
+    """How far two traced lines lie apart.
 
     Traced twice a wrinkle is seldom as long: the shorter must lie along the longer.
+
+    Parameters
+    ----------
+    first : (n, k) ndarray
+    second : (m, k) ndarray
+        In the same unit.
+
+    Returns
+    -------
+    float
+        In that unit.
     """
     away = np.linalg.norm(first[:, None] - second[None], axis=2)
     return float(min(np.median(away.min(0)), np.median(away.min(1))))
@@ -149,9 +160,18 @@ def polyline_distance(first: np.ndarray, second: np.ndarray) -> float:
 def foreshortening_weight(
     first: float | np.ndarray, second: float | np.ndarray
 ) -> float | np.ndarray:
-    """What a distance between observations with these facings counts, 0.3..1.
+    """What a distance between two observations counts, by how they were seen.
 
     Seen edge-on a mark's place on the head is vague: a px to the side is millimetres there.
+
+    Parameters
+    ----------
+    first, second : float or ndarray
+        Cosines between the skin and the line of sight.
+
+    Returns
+    -------
+    float or ndarray, 0.3..1
     """
     return np.clip(np.minimum(first, second) / SURE_FACING, 0.3, 1)
 
@@ -184,7 +204,20 @@ def group_by_distance(
 
 
 def find_mirrored(observations: list[Observation], photos: list[str]) -> set[str]:
-    """Names of photos whose marks agree with the others' when mirrored, and hardly otherwise."""
+    """Photos whose marks agree with the others' when mirrored, and hardly otherwise.
+
+    Parameters
+    ----------
+    observations : list of Observation
+        In all photos.
+    photos : list of str
+        Their names.
+
+    Returns
+    -------
+    set of str
+        Names of those that are mirrored.
+    """
     mirrored: set[str] = set()
     round_marks = [observation for observation in observations if not observation.is_traced]
     for photo in photos:

@@ -1,4 +1,4 @@
-"""The mark passport: sightings on one head, counted; mirrored photos; coverage; its JSON."""
+"""The mark passport: observations on one head, counted; mirrored photos; coverage; its JSON."""
 
 import json
 from dataclasses import replace
@@ -42,10 +42,10 @@ def first_off(atlas: Atlas) -> Atlas:
     return replace(atlas, entries=(replace(first, on=False), *rest))
 
 
-def test_sightings_of_one_mark_become_one_entry(mei, sources, atlas):
+def test_observations_of_one_mark_become_one_entry(mei, sources, atlas):
     ids = {name for photo in mei[:6] for name in round_marks(truth_of(photo))}
-    sightings = sum(len(source.marks) for source in sources)
-    assert len(atlas.entries) == pytest.approx(len(ids), abs=1) and sightings > 2 * len(ids)
+    observations = sum(len(source.marks) for source in sources)
+    assert len(atlas.entries) == pytest.approx(len(ids), abs=1) and observations > 2 * len(ids)
     assert all(len(entry.seen_in) <= entry.visible_in <= 6 for entry in atlas.entries)
     most = atlas.entries[0]
     assert len(most.seen_in) >= 4 and most.on
@@ -66,7 +66,7 @@ def test_what_one_of_many_photos_shows_is_kept_but_off(sources):
     )  # the middle of the forehead
     dusty = replace(sources[0], marks=[*sources[0].marks, speck])
     entries = build_atlas([dusty, *sources[1:]]).entries
-    (found,) = [one for one in entries if one.mark is speck]
+    (found,) = [entry for entry in entries if entry.mark is speck]
     assert found.seen_in == (sources[0].name,) and found.visible_in >= 3 and not found.on
 
 
@@ -95,8 +95,8 @@ def test_the_coach_names_what_few_photos_show(sources):
 
 
 def test_the_passport_comes_back_from_json_and_nonsense_is_refused(atlas):
-    told = json.loads(json.dumps(atlas_to_json(atlas, 3)))
-    assert atlas_to_json(atlas_from_json(told), 3) == told
+    written = json.loads(json.dumps(atlas_to_json(atlas, 3)))
+    assert atlas_to_json(atlas_from_json(written), 3) == written
     with pytest.raises(InputError, match="not a mark passport"):
         atlas_from_json({"schema": 1, "marks": [{}]})
 

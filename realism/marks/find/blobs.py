@@ -74,7 +74,12 @@ class BlobResponse:
 
 
 def blob_response(crop: FaceCrop, settings: BlobSettings = BLOBS) -> BlobResponse:
-    """How much each pixel of a crop is the middle of a dark blob."""
+    """How much each pixel of a crop is the middle of a dark blob.
+
+    References
+    ----------
+    Lindeberg, "Feature detection with automatic scale selection", IJCV 1998.
+    """
     light = crop.log_light @ LUMA
     curvature, sigma = round_curvature(light, settings.sigmas)
     usual = cv2.GaussianBlur(np.abs(curvature), (0, 0), settings.around) + settings.noise
@@ -108,13 +113,35 @@ def blob_peaks(
 
 
 def blob_strength(blobs: BlobResponse, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """How strong the blobs at some pixels are, (n,): closed on every side, and over the grain."""
+    """How strong the blobs at some pixels are: closed on every side, and over the grain.
+
+    Parameters
+    ----------
+    blobs : BlobResponse
+    xs, ys : (n,) int ndarray, px of the crop
+
+    Returns
+    -------
+    (n,) float32 ndarray
+    """
     closed = depth_on_every_side(blobs.light, xs, ys, blobs.sigma[ys, xs])
     return blobs.response[ys, xs] * closed / blobs.grain[ys, xs]
 
 
 def find_blobs(crop: FaceCrop, settings: BlobSettings = BLOBS) -> list[RoundMark]:
-    """Moles, spots and acne of a crop, as marks of the picture it was cut from, of any score."""
+    """Moles, spots and acne of a crop.
+
+    Parameters
+    ----------
+    crop : FaceCrop
+        With the strict mask of skin.
+    settings : BlobSettings
+
+    Returns
+    -------
+    list of RoundMark
+        In px of the picture that the crop was cut from, of any score.
+    """
     blobs = blob_response(crop, settings)
     inner = cv2.erode((crop.skin > LEAST_SKIN).astype(np.uint8), disc(settings.margin)) > 0
     xs, ys = blob_peaks(blobs, inner, settings.candidates)
@@ -189,7 +216,18 @@ def hessian(light: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sample_ring(image: np.ndarray, xs: np.ndarray, ys: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Values of `image` (h, w) on a circle around each of n points: (n, 24)."""
+    """Values on a circle around each point.
+
+    Parameters
+    ----------
+    image : (h, w) float32 ndarray
+    xs, ys : (n,) ndarray, px
+    radii : (n,) ndarray, px
+
+    Returns
+    -------
+    (n, 24) float32 ndarray
+    """
     angle = np.arange(24) * (2 * np.pi / 24)
     x = (xs[:, None] + radii[:, None] * np.cos(angle)).astype(np.float32)
     y = (ys[:, None] + radii[:, None] * np.sin(angle)).astype(np.float32)
@@ -201,9 +239,20 @@ def sample_ring(image: np.ndarray, xs: np.ndarray, ys: np.ndarray, radii: np.nda
 def depth_on_every_side(
     light: np.ndarray, xs: np.ndarray, ys: np.ndarray, sigma: np.ndarray
 ) -> np.ndarray:
-    """How much darker each point is than the ring around it, on nearly its darkest side, (n,).
+    """How much darker each point is than the ring around it, on nearly its darkest side.
 
     A hair, fold or lip's edge is as dark along itself as at the point: it has no such depth.
+
+    Parameters
+    ----------
+    light : (h, w) float32 ndarray, log of light
+    xs, ys : (n,) int ndarray, px
+    sigma : (n,) ndarray, px
+        The blobs' scales.
+
+    Returns
+    -------
+    (n,) float32 ndarray, log units
     """
     smooth = cv2.GaussianBlur(light, (0, 0), 1.2)
     middle = np.minimum(smooth[ys, xs], cv2.GaussianBlur(light, (0, 0), 2.0)[ys, xs])
@@ -215,7 +264,20 @@ def depth_on_every_side(
 def colour_contrast(
     log_light: np.ndarray, xs: np.ndarray, ys: np.ndarray, sigma: np.ndarray
 ) -> np.ndarray:
-    """How much darker each point is than the skin around it in R, G and B, (n, 3) log units."""
+    """How much darker each point is than the skin around it in each colour.
+
+    Parameters
+    ----------
+    log_light : (h, w, 3) float32 ndarray
+    xs, ys : (n,) int ndarray, px
+    sigma : (n,) ndarray, px
+        The blobs' scales.
+
+    Returns
+    -------
+    (n, 3) float32 ndarray, log units
+        In R, G and B.
+    """
     smooth = cv2.GaussianBlur(log_light, (0, 0), 1.5)
     reach = 2.4 * sigma + 2
     around = [np.median(sample_ring(smooth[..., c], xs, ys, reach), 1) for c in range(3)]
@@ -223,9 +285,19 @@ def colour_contrast(
 
 
 def brownness(contrast: np.ndarray) -> np.ndarray:
-    """How much contrasts (..., 3) in R, G and B are melanin's rather than blood's.
+    """How much a contrast is melanin's rather than blood's.
 
     Blood hardly darkens red and darkens blue less than green; melanin darkens all, blue most.
+
+    Parameters
+    ----------
+    contrast : (..., 3) ndarray, log units
+        As `colour_contrast` has it.
+
+    Returns
+    -------
+    (...) ndarray
+        About 0.2 for blood, above 0.6 for melanin.
     """
     red, green, blue = np.moveaxis(contrast, -1, 0)
     green = np.maximum(green, LEAST_GREEN)
@@ -233,9 +305,13 @@ def brownness(contrast: np.ndarray) -> np.ndarray:
 
 
 def kind_by_colour(contrast: np.ndarray, settings: BlobSettings = BLOBS) -> str:
-    """Mole, spot or acne from how much darker R, G and B are, (3,) log units.
+    """Mole, spot or acne; a mole is a spot with more melanin.
 
-    A mole is a spot with more melanin.
+    Parameters
+    ----------
+    contrast : (3,) ndarray, log units
+        As `colour_contrast` has it.
+    settings : BlobSettings
     """
     if brownness(contrast) < settings.brown:
         return "acne"

@@ -122,7 +122,20 @@ load_keypoints = cache(read_keypoints)  # for those who only look with it
 
 
 def face_crop(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The face with a margin, and its origin (2,) px in the picture."""
+    """The face with a margin.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8 ndarray, sRGB
+    box : (4,) ndarray, px
+        Of the face: x0, y0, x1, y1.
+
+    Returns
+    -------
+    crop : (h, w, 3) uint8 ndarray, sRGB
+    origin : (2,) int ndarray, px of the picture
+        Of the crop's (0, 0).
+    """
     height, width = pixels.shape[:2]
     margin = MARGIN * (box[2:] - box[:2])
     x0, y0 = np.clip(np.floor(box[:2] - margin), 0, [width - 2, height - 2]).astype(int)
@@ -159,7 +172,18 @@ def marks_from_points(
     origin: np.ndarray,
     face: Face,
 ) -> list[Mark]:
-    """What `four_points` answered, as marks of the picture, whatever their score."""
+    """What `four_points` answered, as marks of the picture, of any score.
+
+    Parameters
+    ----------
+    points : (4, 2) ndarray, px of the crop, or None
+    peaks : (4,) ndarray
+        Of their heat maps.
+    settings : KeypointSettings
+    origin : (2,) ndarray, px of the picture
+        Of the crop's (0, 0).
+    face : Face
+    """
     if points is None:
         return []
     scores = 1 / (1 + np.exp(-(peaks - np.array(settings.levels))))

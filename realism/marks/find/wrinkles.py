@@ -110,7 +110,20 @@ class Ridge:
 def find_wrinkles(
     crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES
 ) -> list[Wrinkle]:
-    """Wrinkles of a crop, as marks of the picture it was cut from, of any score."""
+    """Wrinkles of a crop.
+
+    Parameters
+    ----------
+    crop : FaceCrop
+        With the wide mask of skin: folds throw shade.
+    face : Face
+    settings : WrinkleSettings
+
+    Returns
+    -------
+    list of Wrinkle
+        In px of the picture that the crop was cut from, of any score.
+    """
     wrinkles = []
     for ridge in find_ridges(crop, face, settings):
         # Longer lines count for more.
@@ -130,7 +143,13 @@ def wrinkle_along(
 
 
 def find_ridges(crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES) -> list[Ridge]:
-    """What may be a wrinkle in a crop."""
+    """What may be a wrinkle in a crop; parameters as of `find_wrinkles`.
+
+    References
+    ----------
+    Lindeberg, "Edge detection and ridge detection with automatic scale selection", IJCV 1998;
+    Canny, "A computational approach to edge detection", PAMI 1986 (hysteresis).
+    """
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
 
@@ -209,7 +228,18 @@ def fold_zones(
 
 
 def trace_skeleton(thin: np.ndarray) -> list[np.ndarray]:
-    """Polylines of a one-pixel skeleton, each (n, 2) x, y int, cut where branches meet."""
+    """Polylines of a skeleton, cut where branches meet.
+
+    Parameters
+    ----------
+    thin : (h, w) bool ndarray
+        Lines one pixel wide.
+
+    Returns
+    -------
+    list of (n, 2) int ndarray
+        x, y of each pixel along them.
+    """
     left = {(int(x), int(y)) for y, x in np.argwhere(thin)}
 
     def beside(point):
@@ -235,7 +265,19 @@ def trace_skeleton(thin: np.ndarray) -> list[np.ndarray]:
 
 
 def join_polylines(polylines: list[np.ndarray], gap: float) -> list[np.ndarray]:
-    """Join polylines whose ends are at most `gap` px apart and point at each other."""
+    """Join polylines whose ends are near and point at each other.
+
+    Parameters
+    ----------
+    polylines : list of (n, 2) int ndarray, px
+        Those of fewer than 4 pixels are left out.
+    gap : float, px
+        Most between two ends that are joined.
+
+    Returns
+    -------
+    list of (n, 2) int ndarray, px
+    """
     left = sorted((points for points in polylines if len(points) >= 4), key=len, reverse=True)
     joined = []
     while left:

@@ -1,5 +1,6 @@
 """Marks are found where they are, as what they are, and on skin only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ from realism.errors import InputError
 from realism.faces.face import mm_per_px_from_eyes
 from realism.faces.features import feature_at
 from realism.faces.skin import skin_mask
-from realism.marks.find.finders import find_marks
+from realism.marks.find.finders import DEFAULT_FINDER, FINDERS, find_marks, finder_named
 from realism.marks.mark import RoundMark, Wrinkle
 
 
@@ -107,8 +108,6 @@ def test_marks_of_a_large_face_are_found_at_the_same_places(frontal):
 
 
 def _scaled(face, factor):
-    from dataclasses import replace
-
     scale = np.float32([factor, factor, factor])
     return replace(
         face,
@@ -125,3 +124,21 @@ def test_an_unknown_finder_and_missing_weights_are_refused_in_words(frontal):
         find_marks(*frontal, method="keypoint-rcnn")
     with pytest.raises(InputError, match="safetensors"):
         find_marks(*frontal, method="keypoint-rcnn", weights=Path("finder.pth"))
+
+
+def test_every_finder_is_asked_for_by_one_name_and_says_what_it_needs(frontal):
+    assert list(FINDERS) == ["heatmap", "dog", "keypoint-rcnn", "compact"]
+    assert finder_named("heatmap") is DEFAULT_FINDER and DEFAULT_FINDER.weights.is_file()
+    for name, finder in FINDERS.items():
+        assert finder_named(name) is finder and finder.name == name
+        if finder.needs_weights:
+            with pytest.raises(InputError, match="no weights"):
+                find_marks(*frontal, method=name)
+        else:
+            scores = [mark.score for mark in find_marks(*frontal, method=name)]
+            assert scores and min(scores) >= finder.threshold
+            assert scores == sorted(scores, reverse=True)
+            everything = find_marks(*frontal, method=name, threshold=0.0)
+            assert len(everything) > len(scores)
+    with pytest.raises(InputError, match="keypoint-rcnn"):
+        finder_named("resnet50")

@@ -1,0 +1,61 @@
+"""Ridges of dark lines: traced along a skeleton, joined end to end, kept where a face folds."""
+
+import cv2
+import numpy as np
+from skimage.morphology import skeletonize
+
+from realism.faces.skin import skin_mask
+from realism.marks.find.crop import crop_face
+from realism.marks.find.wrinkles import (
+    find_ridges,
+    fold_zones,
+    join_polylines,
+    trace_skeleton,
+    valley_response,
+)
+
+
+def drawn(*lines) -> np.ndarray:
+    """A skeleton of straight lines, each ((x, y), (x, y))."""
+    canvas = np.zeros((60, 120), np.uint8)
+    for start, end in lines:
+        cv2.line(canvas, start, end, 1)
+    return skeletonize(canvas > 0)
+
+
+def test_a_line_is_traced_from_end_to_end():
+    (line,) = trace_skeleton(drawn(((10, 30), (100, 30))))
+    assert len(line) == 91 and {10, 100} == {line[0][0], line[-1][0]}
+    assert (np.abs(np.diff(line, axis=0)).max(1) == 1).all()
+
+
+def test_lines_that_go_on_after_a_gap_are_joined_and_others_are_not():
+    straight = trace_skeleton(drawn(((10, 30), (50, 30)), ((58, 30), (100, 30))))
+    assert [len(line) for line in join_polylines(straight, gap=12)] == [84]
+    assert len(join_polylines(straight, gap=5)) == 2
+    corner = trace_skeleton(drawn(((10, 30), (50, 30)), ((56, 30), (56, 58))))
+    assert len(join_polylines(corner, gap=12)) == 2
+
+
+def test_a_valley_of_light_answers_and_a_round_dip_hardly_does():
+    light = np.zeros((80, 80), np.float32)
+    line, dot = light.copy(), light.copy()
+    line[40, :] = dot[40, 40] = -1
+    line, dot = (
+        cv2.GaussianBlur(image, (0, 0), 2) * size for image, size in ((line, 5), (dot, 25))
+    )
+    answers = [valley_response(image, (2.0,))[40, 40] for image in (line, dot)]
+    assert answers[0] > 0.1 and answers[1] < 0.1 * answers[0]
+
+
+def test_a_ridge_lies_where_a_face_folds(ravi, engine):
+    pixels = ravi[0].pixels
+    face = engine.find(pixels)[0]
+    crop = crop_face(pixels, face, skin_mask(pixels, face))
+    folds, _, slack = fold_zones(crop.from_picture(face.mesh[:, :2]), crop.skin.shape)
+    ridges = find_ridges(crop, face)
+    assert ridges and 0.05 < folds.mean() < 0.5 and slack[folds].max() < 1
+    for ridge in ridges:
+        assert ridge.strength > 0 and len(ridge.points) >= 28
+        # Where two stretches were joined a few pixels may lie between zones.
+        assert folds[ridge.points[:, 1], ridge.points[:, 0]].mean() > 0.95
