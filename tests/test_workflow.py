@@ -9,7 +9,7 @@ from finetune_run import FLOAT32, tiny_stage
 from realism.config import ASSETS
 from realism.diffusion.base import load_base
 from realism.errors import InputError
-from realism.finetune.loop import TrainingStep
+from realism.finetune.events import TrainingStep
 from realism.images import open_photo, read_info
 from realism.marks.restore.blend import Sliders
 from realism.person.person import create_person

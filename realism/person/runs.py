@@ -19,6 +19,7 @@ from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.images import open_photo
 from realism.person.names import slug_of
+from realism.portraits.portrait import read_parameters
 from realism.portraits.rank import (
     Ranked,
     rank,
@@ -27,7 +28,6 @@ from realism.portraits.rank import (
     read_ranking,
     write_ranking,
 )
-from realism.portraits.sample import read_parameters
 
 Embeddings = Sequence[tuple[str, np.ndarray]]  # name and unit embedding of the accepted photos
 

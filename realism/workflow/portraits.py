@@ -13,13 +13,12 @@ from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
 from realism.images import Photo
 from realism.person.person import Person
+from realism.portraits.portrait import Portrait, save_portrait
 from realism.portraits.rank import Ranked, rank
 from realism.portraits.sample import (
-    Portrait,
     SamplingStep,
     new_seeds,
     sample_portraits,
-    save_portrait,
     unread_prompt_end,
 )
 from realism.portraits.styles import find_style, prompt_for

@@ -10,7 +10,7 @@ from realism.cli.demo_run import run_demo
 from realism.config import find_preset, home
 from realism.errors import InputError
 from realism.images import open_photo
-from realism.portraits.sample import read_parameters
+from realism.portraits.portrait import read_parameters
 from realism.workflow.portraits import PortraitRequest
 
 

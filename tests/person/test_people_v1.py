@@ -16,7 +16,7 @@ from realism.diffusion.lora import describe_lora
 from realism.errors import InputError, Message
 from realism.images import open_photo
 from realism.person.person import open_person, people
-from realism.portraits.sample import read_parameters
+from realism.portraits.portrait import read_parameters
 
 DATA = Path(__file__).parent.parent / "data" / "people-v1"
 

@@ -15,6 +15,13 @@ from realism.diffusion.device import choose_device
 from realism.diffusion.lora import Adapter, add_lora, save_lora
 from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
+from realism.portraits.portrait import (
+    Portrait,
+    describe_parameters,
+    open_portrait,
+    read_parameters,
+    save_portrait,
+)
 from realism.portraits.provenance import (
     CHINESE_FONT,
     LABELS,
@@ -23,17 +30,12 @@ from realism.portraits.provenance import (
     with_visible_label,
 )
 from realism.portraits.sample import (
-    Portrait,
     SamplingStep,
     default_guidance,
-    describe_parameters,
     drop_unknown_words,
     make_portraits,
     new_seeds,
-    open_portrait,
-    read_parameters,
     sample_portraits,
-    save_portrait,
     unread_prompt_end,
 )
 from realism.portraits.styles import find_style, load_styles, prompt_for
@@ -157,7 +159,7 @@ def painted() -> np.ndarray:
 
 
 def portrait() -> Portrait:
-    from realism.portraits.sample import AppliedLora, GenerationParameters
+    from realism.portraits.portrait import AppliedLora, GenerationParameters
 
     worn = (AppliedLora("mei", "0123456789abcdef", 1.0),)
     parameters = GenerationParameters(

@@ -26,8 +26,9 @@ from realism.page.session import (
     uses_device,
 )
 from realism.person.person import Person, write_zip
+from realism.portraits.portrait import describe_parameters, read_parameters
 from realism.portraits.rank import Ranked
-from realism.portraits.sample import SamplingStep, describe_parameters, read_parameters
+from realism.portraits.sample import SamplingStep
 from realism.portraits.styles import find_style, load_styles
 from realism.workflow.portraits import (
     PortraitRequest,
