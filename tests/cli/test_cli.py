@@ -1,5 +1,6 @@
 """The shell's verbs: fixed forms for scripts, one clear line for bad input."""
 
+import io
 import json
 import math
 import shutil
@@ -159,6 +160,28 @@ def test_bad_input_ends_with_one_line_and_code_2(run, words, says):
     assert out == ""
     assert says in err.strip().splitlines()[-1]
     assert err.strip().splitlines()[-1].startswith("realism: ")
+
+
+def test_a_stopped_verb_says_that_what_was_finished_is_kept(run, monkeypatch):
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("realism.diffusion.base.recommended_bases", stop)
+    code, _, err = run("bases")
+    assert code == 130 and "what was finished is kept" in err
+
+
+def test_nothing_is_deleted_without_a_yes(run, monkeypatch, tmp_path):
+    assert run("photos", "add", "Mei", MEI / "mei-01.jpg", "--consent")[0] == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    code, out, err = run("delete", "mei")
+    assert (code, out) == (1, "") and "Delete Mei with everything derived?" in err
+    assert (tmp_path / "people" / "mei" / "person.json").exists()
+
+
+def test_styles_are_listed_without_a_person(run):
+    code, out, _ = run("portraits", "Nobody", "--style", "list")
+    assert code == 0 and out.startswith("studio")
 
 
 def test_photos_looked_at_together_are_surer_of_what_both_show(run, tmp_path):
