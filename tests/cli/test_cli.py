@@ -166,7 +166,7 @@ def test_a_stopped_verb_says_that_what_was_finished_is_kept(run, monkeypatch):
     def stop():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("realism.diffusion.base.recommended_bases", stop)
+    monkeypatch.setattr("realism.diffusion.recommended.recommended_bases", stop)
     code, _, err = run("bases")
     assert code == 130 and "what was finished is kept" in err
 
@@ -175,7 +175,7 @@ def test_nothing_is_deleted_without_a_yes(run, monkeypatch, tmp_path):
     assert run("photos", "add", "Mei", MEI / "mei-01.jpg", "--consent")[0] == 0
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     code, out, err = run("delete", "mei")
-    assert (code, out) == (1, "") and "Delete Mei with everything derived?" in err
+    assert (code, out.strip()) == (1, "") and "Delete Mei with everything derived?" in err
     assert (tmp_path / "people" / "mei" / "person.json").exists()
 
 
