@@ -191,7 +191,7 @@ def main() -> None:
     if given.wires:
         given.wires.mkdir(parents=True, exist_ok=True)
         for view, head in zip(every, heads, strict=True):
-            drawn = head.wire(view.pixels)
+            drawn = head.draw_wireframe(view.pixels)
             cv2.imwrite(str(given.wires / f"{view.name}.png"), drawn[..., ::-1])
 
 

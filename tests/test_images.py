@@ -12,7 +12,18 @@ from PIL import Image, ImageCms
 
 from realism.config import ASSETS
 from realism.errors import InputError
-from realism.images import open_photo, read_info, save_png, to_linear, to_srgb
+from realism.images import (
+    GREY,
+    LUMA,
+    LUMINANCE,
+    log_light,
+    luma,
+    open_photo,
+    read_info,
+    save_png,
+    to_linear,
+    to_srgb,
+)
 
 MEI = ASSETS / "people/mei/mei-01.jpg"
 
@@ -126,6 +137,20 @@ def test_linear_light_and_back_is_exact():
     values = np.arange(256, dtype=np.uint8).repeat(3).reshape(-1, 3)
     assert np.array_equal(to_srgb(to_linear(values)).round().astype(np.uint8), values)
     assert to_linear(np.uint8([[188, 188, 188]]))[0, 0] == pytest.approx(0.5029, abs=1e-3)
+
+
+def test_half_the_light_is_a_constant_less_in_log_light():
+    skin = open_photo(MEI).pixels[200:300, 200:300]
+    darker = to_srgb(to_linear(skin) / 2).round().astype(np.uint8)
+    change = log_light(darker) - log_light(skin)
+    assert np.median(change) == pytest.approx(-np.log(2), abs=0.01)
+    assert np.percentile(np.abs(change - np.median(change)), 95) < 0.06
+
+
+def test_every_grey_leaves_grey_as_it_is_and_luma_is_rec_601():
+    assert [weights.sum() for weights in (LUMINANCE, LUMA, GREY)] == pytest.approx([1, 1, 1])
+    pixels = open_photo(MEI).pixels
+    assert np.abs(luma(pixels) - pixels @ LUMA).max() <= 1
 
 
 def test_a_saved_picture_carries_its_entries_and_nothing_else(tmp_path):

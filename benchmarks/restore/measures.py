@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.restore.cases import Case
 from data_sets.marked_people import mark_from_truth
 from realism.faces.skin import LEAST_SKIN
-from realism.images import LUMINANCE, to_linear
+from realism.images import DARKEST, LUMINANCE, to_linear
 from realism.marks.mark import ROUND_KINDS
 from realism.marks.restore.prepare import LayeredPortrait
 from realism.marks.restore.quotient import mask_out_marks
@@ -118,7 +118,7 @@ def measure_wrinkle(case: Case, after: np.ndarray, value: dict) -> tuple[float, 
     cut = np.s_[y0:y1, x0:x1]
 
     def light(pixels: np.ndarray) -> np.ndarray:
-        return np.log(to_linear(pixels[cut]) @ LUMINANCE + 2e-3)
+        return np.log(to_linear(pixels[cut]) @ LUMINANCE + DARKEST)
 
     def banded(change: np.ndarray) -> np.ndarray:
         fine, coarse = 0.4 / mm_per_px, 2.0 / mm_per_px
@@ -178,7 +178,7 @@ def measure_seam(prepared: LayeredPortrait, after: np.ndarray) -> tuple[float, f
         return None
     ratios = []
     for pixels in (after, prepared.portrait):
-        light = np.log(to_linear(pixels).mean(2) + 2e-3)
+        light = np.log(to_linear(pixels).mean(2) + DARKEST)
         slope = np.hypot(cv2.Sobel(light, -1, 1, 0), cv2.Sobel(light, -1, 0, 1))
         ratios.append(float(slope[edge].mean() / slope[outside].mean()))
     return *ratios, beyond

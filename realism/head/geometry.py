@@ -236,7 +236,7 @@ class Head:
         corners = load_model().triangles[point.triangle]
         return float(point.weights @ self.vertices[corners, 2]) / self.focal
 
-    def wire(self, pixels: np.ndarray) -> np.ndarray:
+    def draw_wireframe(self, pixels: np.ndarray) -> np.ndarray:
         """A copy of the picture `(H, W, 3) uint8` with the seen triangles drawn, to look at."""
         drawn = pixels.copy()
         corners = self.pixels[self.surface.triangles]

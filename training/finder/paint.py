@@ -21,7 +21,7 @@ import numpy as np
 
 from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS
 from realism.faces.skin import LEAST_SKIN
-from realism.images import to_linear, to_srgb
+from realism.images import DARKEST, to_linear, to_srgb
 from realism.marks.find.crop import SPAN
 from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
 from training.finder.cover import layers, stubble
@@ -124,7 +124,7 @@ def paint(
     crop = crops[rng.integers(len(crops))]
     pixels, skin, places, mesh, scale, matrix = _cut(rng, crop, side)
     shape = skin.shape
-    light = np.maximum(to_linear(pixels), 0.002)
+    light = np.maximum(to_linear(pixels), DARKEST)
     dips, round_marks, courses = _given(crop, light, matrix)
     light = light * np.exp(rng.normal(0, 0.1, 3) + rng.normal(0, 0.22)).astype(np.float32)
     if rng.random() < 0.3:
@@ -245,7 +245,7 @@ def _given(crop, light, matrix):
     marked = cv2.warpAffine(
         crop["marked"], matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
-    change = np.log(np.maximum(to_linear(marked), 0.002) / light)
+    change = np.log(np.maximum(to_linear(marked), DARKEST) / light)
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     found, courses = [], []
     for mark in (mark_from_json(value) for value in json.loads(str(crop["marks"]))):

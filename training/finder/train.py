@@ -29,6 +29,7 @@ from torch import multiprocessing
 from realism.diffusion.device import choose_device
 from realism.disk import whole_file
 from realism.faces.skin import LEAST_SKIN
+from realism.marks.find.crop import BLACK
 from realism.marks.find.network import (
     HEAT,
     LINE,
@@ -67,7 +68,7 @@ def painter(folder: Path, seed: int, samples) -> None:
 
 def example(sample: Painted) -> tuple[np.ndarray, Targets]:
     """What the network sees of a sample and should answer."""
-    log_light = np.log(sample.pixels.astype(np.float32) + 6)
+    log_light = np.log(sample.pixels.astype(np.float32) + BLACK)
     inputs = normalise(log_light, sample.skin).astype(np.float32)
     return inputs, targets(sample.marks, sample.skin.shape, sample.unsure)
 

@@ -16,7 +16,7 @@ FACE_SPAN_MM = 150.0  # mm from ear to ear, as finders have it
 ROOM = 0.08  # of the span, kept beside the mesh
 FOREHEAD = 0.25  # of the span, kept above the mesh, which ends below the hairline
 # Below it 8-bit steps and sensor noise would count as deep dips.
-BLACK = 6  # grey levels added before the logarithm
+BLACK = 6  # of 255, added before the logarithm: the networks were trained on light so taken
 
 
 @dataclass(frozen=True, eq=False)

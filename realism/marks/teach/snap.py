@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from realism.images import LUMA
 from realism.marks.find.blobs import MARK_SIZE, round_curvature
-from realism.marks.find.crop import FACE_SPAN_MM
+from realism.marks.find.crop import BLACK, FACE_SPAN_MM
 from realism.marks.mark import Wrinkle
 
 SIDE = 4.0  # px per mm at which dips are looked for: a mole of 1 mm is 8 px wide
@@ -101,9 +102,9 @@ def _light(
     half = reach + 2 * SIGMAS[-1] / scale
     x0, y0 = np.clip(np.floor(middle - half), 0, [width - 1, height - 1]).astype(int)
     x1, y1 = np.clip(np.ceil(middle + half) + 1, [x0 + 1, y0 + 1], [width, height]).astype(int)
-    cut = pixels[y0:y1, x0:x1].astype(np.float32) @ np.float32([0.3, 0.6, 0.1])
+    cut = pixels[y0:y1, x0:x1].astype(np.float32) @ LUMA
     size = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    cut = cv2.resize(np.log(np.clip(cut, 0, 255) + 6), size, interpolation=how)
+    cut = cv2.resize(np.log(np.clip(cut, 0, 255) + BLACK), size, interpolation=how)
     # Resizing keeps the corners in place, not the pixels' centres.
     return cut, np.array([x0, y0]) + 0.5 / scale - 0.5, scale
