@@ -32,24 +32,6 @@ PREVIEW_PROMPT = (
 FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is given
 
 
-def two_stages(
-    base: Base,
-    engine: Engine,
-    photos: list[tuple[Photo, Face]],
-    subject: str,
-    out: Path,
-    faces: Path = FACES,
-    stages: tuple[Stage, Stage] | None = None,
-    resume: bool = True,
-) -> Iterator[Event]:
-    """Stage 1 where it is not done yet, then stage 2 on the person. See `finetune_person`."""
-    first, second = stages or default_stages(base)
-    if find_stage1(base, first, faces) is None:
-        yield from finetune_faces(base, engine, faces, first, resume=resume)
-    start_from = find_stage1(base, first, faces)
-    yield from finetune_person(base, engine, photos, subject, out, start_from, second, resume)
-
-
 def default_stages(base: Base) -> tuple[Stage, Stage]:
     """Settings of stage 1 and stage 2 for a base."""
     return find_preset(base.name, base.family.name).stages

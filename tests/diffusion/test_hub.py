@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hub_server import Hub
 
-from realism.diffusion.hub import choose, is_hub_id, parse
+from realism.diffusion.hub import is_hub_id, parse_hub_id
+from realism.diffusion.hub_files import choose_files
 from realism.errors import InputError
 
 FETCH = """
@@ -18,10 +19,11 @@ import sys, json
 from realism.diffusion.identify import read_base
 from realism.errors import InputError
 from realism.diffusion.hub import fetch
-told = []
+reports = []
 try:
-    found = fetch(sys.argv[1], read_base, lambda share, text: told.append((share, text)))
-    print(json.dumps({"found": str(found), "told": told, "family": read_base(found).family.name}))
+    found = fetch(sys.argv[1], read_base, lambda share, text: reports.append((share, text)))
+    family = read_base(found).family.name
+    print(json.dumps({"found": str(found), "reports": reports, "family": family}))
 except InputError as error:
     print(json.dumps({"refused": str(error)}))
 """
@@ -80,9 +82,9 @@ def test_what_a_base_needs_is_downloaded_once_with_progress_past_a_broken_line(
     assert max(start for name, start in server.asked if name.endswith(LARGE)) > 0
     names = {name for name, _ in server.asked}
     assert not any("safety" in name or name.endswith((".bin", ".ckpt")) for name in names)
-    shares = [share for share, _ in first["told"]]
+    shares = [share for share, _ in first["reports"]]
     assert shares[-1] > 0.99 and shares == sorted(shares)
-    assert "someone/portraits" in first["told"][-1][1]
+    assert "someone/portraits" in first["reports"][-1][1]
     again = fetch(tmp_path / "cache", hub, DEAD, DEAD)
     assert again["found"] == first["found"]
 
@@ -90,9 +92,9 @@ def test_what_a_base_needs_is_downloaded_once_with_progress_past_a_broken_line(
 def test_the_other_hub_takes_over_where_the_first_is_dead_or_lacks_it(repository, tmp_path):
     with Hub(repository) as server, Hub(tmp_path) as empty:
         done = fetch(tmp_path / "one", "modelscope", DEAD, server.address)
-        assert "Hugging Face" in done["told"][-1][1]
+        assert "Hugging Face" in done["reports"][-1][1]
         done = fetch(tmp_path / "two", "huggingface", server.address, empty.address)
-        assert "ModelScope" in done["told"][-1][1]
+        assert "ModelScope" in done["reports"][-1][1]
 
 
 def test_what_no_hub_has_is_refused_with_both_answers(repository, tmp_path):
@@ -105,10 +107,10 @@ def test_what_no_hub_has_is_refused_with_both_answers(repository, tmp_path):
 
 
 def test_ids_are_read_in_their_parts():
-    assert parse("a/b").revision == "" and parse("a/b").folder == ""
-    told = parse("ly261666/cv_portrait_model@v2.0:film/film")
-    assert told.repo == "ly261666/cv_portrait_model"
-    assert told.revision == "v2.0" and told.folder == "film/film"
+    assert parse_hub_id("a/b").revision is None and parse_hub_id("a/b").folder == ""
+    parsed = parse_hub_id("ly261666/cv_portrait_model@v2.0:film/film")
+    assert parsed.repo == "ly261666/cv_portrait_model"
+    assert parsed.revision == "v2.0" and parsed.folder == "film/film"
     assert not is_hub_id("a/../b") and not is_hub_id("one two") and not is_hub_id("a/b/c")
 
 
@@ -117,9 +119,9 @@ def test_half_precision_is_taken_where_offered_and_pickles_never():
     plain = [f"{part}/model.safetensors" for part in parts]
     half = [f"{part}/model.fp16.safetensors" for part in parts]
     names = ["model_index.json", *plain, *half, "unet/model.bin", "model.safetensors"]
-    assert set(choose(names, "")) == {"model_index.json", *half}
-    assert set(choose(["model_index.json", *plain], "")) == {"model_index.json", *plain}
+    assert set(choose_files(names, "")) == {"model_index.json", *half}
+    assert set(choose_files(["model_index.json", *plain], "")) == {"model_index.json", *plain}
     with pytest.raises(InputError, match="as a pickle only"):
-        choose(["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]], "")
-    assert choose(["a.safetensors", "x.md"], "") == ["a.safetensors"]
-    assert choose(["a.safetensors", "b.safetensors"], "b.safetensors") == ["b.safetensors"]
+        choose_files(["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]], "")
+    assert choose_files(["a.safetensors", "x.md"], "") == ["a.safetensors"]
+    assert choose_files(["a.safetensors", "b.safetensors"], "b.safetensors") == ["b.safetensors"]

@@ -34,7 +34,6 @@ from realism.finetune.stages import (
     finetune_faces,
     finetune_person,
     stage1_folder,
-    two_stages,
 )
 from realism.images import open_photo
 
@@ -284,25 +283,21 @@ def test_stage_2_starts_from_the_weights_of_stage_1(base, tmp_path):
         ))  # fmt: skip
 
 
-def test_stage_1_is_done_once_and_found_again(base, photos, tmp_path, monkeypatch):
+def test_stage_1_is_found_again_for_the_same_settings_and_faces(base, tmp_path, monkeypatch):
     monkeypatch.setenv("REALISM_HOME", str(tmp_path / "people"))
     faces = tmp_path / "faces"
     faces.mkdir()
     for name in ("ravi-01", "ravi-09"):
         (faces / f"{name}.jpg").symlink_to(ASSETS / "people" / "ravi" / f"{name}.jpg")
-    stages = (tiny_stage(2, 2), tiny_stage(2, 2))
-    engine = load_engine("dlib")
-    first = list(two_stages(
-        base, engine, photos, SUBJECT, tmp_path / "out", faces=faces, stages=stages
-    ))  # fmt: skip
-    assert len([event for event in first if isinstance(event, TrainingStep)]) == 4
-    found = find_stage1(base, stages[0], faces)
-    assert found == stage1_folder(base, stages[0], faces) / "last"
-    again = list(two_stages(
-        base, engine, photos, SUBJECT, tmp_path / "out", faces=faces, stages=stages
-    ))  # fmt: skip
-    assert len([event for event in again if isinstance(event, TrainingStep)]) == 2
-    assert find_stage1(base, replace(stages[0], steps=3), faces) is None
+    stage, engine = tiny_stage(2, 2), load_engine("dlib")
+    assert find_stage1(base, stage, faces) is None
+    events = list(finetune_faces(base, engine, faces, stage))
+    assert len([event for event in events if isinstance(event, TrainingStep)]) == 2
+    found = find_stage1(base, stage, faces)
+    assert found == stage1_folder(base, stage, faces) / "last"
+    assert find_stage1(base, replace(stage, steps=3), faces) is None
+    (faces / "ravi-09.jpg").unlink()
+    assert find_stage1(base, stage, faces) is None
 
 
 def test_the_held_out_photo_is_compared_with_and_never_learned_from(base, photos, tmp_path):
