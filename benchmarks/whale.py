@@ -9,7 +9,7 @@ and anno/, and beside them export.json: JSON Lines, as whale-anno's export butto
 Clicks are put where a person could put them: on one of the 400 px that whale-anno shows a
 picture's width in. Then:
 
-    python -m realism marks train --annotations PROJECT --model resnet50
+    python -m realism marks train --annotations PROJECT --model keypoint-rcnn
     python -m realism marks evaluate --annotations PROJECT --out OUT
 """
 
@@ -28,7 +28,7 @@ from realism.faces.engine import load_engine, primary_face
 from realism.images import open_photo
 from realism.marks.find.crop import FACE_SPAN_MM, face_span
 from realism.marks.mark import Mark, Wrinkle, make_mark
-from realism.marks.teach.snap import snap
+from realism.marks.teach.snap import snap_click
 from realism.marks.teach.whale_anno import write_whale
 
 SHOWN = 400  # px; width at which whale-anno shows a picture
@@ -103,10 +103,10 @@ def snapping(folders: list[Path], hand: float = 0.7, seed: int = 7) -> None:
             if isinstance(mark, Wrinkle):
                 continue
             missed = replace(mark, xy=mark.xy + rng.normal(0, hand * span / FACE_SPAN_MM, 2))
-            click = snap(pixels, mark.kind, clicked(missed, size[0]).xy, span)
-            before.append(np.hypot(*(click.clicked - mark.xy)) * FACE_SPAN_MM / span)
+            click = snap_click(pixels, mark.kind, clicked(missed, size[0]).xy, span)
+            before.append(np.hypot(*(click.clicked_xy - mark.xy)) * FACE_SPAN_MM / span)
             after.append(np.hypot(*(click.xy - mark.xy)) * FACE_SPAN_MM / span)
-            stayed += not click.snapped
+            stayed += not click.is_snapped
     for name, gaps in (("clicked", before), ("snapped", after)):
         median, far = np.percentile(gaps, [50, 90])
         wrong = np.mean(np.array(gaps) > 2)

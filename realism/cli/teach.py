@@ -56,7 +56,7 @@ def serve(
 def train(
     annotations: Annotations,
     images: AnnotatedImages = None,
-    model: Annotated[str, typer.Option(help="heatmap, resnet50 or compact.")] = "heatmap",
+    model: Annotated[str, typer.Option(help="heatmap, keypoint-rcnn or compact.")] = "heatmap",
     weights: Annotated[Path | None, typer.Option("--from", help="Weights to build on.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("outputs/finder"),
     steps: Annotated[int | None, typer.Option(help="Of the optimiser.")] = None,

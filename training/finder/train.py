@@ -38,7 +38,7 @@ from realism.marks.find.network import (
     read_heatmap,
     save_heatmap,
 )
-from realism.marks.teach.targets import Targets, heatmap_loss, stack, targets
+from realism.marks.teach.targets import Targets, heatmap_loss, make_targets, stack_targets
 from training.finder.paint import HELD_OUT, Faces, Painted, load_faces, paint
 
 SIDE = 256  # px of a sample
@@ -70,7 +70,7 @@ def example(sample: Painted) -> tuple[np.ndarray, Targets]:
     """What the network sees of a sample and should answer."""
     log_light = np.log(sample.pixels.astype(np.float32) + BLACK)
     inputs = normalise(log_light, sample.skin).astype(np.float32)
-    return inputs, targets(sample.marks, sample.skin.shape, sample.unsure)
+    return inputs, make_targets(sample.marks, sample.skin.shape, sample.unsure)
 
 
 def batch_of(rng: np.random.Generator, samples: list[Painted]) -> tuple[torch.Tensor, Targets]:
@@ -81,10 +81,10 @@ def batch_of(rng: np.random.Generator, samples: list[Painted]) -> tuple[torch.Te
         x = torch.from_numpy(x + rng.normal(0, 0.2) + rng.normal(0, 0.1, (3, 1, 1)))
         if rng.random() < 0.5:
             x = x.flip(-1)
-            target = Targets(*(value.flip(-1) for value in vars(target).values()))
+            target = target.mapped(lambda value: value.flip(-1))
         inputs.append(x.float())
         wanted.append(target)
-    return torch.stack(inputs).contiguous(memory_format=torch.channels_last), stack(wanted)
+    return torch.stack(inputs).contiguous(memory_format=torch.channels_last), stack_targets(wanted)
 
 
 def answers(net: HeatmapNet, samples: list[Painted]) -> np.ndarray:
@@ -105,7 +105,7 @@ def judge(net: HeatmapNet, samples: list[Painted]) -> dict[str, float]:
     scores, right, wanted, kinds = [], [], 0, []
     on, on_weight, line = [], [], []
     for sample, maps in zip(samples, answers(net, samples), strict=True):
-        target = targets(sample.marks, sample.skin.shape, sample.unsure)
+        target = make_targets(sample.marks, sample.skin.shape, sample.unsure)
         heat = maps[0]
         top = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > 0.02)
         top &= sample.skin[::2, ::2] > LEAST_SKIN

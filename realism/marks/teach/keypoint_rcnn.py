@@ -1,4 +1,4 @@
-"""Teach the original's keypoint R-CNN: one box a face, four points, (0, 0) for what is absent.
+"""Train the original's keypoint R-CNN: one box a face, four points, (0, 0) for what is absent.
 
 It starts from ImageNet's ResNet-50 as the original did, where torchvision has that or can fetch
 it; else from random weights, and says so.
@@ -6,6 +6,7 @@ it; else from random weights, and says so.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,51 +22,63 @@ from realism.marks.find.keypoint_rcnn import (
     save_keypoints,
 )
 from realism.marks.mark import KINDS, Mark
-from realism.marks.teach.dataset import Annotated
-from realism.marks.teach.train import Training
+from realism.marks.teach.dataset import AnnotatedFace
+from realism.marks.teach.train import TrainingSettings
+
+if TYPE_CHECKING:
+    import torch
 
 # Boxes that a face's crop teaches by; 512 are for pictures of many things, and cost the most.
 BOXES = 64
+MIN_SIZE = 640  # px, of a crop's shorter side
+PROBE_TIMEOUT = 5  # s to wait for the server of ImageNet's weights
 
 
-class KeypointLearner:
-    """See `train.Learner`."""
+class TrainableKeypointRcnn:
+    """See `train.TrainableFinder`."""
 
     def __init__(
-        self, settings: KeypointSettings, network, note: str, taught: bool = False
+        self,
+        settings: KeypointSettings,
+        network: Any,  # torchvision's KeypointRCNN
+        initial_weights: str,
+        pretrained: bool = False,
     ) -> None:
-        self.settings, self.network, self.note, self.taught = settings, network, note, taught
+        self.settings, self.network = settings, network
+        self.initial_weights, self.pretrained = initial_weights, pretrained
         network.roi_heads.fg_bg_sampler.batch_size_per_image = BOXES
 
-    def optimizer(self, training: Training):
+    def optimizer(self, settings: TrainingSettings) -> "torch.optim.Optimizer":
         """AdamW: by SGD at torchvision's rate, random weights had learned no point in 300 steps."""
         import torch
 
         trained = [p for p in self.network.parameters() if p.requires_grad]
         return torch.optim.AdamW(
-            trained, training.learning_rate, weight_decay=training.weight_decay
+            trained, settings.learning_rate, weight_decay=settings.weight_decay
         )
 
-    def loss(self, faces: list[Annotated]):
+    def loss(self, faces: list[AnnotatedFace]) -> "torch.Tensor":
         """Sum of the R-CNN's five losses."""
+        import torch
+
         device = next(self.network.parameters()).device
         crops = [face_crop(face.pixels, face.face.box) for face in faces]
         images = [as_tensor(crop).to(device) for crop, _ in crops]
         targets = [
-            {name: value.to(device) for name, value in target_of(face, crop, origin).items()}
+            {name: value.to(device) for name, value in keypoint_target(face, crop, origin).items()}
             for face, (crop, origin) in zip(faces, crops, strict=True)
         ]
-        return sum(self.network(images, targets).values())
+        return sum(self.network(images, targets).values(), torch.zeros(()))
 
-    def settle(self, faces: list[Annotated]) -> None:
+    def calibrate(self, faces: list[AnnotatedFace]) -> None:
         """Measure from which height of its heat map each kind counts as there."""
         answers = [four_points(self.network, face_crop(f.pixels, f.face.box)[0]) for f in faces]
         there = [[any(c.kind == kind for c in f.clicks) for kind in KINDS] for f in faces]
         peaks = [peaks for _, peaks in answers]
         seen = [points is not None for points, _ in answers]
-        self.settings = replace(self.settings, levels=levels(peaks, there, seen))
+        self.settings = replace(self.settings, levels=choose_levels(peaks, there, seen))
 
-    def find_all(self, faces: list[Annotated]) -> list[list[Mark]]:
+    def find_all(self, faces: list[AnnotatedFace]) -> list[list[Mark]]:
         """The four points of each face, scored against the levels."""
         found = []
         for face in faces:
@@ -79,28 +92,38 @@ class KeypointLearner:
         save_keypoints(path, KeypointFinder(self.network, self.settings))
 
 
-def start_keypoints(
-    min_size: int = 640, weights: Path | None = None, backbone: str | None = None
-) -> KeypointLearner:
-    """A learner from `weights`, else from ImageNet's backbone where it can be had.
+def load_trainable_keypoints(
+    min_size: int = MIN_SIZE, weights: Path | None = None, backbone: str | None = None
+) -> TrainableKeypointRcnn:
+    """The finder with `weights`, else with ImageNet's backbone where it can be had.
 
-    min_size    px; a crop's shorter side is brought to it; with `weights`, theirs counts
-    backbone    "scratch" does not look for ImageNet's
+    Parameters
+    ----------
+    min_size : int, px
+        A crop's shorter side is brought to it; with `weights`, theirs counts.
+    weights : Path, optional
+    backbone : str, optional
+        "scratch" does not look for ImageNet's.
+
+    Raises
+    ------
+    InputError
+        For weights that are not there or of another network.
     """
     if weights is not None:
         finder = read_keypoints(Path(weights))
-        return KeypointLearner(finder.settings, finder.network, Path(weights).name, True)
-    given, why_not = (None, "as asked") if backbone == "scratch" else imagenet_backbone()
+        return TrainableKeypointRcnn(finder.settings, finder.network, Path(weights).name, True)
+    given, why_not = (None, "as asked") if backbone == "scratch" else load_imagenet_backbone()
     settings = KeypointSettings("scratch" if given is None else "imagenet", min_size)
-    network = build_keypoints(settings)
+    network: Any = build_keypoints(settings)
     if given is None:
-        return KeypointLearner(settings, network, f"random weights ({why_not})")
+        return TrainableKeypointRcnn(settings, network, f"random weights ({why_not})")
     network.backbone.body.load_state_dict(given, strict=True)
-    return KeypointLearner(settings, network, "ImageNet's ResNet-50, of torchvision")
+    return TrainableKeypointRcnn(settings, network, "ImageNet's ResNet-50, of torchvision")
 
 
-def imagenet_backbone() -> tuple[dict | None, str]:
-    """torchvision's ResNet-50 from its cache or by download, or None and why."""
+def load_imagenet_backbone() -> tuple[dict | None, str]:
+    """torchvision's ResNet-50 from its cache or by download, or None and why not."""
     import urllib.error
     import urllib.request
 
@@ -111,7 +134,7 @@ def imagenet_backbone() -> tuple[dict | None, str]:
     cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     try:
         if not cached.exists():
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=PROBE_TIMEOUT):
                 pass  # is the server there at all? torch's own download has no time limit
         weights = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
     except (urllib.error.URLError, OSError) as error:
@@ -120,10 +143,23 @@ def imagenet_backbone() -> tuple[dict | None, str]:
     return {k: v for k, v in weights.items() if not k.startswith("fc.")}, ""
 
 
-def target_of(face: Annotated, crop: np.ndarray, origin: np.ndarray) -> dict:
+def keypoint_target(
+    face: AnnotatedFace, crop: np.ndarray, origin: np.ndarray
+) -> "dict[str, torch.Tensor]":
     """One box and four points of a crop; of each kind the first click counts, as the original.
 
-    keypoints    (1, 4, 3): x, y px of the crop and 1, in the order of KINDS; 0, 0, 0 if absent
+    Parameters
+    ----------
+    face : AnnotatedFace
+    crop : (h, w, 3) uint8 ndarray, sRGB
+    origin : (2,) ndarray, px of `face.pixels`
+        Where the crop begins.
+
+    Returns
+    -------
+    dict of str to tensor
+        "boxes" (1, 4) px, "labels" (1,) and "keypoints" (1, 4, 3): x, y px of the crop and 1, in
+        the order of KINDS; 0, 0, 0 where absent.
     """
     import torch
 
@@ -139,12 +175,19 @@ def target_of(face: Annotated, crop: np.ndarray, origin: np.ndarray) -> dict:
     }
 
 
-def levels(peaks: list[np.ndarray], there: list[list[bool]], seen: list[bool]) -> tuple[float, ...]:
+def choose_levels(
+    peaks: list[np.ndarray], there: list[list[bool]], seen: list[bool]
+) -> tuple[float, ...]:
     """Peak level of each kind that best parts faces with it from faces without.
 
-    peaks    (4,) a face, heights of the heat maps
-    there    whether the face has the kind
-    seen     whether the network found the face at all
+    Parameters
+    ----------
+    peaks : list of (4,) ndarray
+        A face's heights of the heat maps, in the order of KINDS.
+    there : list of list of bool
+        Whether the face has the kind.
+    seen : list of bool
+        Whether the network found the face at all.
     """
     if not any(seen):
         return (0.0,) * len(KINDS)

@@ -1,4 +1,4 @@
-"""The loop that a person walks: annotate in whale-anno, train a finder, judge it, correct, again.
+"""The loop that a person walks: annotate in whale-anno, train a finder, evaluate, correct, again.
 
 Both verbs yield lines of text while they work, leave a folder with a report, and return its table.
 """
@@ -14,48 +14,72 @@ import numpy as np
 from realism.disk import write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
-from realism.marks.find.crop import FACE_SPAN_MM
-from realism.marks.find.finders import find_marks
-from realism.marks.teach.dataset import Annotated, LeftOut, annotated_faces
-from realism.marks.teach.evaluate import THRESHOLD, Judged, figures, judge, table
+from realism.marks.find.crop import FACE_SPAN_MM, SPAN
+from realism.marks.find.finders import (
+    AS_LIKELY_AS_NOT,
+    COMPACT,
+    HEATMAP,
+    KEYPOINT_RCNN,
+    find_marks,
+)
+from realism.marks.teach.checkpoint import checkpoint_path
+from realism.marks.teach.dataset import (
+    AnnotatedFace,
+    SkippedPicture,
+    count_kinds,
+    read_annotated_faces,
+)
+from realism.marks.teach.evaluate import (
+    FaceEvaluation,
+    build_report,
+    evaluate_face,
+    format_report,
+)
 from realism.marks.teach.sheet import save_plot, save_sheet
 from realism.marks.teach.train import (
-    LARGEST,
-    MODELS,
-    RECIPES,
-    Learner,
-    Score,
-    Trained,
+    DEFAULT_SETTINGS,
+    TrainableFinder,
+    TrainingEnd,
+    TrainingSettings,
     TrainStep,
-    checkpoint_of,
-    expected,
-    judge_learner,
-    split,
+    ValidationScore,
+    evaluate_finder,
+    split_faces,
     train,
 )
 from realism.marks.teach.whale_anno import Export, read_whale
 
-WEIGHTS = "finder.safetensors"
-METHODS = {"heatmap": "heatmap", "resnet50": "keypoint-rcnn", "compact": "compact"}
-EVERY = 10  # steps between two lines
+WEIGHTS_NAME = "finder.safetensors"
+# What the keypoint R-CNN was called in training when finding knew it by its own name already.
+ALIASES = {"resnet50": KEYPOINT_RCNN.name}
+REPORT_EVERY = 10  # steps, or images, between two lines
+# Images from which on more may be hoped for.
+FEW, MANY = 50, 200
 
 
-def start(model: str, weights: Path | None, size: int | None) -> Learner:
-    """A learner of one of MODELS.
+def load_trainable(model: str, weights: Path | None, size: int | None) -> TrainableFinder:
+    """A finder to train.
 
-    size    px; of `resnet50` the crop's shorter side, of the others ear to ear; None: its own
+    Parameters
+    ----------
+    model : str
+        One of DEFAULT_SETTINGS.
+    weights : Path, optional
+        To start from.
+    size : int, px, optional
+        Of the keypoint R-CNN the crop's shorter side, of the compact one ear to ear.
     """
-    if model == "resnet50":
-        from realism.marks.teach.keypoint_rcnn import start_keypoints
+    if model == KEYPOINT_RCNN.name:
+        from realism.marks.teach.keypoint_rcnn import MIN_SIZE, load_trainable_keypoints
 
-        return start_keypoints(size or 640, weights)
-    if model == "compact":
-        from realism.marks.teach.compact_rcnn import start_compact
+        return load_trainable_keypoints(size or MIN_SIZE, weights)
+    if model == COMPACT.name:
+        from realism.marks.teach.compact_rcnn import load_trainable_compact
 
-        return start_compact(size or 600, weights)
-    from realism.marks.teach.heatmap import start_heatmap
+        return load_trainable_compact(size or SPAN, weights)
+    from realism.marks.teach.heatmap import load_trainable_heatmap
 
-    return start_heatmap(weights)
+    return load_trainable_heatmap(weights)
 
 
 def train_on(
@@ -63,78 +87,136 @@ def train_on(
     images: Path | None,
     engine: Engine,
     out: Path,
-    model: str = "heatmap",
+    model: str = HEATMAP.name,
     weights: Path | None = None,
     size: int | None = None,
     restart: bool = False,
-    **asked,
+    **asked: float | None,
 ) -> Generator[str, None, str]:
-    """Train a finder on a whale-anno export and judge it on the images it did not see.
+    """Train a finder on a whale-anno export and evaluate it on the images it did not see.
 
-    images     folder of the pictures; None: the project's own data/
-    out        folder for finder.safetensors, its checkpoint, report.json and two pictures
-    weights    to start from, of the same model
-    asked      fields of `Training` that differ from the model's recipe, None where not
+    Parameters
+    ----------
+    annotations : Path
+        An export file or a project folder.
+    images : Path, optional
+        Folder of the pictures; by default the project's own data/.
+    engine : Engine
+    out : Path
+        Folder for finder.safetensors, its checkpoint, report.json and two pictures.
+    model : str
+        One of DEFAULT_SETTINGS or ALIASES.
+    weights : Path, optional
+        To start from, of the same model.
+    size : int, px, optional
+        As of `load_trainable`.
+    restart : bool
+        Do not go on from a checkpoint.
+    **asked : float, optional
+        Fields of `TrainingSettings` that differ from the model's own, None where not.
+
+    Raises
+    ------
+    InputError
+        For what cannot be used of all that.
     """
     import torch
 
-    if model not in MODELS:
-        raise InputError("finder_model_not_known", model=model, choices=MODELS)
-    recipe = replace(RECIPES[model], **{k: v for k, v in asked.items() if v is not None})
-    for name in ("steps", "batch", "judge_every"):
-        if getattr(recipe, name) < 1:
-            raise InputError(
-                "setting_too_small", setting=name.replace("_", " "), value=getattr(recipe, name)
-            )
-    export = read_whale(annotations)
-    yield from _unknown(export)
-    faces = []
-    for one in annotated_faces(export, _images(annotations, images), engine, LARGEST):
-        if isinstance(one, LeftOut):
-            yield f"{one.name} is left out: {one.reason}"
-            continue
-        faces.append(one)
-        if len(faces) % EVERY == 0:
-            yield f"{len(faces)} of {len(export.annotations)} images read"
-    yield expected(faces, model)
-    yield _snapped(faces)
-    learning, judging = split(faces, recipe.validation)
-    yield f"{len(learning)} images to learn from, {len(judging)} to judge on"
-    file = Path(out) / WEIGHTS
-    torch.manual_seed(recipe.seed)  # the first weights
-    learner = start(model, weights, size)
+    model = ALIASES.get(model, model)
+    settings = _settings(model, asked)
+    faces = yield from _read_faces(annotations, images, engine)
+    yield _describe_expectation(faces, model)
+    yield _describe_snapping(faces)
+    learned_from, held_out = split_faces(faces, settings.validation)
+    yield f"{len(learned_from)} images to learn from, {len(held_out)} to judge on"
+    file = Path(out) / WEIGHTS_NAME
+    torch.manual_seed(settings.seed)  # the first weights
+    finder = load_trainable(model, weights, size)
     source = weights and sha256(Path(weights).read_bytes()).hexdigest()
     if restart:
         # Only now: they may be what it starts from.
-        for old in (file, checkpoint_of(file)):
+        for old in (file, checkpoint_path(file)):
             old.unlink(missing_ok=True)
-    yield f"{model}, starting from {learner.note}"
-    if model == "heatmap":
-        from realism.marks.teach.heatmap import with_doubts
+    yield f"{model}, starting from {finder.initial_weights}"
+    if model == HEATMAP.name:
+        faces, line = _ignore_unclicked(faces)
+        yield line
+    # By the name that the model had when the first checkpoints were written.
+    key_name = {name: alias for alias, name in ALIASES.items()}.get(model, model)
+    walk = train(faces, finder, file, settings, f"{key_name} {size} {source}")
+    best_step = yield from _describe_training(walk)
+    kept = load_trainable(model, file, None)
+    kept.network.to(next(finder.network.parameters()).device)
+    about = {"model": model, "started_from": finder.initial_weights, "steps": settings.steps}
+    about |= {"images": len(faces), "kept_step": best_step, "learned_from": len(learned_from)}
+    table = yield from write_report(evaluate_finder(kept, held_out), Path(out), about)
+    yield f"To use it: marks find IMAGE --method {model} --weights {file}"
+    return table
 
-        faces, doubts = with_doubts(faces)
-        yield doubts
-    begun, first = time.monotonic(), None
-    for event in train(faces, learner, file, recipe, f"{model} {size} {source}"):
+
+def _settings(model: str, asked: dict[str, float | None]) -> TrainingSettings:
+    if model not in DEFAULT_SETTINGS:
+        choices = tuple(DEFAULT_SETTINGS)
+        raise InputError("finder_model_not_known", model=model, choices=choices)
+    given = {name: value for name, value in asked.items() if value is not None}
+    settings = replace(DEFAULT_SETTINGS[model], **given)
+    for name in ("steps", "batch", "judge_every"):
+        value = getattr(settings, name)
+        if value < 1:
+            raise InputError("setting_too_small", setting=name.replace("_", " "), value=value)
+    return settings
+
+
+def _read_faces(
+    annotations: Path, images: Path | None, engine: Engine
+) -> Generator[str, None, list[AnnotatedFace]]:
+    """The annotated faces, no larger than finders look at them."""
+    export = read_whale(annotations)
+    yield from _describe_unknown_labels(export)
+    faces = []
+    for read in read_annotated_faces(export, _pictures(annotations, images), engine, SPAN):
+        if isinstance(read, SkippedPicture):
+            yield f"{read.name} is left out: {read.reason}"
+            continue
+        faces.append(read)
+        if len(faces) % REPORT_EVERY == 0:
+            yield f"{len(faces)} of {len(export.annotations)} images read"
+    return faces
+
+
+def _ignore_unclicked(faces: list[AnnotatedFace]) -> tuple[list[AnnotatedFace], str]:
+    """The faces with what must not be held against a network, and that in words."""
+    from realism.marks.teach.heatmap import has_one_click_a_kind, ignore_unclicked
+
+    faces = ignore_unclicked(faces)
+    count = sum(len(face.ignored) for face in faces)
+    if has_one_click_a_kind(faces):
+        return faces, (
+            "No face has two marks of one kind, so what was not clicked is not taken for bare "
+            f"skin: {count} places that may be marks count neither way"
+        )
+    return faces, f"{count} faint places that nobody clicked count neither way"
+
+
+def _describe_training(
+    walk: Iterator[TrainStep | ValidationScore | TrainingEnd],
+) -> Generator[str, None, int]:
+    """Lines while a finder is trained; returns the step whose weights were kept."""
+    begun, first, best_step = time.monotonic(), None, 0
+    for event in walk:
         match event:
             case TrainStep(number, of, loss):
                 first = first or number
-                if number % EVERY == 0 or number in (first, of):
+                if number % REPORT_EVERY == 0 or number in (first, of):
                     took = (time.monotonic() - begun) / (number - first + 1)
                     left = f"{took:.1f} s a step, {took * (of - number) / 60:.0f} min left"
                     yield f"step {number} of {of}, loss {loss:.3f}, {left}"
-            case Score(number, near, better):
-                kept = "the best so far, kept" if better else "not better, not kept"
-                yield f"step {number}: mean AP {near:.3f} on the images not learned from; {kept}"
-            case Trained(path, _, best):
-                yield f"kept: step {best[0]}, mean AP {best[1]:.3f}, in {path}"
-    kept = start(model, file, None)
-    kept.network.to(next(learner.network.parameters()).device)
-    about = {"model": model, "started_from": learner.note, "steps": recipe.steps}
-    about |= {"images": len(faces), "kept_step": best[0], "learned_from": len(learning)}
-    told = yield from report(judge_learner(kept, judging), Path(out), about)
-    yield f"To use it: marks find IMAGE --method {METHODS[model]} --weights {file}"
-    return told
+            case ValidationScore(step, score, is_best):
+                kept = "the best so far, kept" if is_best else "not better, not kept"
+                yield f"step {step}: mean AP {score:.3f} on the images not learned from; {kept}"
+            case TrainingEnd(path, _, (best_step, score)):
+                yield f"kept: step {best_step}, mean AP {score:.3f}, in {path}"
+    return best_step
 
 
 def evaluate_on(
@@ -144,43 +226,82 @@ def evaluate_on(
     out: Path,
     method: str,
     weights: Path | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float = AS_LIKELY_AS_NOT,
 ) -> Generator[str, None, str]:
-    """Judge a finder on a whale-anno export; leaves report.json and two pictures in `out`."""
+    """Evaluate a finder on a whale-anno export; leaves report.json and two pictures in `out`.
+
+    Parameters
+    ----------
+    annotations, images, engine
+        As of `train_on`.
+    out : Path
+        Folder to write to.
+    method : str
+        One of `finders.FINDERS`.
+    weights : Path, optional
+        Of the finder, other than its own.
+    threshold : float, 0..1
+        Least score of a finding, for the figures that are of one threshold.
+
+    Raises
+    ------
+    InputError
+        For what cannot be used of all that.
+    """
     export = read_whale(annotations)
-    yield from _unknown(export)
-    judged, left_out = [], {}
+    yield from _describe_unknown_labels(export)
+    evaluations, left_out = [], {}
     begun = time.monotonic()
-    for one in annotated_faces(export, _images(annotations, images), engine):
-        if isinstance(one, LeftOut):
-            left_out[one.name] = str(one.reason)
-            yield f"{one.name} is left out: {one.reason}"
+    for read in read_annotated_faces(export, _pictures(annotations, images), engine):
+        if isinstance(read, SkippedPicture):
+            left_out[read.name] = str(read.reason)
+            yield f"{read.name} is left out: {read.reason}"
             continue
-        found = find_marks(one.pixels, one.face, one.skin, method, weights, 0.0)
-        judged.append(judge(one, found))
-        if len(judged) % EVERY == 0:
+        found = find_marks(read.pixels, read.face, read.skin, method, weights, 0.0)
+        evaluations.append(evaluate_face(read, found))
+        if len(evaluations) % REPORT_EVERY == 0:
             took = time.monotonic() - begun
-            yield f"{len(judged)} of {len(export.annotations)} images, {took:.0f} s"
-    yield _snapped([one.face for one in judged])
+            yield f"{len(evaluations)} of {len(export.annotations)} images, {took:.0f} s"
+    yield _describe_snapping([evaluation.face for evaluation in evaluations])
     about = {"method": method, "weights": weights and Path(weights).name, "left_out": left_out}
-    return (yield from report(judged, Path(out), about, threshold))
+    return (yield from write_report(evaluations, Path(out), about, threshold))
 
 
-def report(
-    judged: list[Judged], out: Path, about: dict, threshold: float = THRESHOLD
+def write_report(
+    evaluations: list[FaceEvaluation],
+    out: Path,
+    about: dict,
+    threshold: float = AS_LIKELY_AS_NOT,
 ) -> Generator[str, None, str]:
-    """Write report.json, precision-recall.png and sheet.png; -> the figures as a table."""
-    if not judged:
+    """Write report.json, precision-recall.png and sheet.png; returns the figures as a table.
+
+    Parameters
+    ----------
+    evaluations : list of FaceEvaluation
+        At least one.
+    out : Path
+        Folder to write to.
+    about : dict
+        JSON values that stand before the figures.
+    threshold : float, 0..1
+        As of `evaluate_on`.
+
+    Raises
+    ------
+    InputError
+        When there is no face.
+    """
+    if not evaluations:
         raise InputError("no_annotated_face")
-    told = figures(judged, threshold)
-    write_json(out / "report.json", {**about, "threshold": threshold, **told})
-    save_plot(out / "precision-recall.png", judged)
-    save_sheet(out / "sheet.png", judged, threshold)
+    report = build_report(evaluations, threshold)
+    write_json(out / "report.json", {**about, "threshold": threshold, **report})
+    save_plot(out / "precision-recall.png", evaluations)
+    save_sheet(out / "sheet.png", evaluations, threshold)
     yield f"In {out}: report.json, precision-recall.png, sheet.png"
-    return table(told)
+    return format_report(report)
 
 
-def _images(annotations: Path, images: Path | None) -> Path:
+def _pictures(annotations: Path, images: Path | None) -> Path:
     """The folder of the pictures: as given, else the project's own."""
     if images is not None:
         return Path(images)
@@ -190,16 +311,37 @@ def _images(annotations: Path, images: Path | None) -> Path:
     return own if own.is_dir() else Path(annotations)
 
 
-def _unknown(export: Export) -> Iterator[str]:
+def _describe_expectation(faces: list[AnnotatedFace], model: str) -> str:
+    """What may be hoped for from so many images."""
+    seen = ", ".join(f"{count} {kind}" for kind, count in count_kinds(faces).items())
+    if len(faces) < FEW:
+        expectation = (
+            "so few settle the scores of a finder that knows marks already (heatmap, or --from); "
+            "from scratch they teach little more than where marks tend to lie"
+        )
+    elif len(faces) < MANY:
+        expectation = (
+            "enough to adjust a network that knows marks; from scratch its finds stay coarse"
+        )
+    else:
+        expectation = (
+            "as many as the original's authors had (300): enough to adjust a network well, and for "
+            "keypoint-rcnn from ImageNet's weights; from scratch it remains few"
+        )
+    return f"{len(faces)} images, {seen}. For {model}: {expectation}."
+
+
+def _describe_unknown_labels(export: Export) -> Iterator[str]:
     """Labels that are none of the four kinds, named."""
     for label, count in export.unknown_labels.items():
         yield f"The label {label!r} is none of the four kinds: its {count} points are left out."
 
 
-def _snapped(faces: list[Annotated]) -> str:
+def _describe_snapping(faces: list[AnnotatedFace]) -> str:
     """How far clicks moved to the blobs they mean."""
-    moves = [c.moved * FACE_SPAN_MM / face.span for face in faces for c in face.clicks if c.snapped]
-    stay = sum(not c.snapped and not c.is_wrinkle for face in faces for c in face.clicks)
+    clicks = [(click, FACE_SPAN_MM / face.span) for face in faces for click in face.clicks]
+    moves = [click.offset * mm_per_px for click, mm_per_px in clicks if click.is_snapped]
+    stay = sum(not click.is_snapped and not click.is_wrinkle for click, _ in clicks)
     if not moves:
         return "No click has a dark blob near; all stay where they are."
     return (

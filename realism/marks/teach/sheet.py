@@ -20,15 +20,29 @@ from realism.draw.palette import (
     PAPER,
     QUIET,
     RULE,
+    Colour,
 )
 from realism.marks.mark import KINDS
-from realism.marks.teach.evaluate import Judged, kind_curve, round_curve
+from realism.marks.teach.evaluate import (
+    FaceEvaluation,
+    count_outcomes,
+    kind_curve,
+    round_curve,
+)
 
-SIDE, MOST, COLUMNS = 460, 12, 4  # px of a face; faces on a sheet; in a row
+SIDE = 460  # px of a face, high and wide
+MAX_FACES, COLUMNS = 12, 4  # on a sheet
 
 
-def save_plot(path: Path, judged: list[Judged]) -> None:
-    """Precision against recall for each annotated kind, and for all round marks together."""
+def save_plot(path: Path, evaluations: list[FaceEvaluation]) -> None:
+    """Precision against recall for each annotated kind, and for all round marks together.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    evaluations : list of FaceEvaluation
+    """
     picture = Image.new("RGB", (900, 720), PAPER)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(18)
     left, top, side = 90, 60, 580
@@ -45,47 +59,60 @@ def save_plot(path: Path, judged: list[Judged]) -> None:
     draw.text((left + side / 2, top + side + 36), "recall", INK, font, anchor="ma")
     draw.text((left, top - 34), "precision", INK, font)
     # All round marks first, as a broad line: a kind's own may run along it.
-    curves = {"round": round_curve(judged)[0], **{k: kind_curve(judged, k) for k in KINDS}}
+    curves = {"round": round_curve(evaluations)[0]}
+    curves |= {kind: kind_curve(evaluations, kind) for kind in KINDS}
     row = top
-    for name, one in curves.items():
-        if not one.marks:
+    for name, curve in curves.items():
+        if not curve.marks:
             continue
         colour = KIND_COLOURS.get(name, ALL_ROUND)
-        if len(one.recall):
-            points = [at(r, p) for r, p in zip(one.recall, one.precision, strict=True)]
-            draw.line([at(0, one.precision[0]), *points], colour, 6 if name == "round" else 3)
+        if len(curve.recall):
+            points = [at(r, p) for r, p in zip(curve.recall, curve.precision, strict=True)]
+            draw.line([at(0, curve.precision[0]), *points], colour, 6 if name == "round" else 3)
         draw.line([(700, row + 11), (730, row + 11)], colour, 4)
-        draw.text((740, row), f"{name}, AP {one.ap:.2f}", INK, font)
-        draw.text((740, row + 22), f"{one.marks} marks", QUIET, ImageFont.load_default(15))
+        draw.text((740, row), f"{name}, AP {curve.ap:.2f}", INK, font)
+        draw.text((740, row + 22), f"{curve.marks} marks", QUIET, ImageFont.load_default(15))
         row += 56
     _save(path, picture)
 
 
-def save_sheet(path: Path, judged: list[Judged], threshold: float) -> None:
-    """The faces with the most misses and false alarms, down to some without; at most MOST."""
-    wrong = sorted(judged, key=lambda one: -_wrong(one, threshold))
+def save_sheet(path: Path, evaluations: list[FaceEvaluation], threshold: float) -> None:
+    """The faces with the most misses and false alarms, down to some without.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG to write.
+    evaluations : list of FaceEvaluation
+        At most MAX_FACES of them are shown.
+    threshold : float, 0..1
+        Least score of what is drawn.
+    """
+    ordered = sorted(evaluations, key=lambda evaluation: -_count_errors(evaluation, threshold))
     # Evenly from worst to best: the worst alone would say nothing of how it usually goes.
-    picked = np.unique(np.linspace(0, len(wrong) - 1, min(MOST, len(wrong))).round().astype(int))
+    picked = np.linspace(0, len(ordered) - 1, min(MAX_FACES, len(ordered))).round().astype(int)
+    picked = np.unique(picked)
     columns = min(COLUMNS, len(picked))
     rows, line, head = -(-len(picked) // columns), 30, 60
     picture = Image.new(
         "RGB", (20 + columns * (SIDE + 12), head + rows * (SIDE + line + 12)), PAPER
     )
     draw = ImageDraw.Draw(picture)
-    _legend(draw, threshold)
+    _draw_legend(draw, threshold)
     font = ImageFont.load_default(16)
     for number, place in enumerate(picked):
-        one = wrong[place]
+        evaluation = ordered[place]
         x = 16 + number % columns * (SIDE + 12)
         y = head + number // columns * (SIDE + line + 12)
-        picture.paste(_face(one, threshold), (x, y))
-        hit, missed, false = _counts(one, threshold)
-        label = f"{one.face.name}: {hit} hit, {missed} missed, {false} false"
+        picture.paste(_draw_face(evaluation, threshold), (x, y))
+        hit, missed, false_alarms = count_outcomes(evaluation, threshold)
+        counts = f"{len(hit)} hit, {len(missed)} missed, {false_alarms} false"
+        label = f"{evaluation.face.name}: {counts}"
         draw.text((x, y + SIDE + 5), label, QUIET, font)
     _save(path, picture)
 
 
-def _legend(draw: ImageDraw.ImageDraw, threshold: float) -> None:
+def _draw_legend(draw: ImageDraw.ImageDraw, threshold: float) -> None:
     font = ImageFont.load_default(20)
     draw.ellipse((18, 20, 38, 40), outline=HIT, width=3)
     draw.text((46, 18), f"hit (from {threshold:.2f})", INK, font)
@@ -97,64 +124,61 @@ def _legend(draw: ImageDraw.ImageDraw, threshold: float) -> None:
     draw.text((860, 18), "white: from the click to the mark it means", INK, font)
 
 
-def _face(one: Judged, threshold: float) -> Image.Image:
+def _draw_face(evaluation: FaceEvaluation, threshold: float) -> Image.Image:
     """The face, SIDE px high and wide, with what was found, missed and made up."""
-    mesh = one.face.face.mesh[:, :2]
+    face = evaluation.face
+    mesh = face.face.mesh[:, :2]
     low, high = mesh.min(0), mesh.max(0)
     middle, half = (low + high) / 2, 0.6 * float((high - low).max())
     middle[1] -= 0.1 * half  # the mesh ends below the hair
     box = tuple(float(v) for v in (*(middle - half), *(middle + half)))
-    picture = Image.fromarray(one.face.pixels).transform(
+    picture = Image.fromarray(face.pixels).transform(
         (SIDE, SIDE), Image.Transform.EXTENT, box, Image.Resampling.BICUBIC
     )
     draw, scale = ImageDraw.Draw(picture), SIDE / (2 * half)
 
-    def placed(xy: np.ndarray) -> tuple[float, float]:
-        return tuple((xy + 0.5 - middle + half) * scale)
+    def to_tile(xy: np.ndarray) -> tuple[float, float]:
+        x, y = (xy + 0.5 - middle + half) * scale
+        return float(x), float(y)
 
-    taken = set()
-    for mark, hits in zip(one.found, one.hits, strict=True):
+    hit, _, _ = count_outcomes(evaluation, threshold)
+    for mark, hits in zip(evaluation.found, evaluation.hits, strict=True):
         if mark.score < threshold:
             continue
         colour = FALSE_ALARM if hits == () else HIT
-        taken |= set(hits or ())
         if mark.is_traced:
-            draw.line([placed(p) for p in mark.points], colour, 2)
+            draw.line([to_tile(p) for p in mark.points], colour, 2)
         elif hits == ():
-            _cross(draw, placed(mark.xy), 7, colour)
+            _cross(draw, to_tile(mark.xy), 7, colour)
         else:
-            _ring(draw, placed(mark.xy), max(mark.radius * scale, 3) + 5, colour)
-    for i, click in enumerate(one.face.clicks):
-        x, y = placed(click.xy)
-        if click.moved * scale > 2:
-            draw.line([placed(click.clicked), (x, y)], "white", 1)
-        if i not in taken:
+            _ring(draw, to_tile(mark.xy), max(mark.radius * scale, 3) + 5, colour)
+    for number, click in enumerate(face.clicks):
+        x, y = to_tile(click.xy)
+        if click.offset * scale > 2:
+            draw.line([to_tile(click.clicked_xy), (x, y)], "white", 1)
+        if number not in hit:
             draw.rectangle((x - 9, y - 9, x + 9, y + 9), outline=MISS, width=2)
         elif click.is_wrinkle:
             _ring(draw, (x, y), 4, HIT)
     return picture
 
 
-def _ring(draw: ImageDraw.ImageDraw, xy: tuple[float, float], radius: float, colour: str) -> None:
+def _ring(
+    draw: ImageDraw.ImageDraw, xy: tuple[float, float], radius: float, colour: Colour
+) -> None:
     x, y = xy
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=2)
 
 
-def _cross(draw: ImageDraw.ImageDraw, xy: tuple[float, float], half: float, colour: str) -> None:
+def _cross(draw: ImageDraw.ImageDraw, xy: tuple[float, float], half: float, colour: Colour) -> None:
     x, y = xy
     draw.line((x - half, y - half, x + half, y + half), colour, 3)
     draw.line((x - half, y + half, x + half, y - half), colour, 3)
 
 
-def _counts(one: Judged, threshold: float) -> tuple[int, int, int]:
-    """Hit and missed marks, and false alarms."""
-    sure = [h for m, h in zip(one.found, one.hits, strict=True) if m.score >= threshold]
-    hit = len({i for some in sure for i in some or ()})
-    return hit, len(one.face.clicks) - hit, sum(some == () for some in sure)
-
-
-def _wrong(one: Judged, threshold: float) -> int:
-    return sum(_counts(one, threshold)[1:])
+def _count_errors(evaluation: FaceEvaluation, threshold: float) -> int:
+    _, missed, false_alarms = count_outcomes(evaluation, threshold)
+    return len(missed) + false_alarms
 
 
 def _save(path: Path, picture: Image.Image) -> None:

@@ -15,7 +15,7 @@ from realism.marks.find.network import (
     save_heatmap,
 )
 from realism.marks.mark import Mark, RoundMark, Wrinkle
-from realism.marks.teach.targets import heatmap_loss, stack, targets
+from realism.marks.teach.targets import heatmap_loss, make_targets, stack_targets
 
 SMALL = (8, 8, 8, 8, 8)
 
@@ -31,7 +31,7 @@ def dot(shape=(64, 64)) -> tuple[torch.Tensor, Mark]:
 def test_training_lowers_the_loss_and_finds_the_mark():
     torch.manual_seed(0)
     net, (picture, mark) = HeatmapNet(SMALL), dot()
-    wanted = stack([targets([mark], (64, 64))])
+    wanted = stack_targets([make_targets([mark], (64, 64))])
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2)
     losses = []
     for _ in range(40):
@@ -52,19 +52,19 @@ def test_training_lowers_the_loss_and_finds_the_mark():
 def test_what_is_not_known_teaches_nothing():
     point = Wrinkle(np.float32([20, 20]), 2.0)
     faint = RoundMark("mole", np.float32([44, 44]), 3.0)
-    given = targets([point], (64, 64), unsure=[faint], radii=False)
+    given = make_targets([point], (64, 64), ignored=[faint], has_radii=False)
     assert given.line[10, 10] == 1
     assert given.line_weight[10, 18] == 0  # where the wrinkle runs was not said
     assert given.line_weight[10, 30] == 1
     assert given.heat_weight[22, 22] == 0 and given.heat_weight[5, 5] == 1
     assert (given.heat == 0).all() and (given.kind == -1).all()
-    guessed = targets([faint], (64, 64), radii=False)
+    guessed = make_targets([faint], (64, 64), has_radii=False)
     assert guessed.heat[22, 22] == 1
     assert not torch.isfinite(guessed.log_radius).any()
     output = torch.zeros(1, 6, 32, 32)
+    moles = output + torch.eye(6)[1][None, :, None, None] * 4
     sure, doubted = (
-        heatmap_loss(output + torch.eye(6)[1][None, :, None, None] * 4, stack([guessed]), smoothing)
-        for smoothing in (0.0, 0.3)
+        heatmap_loss(moles, stack_targets([guessed]), smoothing) for smoothing in (0.0, 0.3)
     )
     assert doubted["kind"] > sure["kind"]
     assert sure["radius"] == 0

@@ -7,7 +7,7 @@ import pytest
 
 from realism.config import ASSETS
 from realism.marks.mark import KINDS
-from realism.marks.teach.dataset import pictures_of
+from realism.marks.teach.dataset import match_pictures
 from realism.marks.teach.whale_anno import read_whale
 
 MEI = ASSETS / "people/mei"
@@ -90,7 +90,7 @@ def test_a_finder_is_judged_on_annotations_alone(run, project, tmp_path):
     # Some of the moles on these faces are found without any training, and not all.
     assert 0.2 < told["kinds"]["mole"]["at_threshold"]["recall"] < 1
     assert told["kinds"]["mole"]["at_threshold"]["precision"] > 0.5
-    assert {one["image"] for one in told["per_image"]} == {
+    assert {image["image"] for image in told["per_image"]} == {
         "mei-01.jpg", "mei-02.jpg", "mei-04.jpg"
     }  # fmt: skip
 
@@ -107,8 +107,8 @@ def test_findings_are_exported_to_be_corrected_and_read_back(run, tmp_path):
     # whale-anno opens .jpg and .png only, in small letters.
     assert annotation.file_name == "Me.jpg" and (folder / "data/Me.jpg").is_file()
     assert marks and list(annotation.kinds) == [mark["kind"] for mark in marks]
-    for one, mark in zip(annotation.marks(512, 512), marks, strict=True):
-        assert one.xy.tolist() == pytest.approx(mark["xy"], abs=0.02)
+    for read, mark in zip(annotation.marks(512, 512), marks, strict=True):
+        assert read.xy.tolist() == pytest.approx(mark["xy"], abs=0.02)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["projectName"] == "me"
     # Corrected annotations are never written over.
@@ -121,7 +121,7 @@ def test_findings_are_exported_to_be_corrected_and_read_back(run, tmp_path):
 def test_a_picture_is_found_in_other_letters_or_with_another_suffix(project, tmp_path):
     for name in ("MEI-01.JPG", "mei-02.png"):
         shutil.copy(MEI / f"{name[:6].lower()}.jpg", tmp_path / name)
-    found = {a.file_name: p and p.name for a, p in pictures_of(read_whale(project), tmp_path)}
+    found = {a.file_name: p and p.name for a, p in match_pictures(read_whale(project), tmp_path)}
     assert found == {"mei-01.jpg": "MEI-01.JPG", "mei-02.jpg": "mei-02.png", "mei-04.jpg": None}
 
 
@@ -168,6 +168,9 @@ def test_bad_annotations_are_told_in_one_line(run, project, tmp_path, case):
     [
         (["train", "--model", "yolo"], "no model 'yolo'"),
         (["train", "--model", "compact", "--steps", "0"], "steps is 0"),
+        # The names of the keypoint R-CNN in training: now, and before.
+        (["train", "--model", "keypoint-rcnn", "--steps", "0"], "steps is 0"),
+        (["train", "--model", "resnet50", "--steps", "0"], "steps is 0"),
         (["evaluate", "--method", "yolo"], "Unknown finder 'yolo'"),
         (["evaluate", "--method", "compact"], "no weights yet"),
         (["serve", "--kind", "freckle"], "no kind 'freckle'"),

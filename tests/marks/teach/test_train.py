@@ -34,28 +34,39 @@ from realism.marks.find.keypoint_rcnn import (
 )
 from realism.marks.find.network import HeatmapNet, load_heatmap
 from realism.marks.mark import KINDS, RoundMark, Wrinkle
-from realism.marks.teach import heatmap as learn_heatmap
-from realism.marks.teach.calibrate import answered_rounds, near_fit
-from realism.marks.teach.compact_rcnn import CompactLearner, boxes_of
-from realism.marks.teach.dataset import cut_out
-from realism.marks.teach.heatmap import HeatmapLearner, crop_of, start_heatmap, with_doubts
-from realism.marks.teach.keypoint_rcnn import KeypointLearner, levels, start_keypoints, target_of
+from realism.marks.teach import heatmap as teach_heatmap
+from realism.marks.teach.calibrate import fit_near_prior, label_blobs
+from realism.marks.teach.compact_rcnn import TrainableCompactRcnn, mark_boxes
+from realism.marks.teach.dataset import cut_out_face
+from realism.marks.teach.heatmap import (
+    TrainableHeatmap,
+    has_one_click_a_kind,
+    ignore_unclicked,
+    load_trainable_heatmap,
+    training_window,
+)
+from realism.marks.teach.keypoint_rcnn import (
+    TrainableKeypointRcnn,
+    choose_levels,
+    keypoint_target,
+    load_trainable_keypoints,
+)
 from realism.marks.teach.snap import Click
 from realism.marks.teach.train import (
-    RECIPES,
-    Score,
-    Trained,
-    Training,
+    DEFAULT_SETTINGS,
+    TrainingEnd,
+    TrainingSettings,
     TrainStep,
-    checkpoint_of,
-    split,
+    ValidationScore,
+    augment,
+    checkpoint_path,
+    split_faces,
     train,
-    varied,
 )
 
 SMALL = KeypointSettings("scratch", min_size=64)
 TINY = CompactSettings(span=100, channels=16)
-TRAINING = Training(steps=2, batch=1, judge_every=2, learning_rate=1e-3)
+TRAINING = TrainingSettings(steps=2, batch=1, judge_every=2, learning_rate=1e-3)
 
 
 def click(kind: str, x: float, y: float) -> Click:
@@ -71,18 +82,18 @@ def faces(mei, engine):
         skin = skin_mask(photo.pixels, face)
         at = face.mesh[[205, 425, 151], :2]  # the cheeks and the forehead
         clicks = [click(k, *xy) for k, xy in zip(("mole", "spot", "mole"), at, strict=True)]
-        result.append(cut_out(photo.name, photo.pixels, face, skin, clicks, largest=120))
+        result.append(cut_out_face(photo.name, photo.pixels, face, skin, clicks, max_span=120))
     return result
 
 
-def compact_learner() -> CompactLearner:
+def compact_finder() -> TrainableCompactRcnn:
     torch.manual_seed(0)
-    return CompactLearner(TINY, build_compact(TINY), "random weights")
+    return TrainableCompactRcnn(TINY, build_compact(TINY), "random weights")
 
 
-def keypoint_learner() -> KeypointLearner:
+def keypoint_finder() -> TrainableKeypointRcnn:
     torch.manual_seed(0)
-    return KeypointLearner(SMALL, build_keypoints(SMALL), "random weights")
+    return TrainableKeypointRcnn(SMALL, build_keypoints(SMALL), "random weights")
 
 
 # The loop --------------------------------------------------------------------------------
@@ -99,23 +110,24 @@ def test_a_cut_face_keeps_its_marks_where_they_are(faces, mei, engine):
 
 def test_every_image_is_on_one_side_and_stays_there_when_others_come(faces):
     many = [replace(faces[0], name=f"{n}.jpg") for n in range(40)]
-    learning, judging = ({f.name for f in side} for side in split(many, 5))
-    assert len(judging) == 8 and not learning & judging and len(learning | judging) == 40
-    later = {f.name for f in split([*many, replace(faces[0], name="new.jpg")], 5)[1]}
-    assert len(judging & later) >= 7
+    learned_from, held_out = ({f.name for f in side} for side in split_faces(many, 5))
+    assert len(held_out) == 8 and not learned_from & held_out
+    assert len(learned_from | held_out) == 40
+    later = {f.name for f in split_faces([*many, replace(faces[0], name="new.jpg")], 5)[1]}
+    assert len(held_out & later) >= 7
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_faces_are_refused(faces, tmp_path, count):
     with pytest.raises(InputError, match="at least two"):
-        next(train(faces[:count], compact_learner(), tmp_path / "f.safetensors", TRAINING))
+        next(train(faces[:count], compact_finder(), tmp_path / "f.safetensors", TRAINING))
 
 
 def test_a_mirrored_face_has_its_marks_and_outline_where_they_are_seen(faces):
     marked = replace(faces[0], pixels=faces[0].pixels.copy())
     x, y = np.rint(marked.clicks[0].xy).astype(int)
     marked.pixels[y - 1 : y + 2, x - 1 : x + 2] = 0
-    seen = [varied(marked, np.random.default_rng(seed)) for seed in range(8)]
+    seen = [augment(marked, np.random.default_rng(seed)) for seed in range(8)]
     mirrored = [one.clicks[0].xy[0] != marked.clicks[0].xy[0] for one in seen]
     assert True in mirrored and False in mirrored
     for one in seen:
@@ -124,8 +136,8 @@ def test_a_mirrored_face_has_its_marks_and_outline_where_they_are_seen(faces):
         assert one.face.box[0] < one.face.mesh[205, 0] < one.face.box[2]
 
 
-class Scripted(CompactLearner):
-    """A learner whose finds are known: nothing, then all, then one of two moles."""
+class Scripted(TrainableCompactRcnn):
+    """A finder whose finds are known: nothing, then all, then one of two moles."""
 
     found = 0
 
@@ -136,46 +148,55 @@ class Scripted(CompactLearner):
 
 
 def test_the_best_weights_are_kept_not_the_last(faces, tmp_path):
-    learner, out = Scripted(TINY, build_compact(TINY), ""), tmp_path / "f.safetensors"
-    events = list(train(faces, learner, out, replace(TRAINING, steps=3, judge_every=1)))
-    scores = [event for event in events if isinstance(event, Score)]
-    assert [(s.mean_ap, s.best) for s in scores] == [(0.0, True), (1.0, True), (0.25, False)]
+    finder, out = Scripted(TINY, build_compact(TINY), ""), tmp_path / "f.safetensors"
+    events = list(train(faces, finder, out, replace(TRAINING, steps=3, judge_every=1)))
+    scores = [event for event in events if isinstance(event, ValidationScore)]
+    assert [(s.mean_ap, s.is_best) for s in scores] == [(0.0, True), (1.0, True), (0.25, False)]
     assert events[-1].best == (2, 1.0)
-    kept, last = load_file(str(out)), learner.network.state_dict()
+    kept, last = load_file(str(out)), finder.network.state_dict()
     assert any(not torch.equal(kept[name], last[name]) for name in kept)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_weights(faces, tmp_path):
     whole, broken = tmp_path / "whole.safetensors", tmp_path / "broken.safetensors"
-    events = list(train(faces, compact_learner(), whole, TRAINING))
-    assert [type(e) for e in events] == [TrainStep, TrainStep, Score, Trained]
+    events = list(train(faces, compact_finder(), whole, TRAINING))
+    assert [type(e) for e in events] == [TrainStep, TrainStep, ValidationScore, TrainingEnd]
     assert all(np.isfinite(e.loss) for e in events if isinstance(e, TrainStep))
-    # How often it saves is no part of a run: this one saves before it was ever judged.
+    # How often it saves is no part of a run: this one saves before it was ever evaluated.
     often = replace(TRAINING, save_every=1)
-    for event in train(faces, compact_learner(), broken, often):
+    for event in train(faces, compact_finder(), broken, often):
         if event.number == 2:
             break
-    again = list(train(faces, compact_learner(), broken, TRAINING))
-    assert [e.number for e in again[:-1]] == [2, 2] and again[-1].best == events[-1].best
-    one, other = (load_file(str(checkpoint_of(path))) for path in (whole, broken))
+    again = list(train(faces, compact_finder(), broken, TRAINING))
+    assert (again[0].number, again[1].step) == (2, 2) and again[-1].best == events[-1].best
+    one, other = (load_file(str(checkpoint_path(path))) for path in (whole, broken))
     assert one.keys() == other.keys()
     assert all(torch.allclose(one[k].float(), other[k].float(), atol=1e-5) for k in one)
 
 
+def test_fewer_steps_than_were_done_end_with_weights_all_the_same(faces, tmp_path):
+    out, often = tmp_path / "f.safetensors", replace(TRAINING, steps=3, judge_every=3, save_every=1)
+    for event in train(faces, compact_finder(), out, often):
+        if event.number == 3:
+            break  # two steps are saved, and none was evaluated
+    (ended,) = train(faces, compact_finder(), out, replace(often, steps=1))
+    assert ended.best[0] == 2 and out.is_file()
+
+
 def test_a_run_of_other_settings_or_annotations_is_not_mixed_in(faces, tmp_path):
     out = tmp_path / "f.safetensors"
-    list(train(faces, compact_learner(), out, replace(TRAINING, steps=1)))
+    list(train(faces, compact_finder(), out, replace(TRAINING, steps=1)))
     with pytest.raises(InputError, match="other settings"):
-        next(train(faces, compact_learner(), out, replace(TRAINING, learning_rate=1e-2)))
+        next(train(faces, compact_finder(), out, replace(TRAINING, learning_rate=1e-2)))
     moved = [replace(faces[0], clicks=(click("acne", 9, 9),)), *faces[1:]]
     with pytest.raises(InputError, match="annotations"):
-        next(train(moved, compact_learner(), out, TRAINING))
+        next(train(moved, compact_finder(), out, TRAINING))
     # More steps of the same run are no other run.
-    longer = train(faces, compact_learner(), out, replace(TRAINING, steps=3))
+    longer = train(faces, compact_finder(), out, replace(TRAINING, steps=3))
     assert next(longer).number == 2
-    checkpoint_of(out).write_bytes(b"cut off")
+    checkpoint_path(out).write_bytes(b"cut off")
     with pytest.raises(InputError, match="damaged"):
-        next(train(faces, compact_learner(), out, TRAINING))
+        next(train(faces, compact_finder(), out, TRAINING))
 
 
 # The original's network --------------------------------------------------------------------
@@ -183,7 +204,7 @@ def test_a_run_of_other_settings_or_annotations_is_not_mixed_in(faces, tmp_path)
 
 def test_absent_kinds_lie_at_zero_with_visibility_zero_and_the_first_of_a_kind_counts(faces):
     crop, origin = face_crop(faces[0].pixels, faces[0].face.box)
-    points = target_of(faces[0], crop, origin)["keypoints"][0].numpy()
+    points = keypoint_target(faces[0], crop, origin)["keypoints"][0].numpy()
     assert np.allclose(points[0], [*(faces[0].clicks[0].xy - origin), 1])
     assert points[KINDS.index("spot"), 2] == 1
     assert not points[KINDS.index("acne")].any() and not points[KINDS.index("wrinkle")].any()
@@ -191,11 +212,11 @@ def test_absent_kinds_lie_at_zero_with_visibility_zero_and_the_first_of_a_kind_c
 
 def test_the_original_learns_and_its_weights_load(faces, tmp_path):
     out = tmp_path / "f.safetensors"
-    step, score, ended = train(faces, keypoint_learner(), out, replace(TRAINING, steps=1))
-    assert np.isfinite(step.loss) and score.best and ended.best == (1, score.mean_ap)
+    step, score, ended = train(faces, keypoint_finder(), out, replace(TRAINING, steps=1))
+    assert np.isfinite(step.loss) and score.is_best and ended.best == (1, score.mean_ap)
     assert load_keypoints(out).settings.min_size == 64
     # The optimiser's moments are in the checkpoint: a resumed step does not start without them.
-    kept = load_file(str(checkpoint_of(out)))
+    kept = load_file(str(checkpoint_path(out)))
     assert sum(k.startswith("optimizer.exp_avg.") for k in kept) > 100
 
 
@@ -203,9 +224,9 @@ def test_presence_levels_part_faces_with_a_kind_from_faces_without():
     peaks = [np.array([h, h, h, h], float) for h in (1, 2, 3, 4)]
     there = [[False, True, False, True], [False, True, False, False]]
     there += [[True, True, False, True], [True, True, False, True]]
-    mole, spot, acne, wrinkle = levels(peaks, there, [True] * 4)
+    mole, spot, acne, wrinkle = choose_levels(peaks, there, [True] * 4)
     assert mole == 3 and spot < 1 and acne > 4 and wrinkle in (1, 3)
-    assert levels(peaks, there, [False] * 4) == (0, 0, 0, 0)
+    assert choose_levels(peaks, there, [False] * 4) == (0, 0, 0, 0)
 
 
 def test_saved_keypoints_load_and_answer_the_same(faces, tmp_path):
@@ -222,8 +243,8 @@ def test_saved_keypoints_load_and_answer_the_same(faces, tmp_path):
     assert np.allclose(before[0], after[0])
     assert np.allclose(before[1], after[1])
     # What is trained on from a file is a copy: whoever finds with the file keeps the file's.
-    again = start_keypoints(weights=path)
-    assert again.network is not loaded.network and "finder.safetensors" in again.note
+    again = load_trainable_keypoints(weights=path)
+    assert again.network is not loaded.network and "finder.safetensors" in again.initial_weights
 
 
 def test_it_finds_at_most_one_mark_of_each_kind(mei, engine):
@@ -242,7 +263,7 @@ def test_it_finds_at_most_one_mark_of_each_kind(mei, engine):
 def test_every_mark_is_a_box_of_its_own_around_its_centre(faces):
     one = faces[0]
     view = crop_face(one.pixels, one.face, one.skin, 240)
-    boxes, points, labels = boxes_of(one, view)
+    boxes, points, labels = mark_boxes(one, view)
     assert labels.tolist() == [1, 2, 1]
     assert np.allclose((boxes[:, :2] + boxes[:, 2:]) / 2, points)
     assert np.allclose(view.to_picture(points - 0.5), [c.xy for c in one.clicks], atol=0.05)
@@ -250,12 +271,12 @@ def test_every_mark_is_a_box_of_its_own_around_its_centre(faces):
 
 
 def test_the_compact_networks_loss_falls_on_the_cpu(faces):
-    learner = compact_learner()
-    optimizer = learner.optimizer(replace(RECIPES["compact"], learning_rate=2e-3))
+    finder = compact_finder()
+    optimizer = finder.optimizer(replace(DEFAULT_SETTINGS["compact"], learning_rate=2e-3))
     losses = []
     for _ in range(10):
-        learner.network.train()
-        loss = learner.loss(faces[:1])
+        finder.network.train()
+        loss = finder.loss(faces[:1])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -264,12 +285,12 @@ def test_the_compact_networks_loss_falls_on_the_cpu(faces):
 
 
 def test_saved_compact_weights_load_and_find_the_same_on_skin_only(faces, tmp_path):
-    learner, path = compact_learner(), tmp_path / "finder.safetensors"
-    save_compact(path, CompactFinder(learner.network, TINY))
+    finder, path = compact_finder(), tmp_path / "finder.safetensors"
+    save_compact(path, CompactFinder(finder.network, TINY))
     one, loaded = replace(faces[0], skin=np.ones_like(faces[0].skin)), load_compact(path)
-    for network in (learner.network, loaded.network):
+    for network in (finder.network, loaded.network):
         network.roi_heads.score_thresh = 0.0  # random weights are sure of nothing
-    (before,) = learner.find_all([one])
+    (before,) = finder.find_all([one])
     after = find_with_compact(loaded, one.pixels, one.face, one.skin)
     assert before and len(before) == len(after)
     assert all(np.allclose(a.xy, b.xy) for a, b in zip(before, after, strict=True))
@@ -291,27 +312,31 @@ def wrinkle_and_blob(face):
     ]
 
 
-def test_only_faint_places_are_left_open_and_a_fold_is_the_course_of_its_click(faces, monkeypatch):
+def test_only_faint_places_are_left_open_and_a_fold_is_the_polyline_of_its_click(
+    faces, monkeypatch
+):
     one = replace(faces[0], clicks=(*faces[0].clicks[:1], click("wrinkle", *faces[0].clicks[1].xy)))
     one = replace(one, clicks=(*one.clicks, click("mole", *faces[0].clicks[2].xy)))
-    monkeypatch.setattr(learn_heatmap, "find_marks", lambda *_, **__: wrinkle_and_blob(faces[0]))
-    (doubted,), said = with_doubts([one])
-    assert [(m.kind, m.score) for m in doubted.doubts] == [
+    monkeypatch.setattr(teach_heatmap, "find_marks", lambda *_, **__: wrinkle_and_blob(faces[0]))
+    (annotated,) = ignore_unclicked([one])
+    assert not has_one_click_a_kind([one])
+    assert [(m.kind, m.score) for m in annotated.ignored] == [
         ("wrinkle", 0.7), ("wrinkle", 0.3), ("spot", 0.3)
     ]  # fmt: skip
-    assert "3 faint places" in said
     torch.manual_seed(0)
-    seen, wanted = crop_of(doubted)
+    seen, wanted = training_window(annotated)
     assert seen.shape == (3, 256, 256) and wanted.line.shape == (128, 128)
-    (many,) = with_doubts([replace(one, clicks=one.clicks[:2])])[0]
-    assert len(many.doubts) == 4  # one of a kind was clicked: the dark blob may be a mark, too
+    once = replace(one, clicks=one.clicks[:2])
+    assert has_one_click_a_kind([once]) and not has_one_click_a_kind([replace(one, clicks=())])
+    (many,) = ignore_unclicked([once])
+    assert len(many.ignored) == 4  # one of a kind was clicked: the dark blob may be a mark, too
 
 
 def test_the_crop_wants_marks_where_they_are_seen(faces):
     one = faces[0]
     for seed in range(40):
         torch.manual_seed(seed)
-        _, wanted = crop_of(one)
+        _, wanted = training_window(one)
         places = np.argwhere(wanted.heat.numpy() == 1)
         if len(places):
             break
@@ -320,7 +345,7 @@ def test_the_crop_wants_marks_where_they_are_seen(faces):
     for mark in one.clicks:
         cv2.circle(marked.pixels, np.rint(mark.xy).astype(int).tolist(), 2, (0, 0, 0), -1)
     torch.manual_seed(seed)
-    dark = crop_of(marked)[0].numpy().sum(0)
+    dark = training_window(marked)[0].numpy().sum(0)
     for row, column in places:
         if 4 < row < 124 and 4 < column < 124:
             at = dark[2 * row - 4 : 2 * row + 6, 2 * column - 4 : 2 * column + 6]
@@ -329,39 +354,39 @@ def test_the_crop_wants_marks_where_they_are_seen(faces):
 
 def test_the_heat_map_learner_learns_saves_and_starts_from_what_it_saved(faces, tmp_path):
     torch.manual_seed(0)
-    learner, out = HeatmapLearner(HeatmapNet((4, 4, 8, 8, 8)), "random weights", False), tmp_path
-    recipe = TRAINING
-    events = list(train(faces, learner, out / "f.safetensors", recipe))
-    assert [type(e) for e in events] == [TrainStep, TrainStep, Score, Trained]
-    again = start_heatmap(out / "f.safetensors")
-    assert again.taught and all(p.requires_grad for p in again.network.parameters())
-    # What was known counts as a result: it is judged first, and kept if nothing gets better.
-    events = list(train(faces, again, out / "g.safetensors", recipe))
-    assert [e.number for e in events[:2]] == [0, 0] and events[0].best
+    finder, out = TrainableHeatmap(HeatmapNet((4, 4, 8, 8, 8)), "random weights", False), tmp_path
+    settings = TRAINING
+    events = list(train(faces, finder, out / "f.safetensors", settings))
+    assert [type(e) for e in events] == [TrainStep, TrainStep, ValidationScore, TrainingEnd]
+    again = load_trainable_heatmap(out / "f.safetensors")
+    assert again.pretrained and all(p.requires_grad for p in again.network.parameters())
+    # What was known counts as a result: it is evaluated first, and kept if nothing gets better.
+    events = list(train(faces, again, out / "g.safetensors", settings))
+    assert [e.step for e in events[:2]] == [0, 0] and events[0].is_best
     assert (out / "g.safetensors").is_file()
 
 
-def test_candidates_are_marks_where_clicked_unknown_where_doubted_and_bare_elsewhere(faces):
-    doubt = RoundMark("spot", np.float32([10, 10]), 2.0, 0.3)
-    one = replace(faces[0], doubts=(doubt,))
+def test_candidates_are_marks_where_clicked_unknown_where_ignored_and_bare_elsewhere(faces):
+    ignored = RoundMark("spot", np.float32([10, 10]), 2.0, 0.3)
+    one = replace(faces[0], ignored=(ignored,))
     mole, spot = one.clicks[0].xy, one.clicks[1].xy
-    places = np.float32([mole, mole + np.float32([0.7, 0]), spot, doubt.xy, [60, 10]])
+    places = np.float32([mole, mole + np.float32([0.7, 0]), spot, ignored.xy, [60, 10]])
     sure = np.stack([np.ones(5), [1, 3, 0, 0, 2]], 1)
     found = BlobCandidates(places, np.ones(5), sure, np.zeros((5, 6)))
     # Of two on the mole the surer one is it, and the other neither it nor bare skin.
-    assert answered_rounds(found, one).tolist() == [-2, 0, 1, -2, -1]
+    assert label_blobs(found, one).tolist() == [-2, 0, 1, -2, -1]
 
 
 def test_weights_move_with_many_annotations_and_stay_with_few():
     rng, before = np.random.default_rng(0), torch.tensor([0.0, 1.0])
     evidence = np.stack([np.ones(400), rng.normal(0, 2, 400)], 1)
     truth = rng.random(400) < 1 / (1 + np.exp(2 - evidence[:, 1]))
-    many = near_fit(evidence, truth, before).numpy()
-    few = near_fit(evidence[:6], truth[:6], before).numpy()
+    many = fit_near_prior(evidence, truth, before).numpy()
+    few = fit_near_prior(evidence[:6], truth[:6], before).numpy()
     assert np.allclose(many, [-2, 1], atol=0.5)
     assert np.linalg.norm(few - before.numpy()) < np.linalg.norm(many - before.numpy())
-    assert near_fit(evidence[:0], truth[:0], before) is before
-    kinds = near_fit(evidence, truth.astype(np.int64), torch.zeros(3, 2))
+    assert fit_near_prior(evidence[:0], truth[:0], before) is before
+    kinds = fit_near_prior(evidence, truth.astype(np.int64), torch.zeros(3, 2))
     assert (evidence @ kinds.numpy().T).argmax(1)[truth & (evidence[:, 1] > 3)].mean() > 0.9
 
 
