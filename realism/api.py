@@ -18,8 +18,9 @@ from realism.marks.photo import MarkedPhoto
 from realism.portraits.rank import Ranked
 from realism.workflow import run_through
 from realism.workflow.marks import build_passport, find_marks_in_photo, find_marks_of_photos
+from realism.workflow.place import RestoreOptions
 from realism.workflow.portraits import rank_pictures
-from realism.workflow.restore import RestoredPortrait, RestoreOptions, restore_portrait
+from realism.workflow.restore import RestoredPortrait, restore_portrait
 
 Picture = Photo | Path | str  # opened already, or where it is
 

@@ -31,6 +31,7 @@ from realism.workflow.marks import (
     with_least_score,
 )
 from realism.workflow.photos import PhotoChecked, SetChecked, add_photos
+from realism.workflow.place import RestoreOptions, blend_portrait, mark_key, place_portrait
 from realism.workflow.portraits import (
     PhotoLeftOut,
     PortraitRequest,
@@ -44,11 +45,7 @@ from realism.workflow.portraits import (
 from realism.workflow.restore import (
     PortraitRestored,
     PortraitSkipped,
-    RestoreOptions,
-    blend_portrait,
     finish_portrait,
-    mark_key,
-    place_portrait,
     restore_portrait,
     restore_portraits,
 )

@@ -142,7 +142,8 @@ def restore(
     from realism.images import open_photo, save_png
     from realism.marks.observation import LEAST_OBSERVATIONS
     from realism.marks.restore.blend import Sliders
-    from realism.workflow.restore import RestoreOptions, restore_portrait
+    from realism.workflow.place import RestoreOptions
+    from realism.workflow.restore import restore_portrait
 
     refuse_not_png(out, card)
     open_photo(portrait)  # nothing is looked for on behalf of a portrait that cannot be opened

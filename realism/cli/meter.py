@@ -14,7 +14,10 @@ EVERY = 0.05  # seconds between two looks at the memory; a look takes some 20 mi
 class Meter:
     """Times steps and their peak memory, and keeps the report on disk current.
 
-    report    "steps": name -> {"seconds", "peak_memory_mb"}; more may be put beside it
+    Attributes
+    ----------
+    report : ?
+        "steps": name -> {"seconds", "peak_memory_mb"}; more may be put beside it.
     """
 
     def __init__(self, file: Path):

@@ -18,9 +18,13 @@ MARGIN = 40
 class Tile:
     """A picture with a line under it.
 
-    pixels    (H, W, 3) uint8 sRGB
-    label     a few words
-    good      frame in green or red; None for no frame
+    Attributes
+    ----------
+    pixels : ndarray, (H, W, 3) uint8 sRGB
+    label : str
+        A few words.
+    good : bool or None
+        Frame in green or red; None for no frame.
     """
 
     pixels: np.ndarray
@@ -32,10 +36,16 @@ class Tile:
 class BeforeAfter:
     """A portrait before and after, with the place to look at.
 
-    before, after    (H, W, 3) uint8 sRGB, equal shapes
-    centre           (2,) px, what to zoom in on
-    side             px of the portrait that the zoom shows
-    label            a few words
+    Attributes
+    ----------
+    before, after : ndarray, (H, W, 3) uint8 sRGB
+        Equal shapes.
+    centre : ndarray, (2,) px
+        What to zoom in on.
+    side : float, px
+        Of the square of the portrait that the zoom shows.
+    label : str
+        A few words.
     """
 
     before: np.ndarray

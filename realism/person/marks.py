@@ -36,8 +36,12 @@ class _Versioned:
 class MarksFolder:
     """What is known of a person's marks.
 
-    folder    the person's
-    name      the person's, as the owner wrote it
+    Attributes
+    ----------
+    folder : Path
+        The person's.
+    name : str
+        The person's, as the owner wrote it.
     """
 
     folder: Path

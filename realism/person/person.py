@@ -51,10 +51,16 @@ class _StoredPerson:
 class Person(PhotosFolder, RunsFolder, MarksFolder):
     """A person whose folder exists: photos, LoRAs, portraits and marks.
 
-    folder        people/<slug>
-    name          as the owner wrote it
-    class_word    "person" | "woman" | "man": stands beside the trigger in captions
-    consent       when the consent of the person shown was confirmed, ISO 8601
+    Attributes
+    ----------
+    folder : Path
+        `people/<slug>`.
+    name : str
+        As the owner wrote it.
+    class_word : {"person", "woman", "man"}
+        Stands beside the trigger in captions.
+    consent : str
+        When the consent of the person shown was confirmed, ISO 8601.
     """
 
     class_word: str

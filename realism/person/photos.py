@@ -69,10 +69,16 @@ class _StoredScale:
 class PhotoRecord:
     """One photo of a person as it stands in the folder, refused ones included.
 
-    name       the file's name as the owner gave it, made unique
-    path       the normalised picture; None where the file could not be read at all
-    verdict    what the check says, with its reasons
-    choice     True or False where the owner decided by hand, None where the check decides
+    Attributes
+    ----------
+    name : str
+        The file's name as the owner gave it, made unique.
+    path : Path or None
+        The normalised picture; None where the file could not be read at all.
+    verdict : Verdict
+        What the check says, with its reasons.
+    choice : bool or None
+        True or False where the owner decided by hand, None where the check decides.
     """
 
     name: str
@@ -103,8 +109,12 @@ class PhotoRecord:
 class PhotosFolder:
     """A person's photos.
 
-    folder    the person's
-    name      the person's, as the owner wrote it
+    Attributes
+    ----------
+    folder : Path
+        The person's.
+    name : str
+        The person's, as the owner wrote it.
     """
 
     folder: Path

@@ -36,8 +36,12 @@ Embeddings = Sequence[tuple[str, np.ndarray]]  # name and unit embedding of the 
 class RunsFolder:
     """A person's LoRAs and portraits.
 
-    folder    the person's
-    name      the person's, as the owner wrote it
+    Attributes
+    ----------
+    folder : Path
+        The person's.
+    name : str
+        The person's, as the owner wrote it.
     """
 
     folder: Path

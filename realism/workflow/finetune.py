@@ -50,14 +50,23 @@ FinetuneEvent = FacesBegin | FacesKnown | PersonBegins | Event
 class FinetuneOptions:
     """What a fine-tune does.
 
-    stage         "1": the faces alone; "2": the person, on stage 1 where it is done; "both": the
-                  faces where they were not learned before, then the person
-    one_stage     the person on the base as it is, without stage 1
-    faces         folder of real faces for stage 1
-    first         settings of stage 1; None: those of the base
-    second        settings of stage 2, likewise
-    resume        go on where an earlier fine-tune stopped
-    root          folder of all people, in which stage 1 is kept; None: `config.home()`
+    Attributes
+    ----------
+    stage : {"1", "2", "both"}
+        "1": the faces alone; "2": the person, on stage 1 where it is done; "both": the faces where
+        they were not learned before, then the person.
+    one_stage : bool
+        The person on the base as it is, without stage 1.
+    faces : Path
+        Folder of real faces for stage 1.
+    first : Stage or None
+        Settings of stage 1; None: those of the base.
+    second : Stage or None
+        Settings of stage 2, likewise.
+    resume : bool
+        Go on where an earlier fine-tune stopped.
+    root : Path or None
+        Folder of all people, in which stage 1 is kept; None: `config.home()`.
     """
 
     stage: Literal["1", "2", "both"] = "both"

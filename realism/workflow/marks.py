@@ -46,8 +46,12 @@ class PhotoSearched:
 class Passport:
     """All marks of a person on one head.
 
-    atlas      the marks, in how many photos each is seen, and what the photos cover
-    version    under which the person keeps it, from 1; None where it was not kept
+    Attributes
+    ----------
+    atlas : Atlas
+        The marks, in how many photos each is seen, and what the photos cover.
+    version : int or None
+        Under which the person keeps it, from 1; None where it was not kept.
     """
 
     atlas: Atlas
@@ -174,8 +178,29 @@ def find_marks_of_person(
 
     What the owner corrected stays; photos that were all looked at before are not searched again.
 
-    held, threshold    as for `find_marks_of_photos`
-    most               photos that are looked at, the first by name; None: all
+    Parameters
+    ----------
+    person : Person
+        With accepted photos.
+    engine : Engine
+        Not asked: the person's photos have their faces.
+    held, threshold
+        As for `find_marks_of_photos`.
+    most : int, optional
+        Photos that are looked at, the first by name; None: all.
+
+    Yields
+    ------
+    PhotoOpened or PhotoSearched
+
+    Returns
+    -------
+    list of MarkedPhoto
+
+    Raises
+    ------
+    InputError
+        The person has no accepted photos.
     """
     photos, known = person.accepted()[:most], person.marks()
     reviewed = person.reviewed(photo.name for photo in photos)
@@ -211,7 +236,21 @@ def flip_photos(
 ) -> dict[str, MarkedPhoto]:
     """The photos of those names flipped left to right with their marks: mirrored selfies.
 
-    person    whose photos they are, to be flipped in the person's folder too; None: nobody's
+    Parameters
+    ----------
+    names : iterable of str
+        Of the photos to flip.
+    photos : mapping of str to MarkedPhoto
+        Where they are.
+    engine : Engine
+        Finds the faces anew.
+    person : Person, optional
+        Whose photos they are, to be flipped in the person's folder, too; None: nobody's.
+
+    Returns
+    -------
+    dict of str to MarkedPhoto
+        The flipped ones alone.
     """
     turned = {}
     for name in names:

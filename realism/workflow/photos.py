@@ -13,8 +13,12 @@ from realism.person.photos import PhotoRecord
 class PhotoChecked:
     """A file is taken in and judged alone.
 
-    photo         with its verdict; what only the set shows (duplicates, strangers) is not in it
-    number, of    which of how many files, from 1
+    Attributes
+    ----------
+    photo : PhotoRecord
+        With its verdict; what only the set shows (duplicates, strangers) is not in it.
+    number, of : int
+        Which of how many files, from 1.
     """
 
     photo: PhotoRecord
@@ -26,8 +30,12 @@ class PhotoChecked:
 class SetChecked:
     """All photos of the person are judged against each other.
 
-    photos            all of the person, refused ones included
-    photo_to_photo    name of each accepted photo -> its cosine with the best of the others
+    Attributes
+    ----------
+    photos : tuple of PhotoRecord
+        All of the person, refused ones included.
+    photo_to_photo : dict of str to float
+        Name of each accepted photo -> its cosine with the best of the others.
     """
 
     photos: tuple[PhotoRecord, ...]

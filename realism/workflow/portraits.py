@@ -35,9 +35,14 @@ class PromptCut:
 class PortraitSaved:
     """A portrait is made and saved.
 
-    file          in the run's folder
-    portrait      its pixels, and how to make it again
-    number, of    which of how many portraits, from 1
+    Attributes
+    ----------
+    file : Path
+        In the run's folder.
+    portrait : Portrait
+        Its pixels, and how to make it again.
+    number, of : int
+        Which of how many portraits, from 1.
     """
 
     file: Path
@@ -50,9 +55,14 @@ class PortraitSaved:
 class PortraitsRanked:
     """All portraits of the run are compared with the person's photos.
 
-    run               the run's folder
-    ranked            its portraits, the closest first
-    photo_to_photo    name of each accepted photo -> its cosine with the best of the others
+    Attributes
+    ----------
+    run : Path
+        The run's folder.
+    ranked : tuple of Ranked
+        Its portraits, the closest first.
+    photo_to_photo : dict of str to float
+        Name of each accepted photo -> its cosine with the best of the others.
     """
 
     run: Path
@@ -72,18 +82,32 @@ class PhotoLeftOut:
 class PortraitRequest:
     """What portraits to make.
 
-    style              a preset of `portraits.styles`
-    prompt             own words instead of the preset's; "{person}" is the person
-    negative_prompt    what to keep away from; None: the preset's
-    count              portraits, 1..64
-    seed               of the first, the next ones count up; None: a random one
-    steps              of the sampler
-    guidance_scale     1..30; None: what suits the base
-    adapter            "best" | "last" | "none" | a LoRA's file
-    weight             of the person's LoRA
-    style_loras        LoRAs of styles
-    label              "en" | "zh": a visible notice in a corner; "": in the file only
-    run                folder to save in; None: a new run of the person's
+    Attributes
+    ----------
+    style : str
+        A preset of `portraits.styles`.
+    prompt : str or None
+        Own words instead of the preset's; "{person}" is the person.
+    negative_prompt : str or None
+        What to keep away from; None: the preset's.
+    count : int, 1..64
+        Portraits.
+    seed : int or None
+        Of the first, the next ones count up; None: a random one.
+    steps : int
+        Of the sampler.
+    guidance_scale : float or None, 1..30
+        None: what suits the base.
+    adapter : str
+        "best" | "last" | "none" | a LoRA's file.
+    weight : float
+        Of the person's LoRA.
+    style_loras : tuple of Adapter
+        LoRAs of styles.
+    label : {"", "en", "zh"}
+        Language of a visible notice in a corner; "": in the file only.
+    run : Path or None
+        Folder to save in; None: a new run of the person's.
     """
 
     style: str = "studio"

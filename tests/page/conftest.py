@@ -13,7 +13,7 @@ from realism.marks.photo import MarkedPhoto
 from realism.page import finetune
 from realism.page.marks import handlers
 from realism.person.person import create_person
-from realism.workflow.restore import PlacedPortrait
+from realism.workflow.place import PlacedPortrait
 
 
 class Learned(NamedTuple):

@@ -19,7 +19,7 @@ from realism.marks.teach.whale_anno import read_whale
 from realism.page.marks import editor, handlers, results
 from realism.person.person import create_person
 from realism.workflow.marks import with_least_score
-from realism.workflow.restore import blend_portrait, mark_key
+from realism.workflow.place import blend_portrait, mark_key
 
 FULL = (1.0,) * 5 + (1.0, 0.25, 0.5)
 NONE = (0.0, *FULL[1:])

@@ -20,7 +20,7 @@ from realism.marks.restore.placement import Placement, place_marks
 from realism.page import draw
 from realism.page.i18n import text, words
 from realism.page.session import paragraph
-from realism.workflow.restore import MarkKey, PlacedPortrait, mark_key
+from realism.workflow.place import MarkKey, PlacedPortrait, mark_key
 
 SIDE = 900  # px, longer side of the enlarged face
 REACH = 0.05  # of the face's width: how far from a mark a click may fall

@@ -1,7 +1,7 @@
 """Handlers of tab 4, Marks: find them on photos, put them back into a portrait of any generator.
 
 Placing is slow and done once for a portrait; blending is quick and follows the sliders. What is
-switched off, moved or corrected here is named by its key, `realism.workflow.restore.mark_key`.
+switched off, moved or corrected here is named by its key, `realism.workflow.place.mark_key`.
 """
 
 import tempfile
@@ -37,15 +37,15 @@ from realism.workflow.marks import (
     find_marks_of_photos,
     with_least_score,
 )
-from realism.workflow.restore import (
+from realism.workflow.place import (
     MarkKey,
     PlacedPortrait,
     RestoreOptions,
     blend_portrait,
-    finish_portrait,
     mark_key,
     place_portrait,
 )
+from realism.workflow.restore import finish_portrait
 
 LEAST_SCORE = 0.2  # from which a finding is kept at all; the slider shows those above its own
 MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 bytes a pixel

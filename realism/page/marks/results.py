@@ -31,13 +31,10 @@ from realism.page.session import (
 from realism.person.person import Person, write_zip
 from realism.workflow import translated
 from realism.workflow.marks import build_passport, flip_photos, with_least_score
+from realism.workflow.place import MarkKey, PlacedPortrait, RestoreOptions, blend_portrait
 from realism.workflow.restore import (
-    MarkKey,
-    PlacedPortrait,
     PortraitRestored,
     PortraitSkipped,
-    RestoreOptions,
-    blend_portrait,
     finish_portrait,
     restore_portraits,
     save_restored,
