@@ -24,8 +24,9 @@ LEAST_RESPONSE = 0.3  # of a blob: below it, how far below says nothing
 LEAST_CURVATURE = 0.006  # log units; what curves less is no blob at all
 LEAST_GREEN = 0.02  # log units: the least dip of green that colours are compared with
 MARK_SIZE = 1.4  # radius of a disc over the scale at which its dip is deepest: the root of two
-# Pigment and blood both darken green most; a little red and blue quiets sensor noise.
-LUMA = np.array([0.3, 0.6, 0.1], np.float32)
+# Pigment and blood both darken green most; a little red and blue quiets sensor noise. Not
+# `images.GREY` or `LUMA`: scores, thresholds and the network's regressions were set on these.
+MARK_GREY = np.array([0.3, 0.6, 0.1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def blob_response(crop: FaceCrop, settings: BlobSettings = BLOBS) -> BlobRespons
     ----------
     Lindeberg, "Feature detection with automatic scale selection", IJCV 1998.
     """
-    light = crop.log_light @ LUMA
+    light = crop.log_light @ MARK_GREY
     curvature, sigma = round_curvature(light, settings.sigmas)
     usual = cv2.GaussianBlur(np.abs(curvature), (0, 0), settings.around) + settings.noise
     fine = np.abs(cv2.GaussianBlur(light, (0, 0), 1.2) - cv2.GaussianBlur(light, (0, 0), 5))

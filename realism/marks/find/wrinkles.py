@@ -17,7 +17,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.blobs import LUMA, hessian
+from realism.marks.find.blobs import MARK_GREY, hessian
 from realism.marks.find.crop import FaceCrop
 from realism.marks.mark import Wrinkle
 
@@ -153,7 +153,7 @@ def find_ridges(crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES
     from skimage.filters import apply_hysteresis_threshold
     from skimage.morphology import skeletonize
 
-    light = crop.log_light @ LUMA
+    light = crop.log_light @ MARK_GREY
     valley = valley_response(light, settings.sigmas)
     usual = cv2.GaussianBlur(np.abs(valley), (0, 0), settings.around) + settings.noise
     response = valley / usual
