@@ -9,7 +9,6 @@ Latent diffusion: Rombach et al., CVPR 2022.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from realism.config import ASSETS
 from realism.diffusion.device import Device, choose_device, free_memory
 from realism.diffusion.families.family import Conditioning, Family
 from realism.diffusion.hub import fetch, is_hub_id
+from realism.diffusion.hub_clients import Progress
 from realism.diffusion.identify import BaseFiles, read_base
 from realism.diffusion.recommended import known_facts
 from realism.diffusion.weights import merge_headers, refuse_pickle
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import torch
 
 POCKET = ASSETS / "pocket"
-
-Progress = Callable[[float, str], object]  # how much is done, 0..1, and what is being done
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from realism.diffusion.hub_clients import Hub, HuggingFace, ModelScope, Report
+from realism.diffusion.hub_clients import Hub, HuggingFace, ModelScope, Progress, Report
 from realism.diffusion.hub_files import choose_files
 from realism.errors import InputError, Message
 
@@ -54,7 +54,7 @@ def parse_hub_id(where: str) -> HubId:
 def fetch(
     where: str,
     check: Callable[[Path], object],
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """The folder or file of a hub's id: from the cache of either hub, else downloaded.
 
@@ -128,7 +128,7 @@ def _reachable(hub: Hub) -> bool:
     return reached.is_set()
 
 
-def _download(hub: Hub, wanted: HubId, progress: Callable[[float, str], None] | None) -> Path:
+def _download(hub: Hub, wanted: HubId, progress: Progress | None) -> Path:
     """Download what a base needs, and no more, and return its folder or file."""
     sizes = hub.file_sizes(wanted.repo, wanted.revision)
     names = choose_files(list(sizes), wanted.folder)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+Progress = Callable[[float, str], object]  # how much is done, 0..1, and what is being done
+
 
 class Report:
     """Counts bytes for whoever watches; the libraries print their own bars on the terminal.
@@ -26,7 +28,7 @@ class Report:
         What is being downloaded, from where.
     """
 
-    def __init__(self, progress: Callable[[float, str], None] | None, total: int, text: str):
+    def __init__(self, progress: Progress | None, total: int, text: str):
         self.progress, self.total, self.text = progress, max(total, 1), text
         self.done = 0
 

@@ -92,7 +92,9 @@ def encode_crops(
         means.append(mean)
         stds.append(std)
         weight = torch.from_numpy(crop.weight)[None, None]
-        weights.append(torch.nn.functional.adaptive_avg_pool2d(weight, tuple(mean.shape[-2:])))
+        weights.append(
+            torch.nn.functional.adaptive_avg_pool2d(weight, (mean.shape[-2], mean.shape[-1]))
+        )
         captions.append(crop.caption)
         repeats.append(crop.repeats)
         photos.append(crop.photo)

@@ -27,7 +27,7 @@ from realism.finetune.crops import PictureSkipped, TrainingCrop
 from realism.finetune.events import Event, Note, TrainingStep
 from realism.finetune.latents import Batch, Latents, draw_batch, encode_crops, read_latents
 from realism.finetune.memory import require_memory
-from realism.finetune.run_folder import HeldOut, Progress, RunFolder
+from realism.finetune.run_folder import HeldOut, RunFolder, RunProgress
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +107,7 @@ def _train(
     try:
         parameters = _attach_lora(base, stage, start_from)
         optimizer = _optimizer(parameters, stage)
-        done = Progress(key, parameters, optimizer)
+        done = RunProgress(key, parameters, optimizer)
         if state is not None:
             done.restore(state)
         network, optimizer = accelerator.prepare(base.network, optimizer)
@@ -125,7 +125,8 @@ def _train(
             optimizer.zero_grad(set_to_none=True)
 
             done.number = number
-            done.losses.append(accelerator.reduce(loss.detach(), "mean").item())
+            mean_loss: Any = accelerator.reduce(loss.detach(), "mean")
+            done.losses.append(mean_loss.item())
             spent += time.monotonic() - started
             rate = (number - began_at) / spent
             yield TrainingStep(

@@ -39,7 +39,7 @@ class HeldOut:
     embedding: np.ndarray
 
 
-class Progress:
+class RunProgress:
     """What a run has done so far: all that changes from step to step."""
 
     def __init__(
@@ -112,7 +112,7 @@ class RunFolder:
         """Delete what an unfinished run would go on from."""
         shutil.rmtree(self.path / "running", ignore_errors=True)
 
-    def save_preview(self, done: Progress) -> Iterator[Preview | LoraSaved]:
+    def save_preview(self, done: RunProgress) -> Iterator[Preview | LoraSaved]:
         """A preview; and the LoRA to best/ where it is nearer to the held-out photo than ever."""
         images = preview_images(self.base, self.stage, self.prompt)
         nearness = None
@@ -130,7 +130,7 @@ class RunFolder:
             self._save_lora("best", done.number, nearness)
             yield LoraSaved(self.path / "best", done.number, True, nearness)
 
-    def save_last(self, done: Progress) -> LoraSaved:
+    def save_last(self, done: RunProgress) -> LoraSaved:
         """The LoRA to last/, the log, and the state to go on from."""
         self._clear_earlier_run(done)
         nearness = next((value for step, value in done.previews if step == done.number), None)
@@ -145,7 +145,7 @@ class RunFolder:
         description = {**self.description, "steps": steps, "similarity": nearness}
         save_lora(self.base, self.path / name, description)
 
-    def _clear_earlier_run(self, done: Progress) -> None:
+    def _clear_earlier_run(self, done: RunProgress) -> None:
         """Before the first thing of a new run is written: what an earlier run showed goes."""
         if done.new:
             for folder in ("best", "previews"):

@@ -11,6 +11,7 @@ XMP in PNG: ISO 16684-1 and the iTXt keyword XML:com.adobe.xmp. IPTC: cv.iptc.or
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import cast
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -154,7 +155,7 @@ def _label_mask(height: int, chinese: bool) -> Image.Image:
     def font(size: float) -> ImageFont.FreeTypeFont:
         if chinese:
             return ImageFont.truetype(str(CHINESE_FONT), size)
-        return ImageFont.load_default(size)
+        return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))  # as it is with a size
 
     # How much of a font's size its capitals take differs from font to font: found by drawing.
     _, top, _, foot = font(100).getbbox("A")

@@ -101,11 +101,11 @@ class Family(ABC):
         """Tokenizers for a single file, which holds none, by the pipeline's name for them."""
 
     @abstractmethod
-    def noise_scheduler(self, config: Mapping) -> Any:
+    def noise_scheduler(self, config: dict[str, Any]) -> Any:
         """What adds noise in training, from the configuration of the base's own scheduler."""
 
     @abstractmethod
-    def sampler(self, config: Mapping) -> Any:
+    def sampler(self, config: dict[str, Any]) -> Any:
         """What walks from noise to a picture, from the configuration of the base's scheduler."""
 
     # Pictures and captions.

@@ -7,7 +7,6 @@ Hang et al., "Efficient diffusion training via Min-SNR weighting strategy", ICCV
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from realism.config import ASSETS
@@ -80,12 +79,12 @@ class UNetFamily(Family):
         vocabulary, merges = str(CLIP / "vocab.json"), str(CLIP / "merges.txt")
         return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS, **more)
 
-    def noise_scheduler(self, config: Mapping) -> Any:
+    def noise_scheduler(self, config: dict[str, Any]) -> Any:
         from diffusers import DDPMScheduler
 
         return DDPMScheduler.from_config(config)
 
-    def sampler(self, config: Mapping) -> Any:
+    def sampler(self, config: dict[str, Any]) -> Any:
         from diffusers import UniPCMultistepScheduler
 
         return UniPCMultistepScheduler.from_config(config, use_karras_sigmas=True)
