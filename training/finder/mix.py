@@ -29,14 +29,15 @@ from realism.faces.skin import skin_mask
 from realism.marks.find.candidates import BlobCandidates, WrinkleCandidates, measure_evidence
 from realism.marks.find.network import read_about, read_heatmap, save_heatmap
 from realism.marks.mark import ROUND_KINDS, Mark, RoundMark, Wrinkle, mark_from_json
-from training.finder.paint import HELD_OUT, Painted, load_faces, paint
+from training.finder.paint import paint
+from training.finder.samples import HELD_OUT, PaintedSample, load_faces
 
 REACH = 6.0  # px: a finding so near a mark, or within its radius, is that mark
 LINE_REACH = 6.0  # px
 FACES = 24
 
 
-def face_of(sample: Painted) -> Face:
+def face_of(sample: PaintedSample) -> Face:
     """A face as an engine would give it."""
     return Face(
         face_box(sample.mesh),
@@ -48,13 +49,13 @@ def face_of(sample: Painted) -> Face:
     )
 
 
-def judged_rounds(found: BlobCandidates, marks: list[Mark], unsure: list[Mark]) -> np.ndarray:
+def judged_rounds(found: BlobCandidates, marks: list[Mark], ignored: list[Mark]) -> np.ndarray:
     """For each candidate the index into ROUND_KINDS of its mark, -1 none, -2 not to be judged.
 
     Of several on one mark the surest by the network counts, and the others are left out.
     """
     answer = np.full(len(found.xy), -1)
-    for list_of, value in ((unsure, -2), (marks, 0)):
+    for list_of, value in ((ignored, -2), (marks, 0)):
         for mark in (m for m in list_of if isinstance(m, RoundMark)):
             near = np.linalg.norm(found.xy - mark.xy, axis=1) < max(REACH, mark.radius)
             if value == 0 and near.any():
@@ -67,7 +68,7 @@ def judged_rounds(found: BlobCandidates, marks: list[Mark], unsure: list[Mark]) 
 
 
 def judged_courses(
-    found: WrinkleCandidates, marks: list[Mark], unsure: list[Mark]
+    found: WrinkleCandidates, marks: list[Mark], ignored: list[Mark]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The share of each path that lies on a wrinkle, and its length that is to be judged."""
     shares, lengths = [], []
@@ -75,7 +76,7 @@ def judged_courses(
         np.concatenate(
             [np.zeros((0, 2)), *(_dense(m.polyline) for m in ms if isinstance(m, Wrinkle))]
         )
-        for ms in (marks, unsure)
+        for ms in (marks, ignored)
     )
     for ridge in found.ridges:
         points = found.crop.to_picture(ridge.points[::4])
@@ -128,11 +129,11 @@ def fit(
 
 
 def painted(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
-    """Pixels, face, marks and unsure marks of held-out people in the held-out manner."""
+    """Pixels, face, marks and ignored marks of held-out people in the held-out manner."""
     rng, faces = np.random.default_rng(11), load_faces(folder, held_out=True)
     for _ in range(FACES):
         sample = paint(rng, faces, HELD_OUT, None)
-        yield sample.pixels, face_of(sample), sample.marks, sample.unsure
+        yield sample.pixels, face_of(sample), sample.marks, sample.ignored
 
 
 def rendered(data: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
@@ -156,13 +157,13 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     net = read_heatmap(options.net)
     rounds, kinds, lines = [], [], []
-    for pixels, face, marks, unsure in chain(painted(options.faces), rendered(options.people)):
+    for pixels, face, marks, ignored in chain(painted(options.faces), rendered(options.people)):
         # The mask of a picture in use: without what was painted over the skin.
         found, courses = measure_evidence(net, pixels, face, skin_mask(pixels, face))
-        answer = judged_rounds(found, marks, unsure)
+        answer = judged_rounds(found, marks, ignored)
         rounds.append((found.evidence[answer > -2], (answer[answer > -2] >= 0).astype(float)))
         kinds.append((found.kind_evidence[answer >= 0], answer[answer >= 0]))
-        lines.append((courses.evidence, *judged_courses(courses, marks, unsure)))
+        lines.append((courses.evidence, *judged_courses(courses, marks, ignored)))
     x, y = map(np.concatenate, zip(*rounds, strict=True))
     kx, ky = map(np.concatenate, zip(*kinds, strict=True))
     lx, ly, lw = map(np.concatenate, zip(*lines, strict=True))

@@ -38,7 +38,8 @@ from realism.marks.find.support import BlobPoints, WrinklePoints, blob_support, 
 from realism.marks.mark import Mark, mark_from_json
 from training.finder.crops import pair_crop
 from training.finder.mix import face_of, fit, judged_courses, judged_rounds
-from training.finder.paint import HELD_OUT, Faces, paint
+from training.finder.paint import paint
+from training.finder.samples import HELD_OUT, PreparedFaces
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def shown(
     person: str,
     look: Candidates,
     marks: list[Mark],
-    unsure: list[Mark],
+    ignored: list[Mark],
     head: Head,
     skin: np.ndarray,
     zoom: float = 1.0,
@@ -78,8 +79,8 @@ def shown(
     zoom          px of what was looked at over px of that picture
     corner        where what was looked at begins in it, px
     """
-    answer = judged_rounds(look.blobs, marks, unsure)
-    shares, lengths = judged_courses(look.wrinkles, marks, unsure)
+    answer = judged_rounds(look.blobs, marks, ignored)
+    shares, lengths = judged_courses(look.wrinkles, marks, ignored)
     blobs = replace(look.blobs, xy=look.blobs.xy / zoom + corner)
     return Shown(
         person,
@@ -123,7 +124,7 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
         several = []
         for view, picture, head in zip(group, pictures, heads, strict=True):
             crop = pair_crop(view)
-            sample = paint(rng, Faces([], [crop], courses), HELD_OUT, None)
+            sample = paint(rng, PreparedFaces([], [crop], courses), HELD_OUT, None)
             face = face_of(sample)
             bare = skin_mask(sample.pixels, face)
             look = find_candidates(net, sample.pixels, face, bare)
@@ -132,7 +133,7 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
             back = np.float32([[1 / zoom, 0, corner[0]], [0, 1 / zoom, corner[1]]])
             skin = cv2.warpAffine(skin, back, picture.pixels.shape[1::-1])
             several.append(
-                shown(person, look, sample.marks, sample.unsure, head, skin, zoom, corner)
+                shown(person, look, sample.marks, sample.ignored, head, skin, zoom, corner)
             )
         yield several
         analyse_picture.cache_clear()

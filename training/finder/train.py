@@ -39,7 +39,8 @@ from realism.marks.find.network import (
     save_heatmap,
 )
 from realism.marks.teach.targets import Targets, heatmap_loss, make_targets, stack_targets
-from training.finder.paint import HELD_OUT, Faces, Painted, load_faces, paint
+from training.finder.paint import paint
+from training.finder.samples import HELD_OUT, PaintedSample, PreparedFaces, load_faces
 
 SIDE = 256  # px of a sample
 POOL = 2000  # samples kept
@@ -66,14 +67,16 @@ def painter(folder: Path, seed: int, samples) -> None:
         sample = paint(rng, faces, side=SIDE)
 
 
-def example(sample: Painted) -> tuple[np.ndarray, Targets]:
+def example(sample: PaintedSample) -> tuple[np.ndarray, Targets]:
     """What the network sees of a sample and should answer."""
     log_light = np.log(sample.pixels.astype(np.float32) + BLACK)
     inputs = normalise(log_light, sample.skin).astype(np.float32)
-    return inputs, make_targets(sample.marks, sample.skin.shape, sample.unsure)
+    return inputs, make_targets(sample.marks, sample.skin.shape, sample.ignored)
 
 
-def batch_of(rng: np.random.Generator, samples: list[Painted]) -> tuple[torch.Tensor, Targets]:
+def batch_of(
+    rng: np.random.Generator, samples: list[PaintedSample]
+) -> tuple[torch.Tensor, Targets]:
     """Inputs and targets of some samples, mirrored, brightened and tinted at random."""
     inputs, wanted = [], []
     for sample in samples:
@@ -87,7 +90,7 @@ def batch_of(rng: np.random.Generator, samples: list[Painted]) -> tuple[torch.Te
     return torch.stack(inputs).contiguous(memory_format=torch.channels_last), stack_targets(wanted)
 
 
-def answers(net: HeatmapNet, samples: list[Painted]) -> np.ndarray:
+def answers(net: HeatmapNet, samples: list[PaintedSample]) -> np.ndarray:
     """The network's maps (n, 6, h/2, w/2) of some samples, heat and line as chances."""
     net.eval()
     found = []
@@ -100,12 +103,12 @@ def answers(net: HeatmapNet, samples: list[Painted]) -> np.ndarray:
     return np.concatenate(found)
 
 
-def judge(net: HeatmapNet, samples: list[Painted]) -> dict[str, float]:
+def judge(net: HeatmapNet, samples: list[PaintedSample]) -> dict[str, float]:
     """Average precision of round marks, share of their kinds, best F1 of lines by pixels."""
     scores, right, wanted, kinds = [], [], 0, []
     on, on_weight, line = [], [], []
     for sample, maps in zip(samples, answers(net, samples), strict=True):
-        target = make_targets(sample.marks, sample.skin.shape, sample.unsure)
+        target = make_targets(sample.marks, sample.skin.shape, sample.ignored)
         heat = maps[0]
         top = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > 0.02)
         top &= sample.skin[::2, ::2] > LEAST_SKIN
@@ -177,7 +180,7 @@ class Painting:
             else:
                 self.pool[self.rng.integers(POOL)] = sample
 
-    def batch(self) -> list[Painted]:
+    def batch(self) -> list[PaintedSample]:
         """Samples for a step: a quarter of them the newest, so that variety is used at once."""
         newest = list(self.newest)
         old = self.rng.integers(0, len(self.pool), BATCH - len(newest))
@@ -193,7 +196,7 @@ def train(
     folder: Path, out: Path, minutes: float, painters: int, seed: int, start: Path | None
 ) -> None:
     """Train for so many minutes in all, over however many runs; `start`: weights to begin with."""
-    held_out: Faces = load_faces(folder, held_out=True)
+    held_out: PreparedFaces = load_faces(folder, held_out=True)
     judging = np.random.default_rng(7)
     judged = [paint(judging, held_out, HELD_OUT, SIDE) for _ in range(JUDGED)]
     net = HeatmapNet().to(memory_format=torch.channels_last)

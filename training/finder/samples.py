@@ -1,0 +1,80 @@
+"""What is painted on and what comes of it: prepared faces, manners of painting, painted samples."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realism.marks.mark import Mark
+
+
+@dataclass(frozen=True, eq=False)
+class Manner:
+    """How one painter paints; checkpoints are chosen on another's work than they learn from.
+
+    melanin, blood    (3,) what a unit takes from the log of linear light, R G B
+    grains            size in px and weight of the layers of the skin's unevenness
+    edge              "logistic" | "gaussian": how pigment fades at a mark's rim
+    """
+
+    melanin: np.ndarray
+    blood: np.ndarray
+    grains: tuple[tuple[float, float], ...]
+    edge: str
+
+
+TRAINING = Manner(
+    np.float32([0.42, 0.72, 0.98]),
+    np.float32([0.10, 0.86, 0.66]),
+    ((1.3, 0.8), (2.2, 0.8), (4, 0.7), (8, 0.6), (16, 0.6), (50, 1.2)),
+    "logistic",
+)
+
+
+HELD_OUT = Manner(
+    np.float32([0.50, 0.75, 0.95]),
+    np.float32([0.14, 0.80, 0.70]),
+    ((1.7, 1.0), (3, 0.6), (6, 0.9), (11, 0.5), (24, 0.9)),
+    "gaussian",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PaintedSample:
+    """A painted picture and what is to be found on it.
+
+    pixels    (h, w, 3) uint8 sRGB
+    skin      (h, w) float32 0..1
+    mesh      (468, 3) px, as `Face.mesh`
+    marks     what a finder must find
+    ignored    what it may find or not
+    """
+
+    pixels: np.ndarray
+    skin: np.ndarray
+    mesh: np.ndarray
+    marks: list[Mark]
+    ignored: list[Mark]
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedFaces:
+    """PreparedFaces as `crops.py` prepared them, and the courses of drawn wrinkles.
+
+    bare     without marks
+    pairs    with marks of their own, and without
+    """
+
+    bare: list[dict[str, np.ndarray]]
+    pairs: list[dict[str, np.ndarray]]
+    courses: list
+
+
+def load_faces(folder: Path, held_out: bool = False) -> PreparedFaces:
+    """All prepared faces, of the people that are held out or of the others."""
+    files = sorted((folder / ("held-out" if held_out else "faces")).glob("*.npz"))
+    courses = json.loads((folder / "courses.json").read_text())
+    crops = [dict(np.load(file)) for file in files]
+    pairs = [crop for crop in crops if "marked" in crop]
+    return PreparedFaces([crop for crop in crops if "marked" not in crop], pairs, courses)

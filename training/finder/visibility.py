@@ -1,0 +1,55 @@
+"""Which painted marks can be seen in the end, and so must be found; the others may be."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from realism.marks.mark import Mark, RoundMark
+from training.finder.wrinkles import wrinkle_along
+
+# Least depth of a mark in log units, and over the deviation of the grain around it.
+LEAST_DIP, LEAST_DIP_OVER_GRAIN = 0.11, 3.4
+LEAST_FOLD, LEAST_FOLD_OVER_GRAIN = 0.055, 1.8
+SHOWS_AS_MOLE = 0.33  # log units of linear light in the middle
+
+
+def kind_as_shown(mark: RoundMark, depth: np.ndarray) -> RoundMark:
+    """A mole that shows no darker than a freckle is named one: nobody could tell them apart."""
+    if mark.kind != "mole":
+        return mark
+    column, row = np.clip(mark.xy.astype(int), 0, np.array(depth.shape[::-1]) - 1)
+    return replace(mark, kind="spot") if depth[row, column] < SHOWS_AS_MOLE else mark
+
+
+def is_visible(
+    mark: RoundMark, depth: np.ndarray, grain: np.ndarray, hidden: np.ndarray, rough: np.ndarray
+) -> bool | None:
+    """Whether a round mark must be found; None where it is covered."""
+    column, row = np.clip(mark.xy.astype(int), 0, np.array(depth.shape[::-1]) - 1)
+    reach = max(1, int(mark.radius * 0.6))
+    part = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+    cover, dip = hidden[part].mean(), depth[part].mean()
+    if cover > 0.5:
+        return None
+    over_grain = dip / grain[row, column]
+    enough = LEAST_DIP_OVER_GRAIN * (1.4 if rough[row, column] else 1)
+    return bool(cover < 0.15 and dip > LEAST_DIP and over_grain > enough)
+
+
+def split_by_visibility(
+    course: np.ndarray, width: float, depth: np.ndarray, grain: np.ndarray, hidden: np.ndarray
+) -> tuple[list[Mark], list[Mark]]:
+    """The stretches of a fold that must be found, and those that may; covered ones are left out."""
+    at = np.clip(course.astype(int), 0, np.array(depth.shape[::-1]) - 1)
+    dip = smooth(depth[at[:, 1], at[:, 0]])
+    over_grain = smooth(depth[at[:, 1], at[:, 0]] / grain[at[:, 1], at[:, 0]])
+    sure = (dip > LEAST_FOLD) & (over_grain > LEAST_FOLD_OVER_GRAIN)
+    state = np.where(hidden[at[:, 1], at[:, 0]] > 0.4, -1, sure.astype(int))[:-1]
+    runs = {1: [], 0: [], -1: []}
+    for steps in np.split(np.arange(len(state)), np.flatnonzero(np.diff(state)) + 1):
+        runs[state[steps[0]]].append(wrinkle_along(course[steps[0] : steps[-1] + 2], width))
+    return runs[1], runs[0]
+
+
+def smooth(values: np.ndarray) -> np.ndarray:
+    return np.convolve(np.pad(values, 1, "edge"), np.ones(3) / 3, "valid")
