@@ -38,7 +38,7 @@ LEAST_FACING = 0.12  # cosine; marks of twins turned away further are left out
 HELD_OUT = 12  # one person in so many is kept for choosing checkpoints
 
 
-def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
+def crop_surroundings(path: Path, wipe: bool) -> dict[str, np.ndarray]:
     """One face with its surroundings.
 
     ->    pixels (h, w, 3) uint8, skin and wide (h, w) uint8 0..255, the strict mask and where the
@@ -69,12 +69,12 @@ def face_crop(path: Path, wipe: bool) -> dict[str, np.ndarray]:
     }
 
 
-def pair_crop(view) -> dict[str, np.ndarray]:
-    """One face without its marks, as `face_crop`; the same with them, and which they are.
+def crop_twins(view) -> dict[str, np.ndarray]:
+    """One face without its marks, as `crop_surroundings`; the same with them, and which they are.
 
     ->    marked (h, w, 3) uint8 and marks, JSON of the crop's Marks, beside the rest
     """
-    crop = face_crop(view.clean, False)
+    crop = crop_surroundings(view.clean, False)
     (x0, y0), (height, width) = crop["corner"], crop["skin"].shape
     marks = []
     for value in view.truth["marks"]:
@@ -89,14 +89,14 @@ def pair_crop(view) -> dict[str, np.ndarray]:
     return {**crop, "marked": marked, "marks": np.array(json.dumps(marks))}
 
 
-def keep(out: Path, person: str, name: str, crop_of) -> bool | None:
+def save_crop(out: Path, person: str, name: str, make_crop) -> bool | None:
     """Write one crop where it is not yet; None where it is, False where no face is found."""
     held_out = zlib.crc32(person.encode()) % HELD_OUT == 0
     file = out / ("held-out" if held_out else "faces") / f"{name}.npz"
     if file.exists():
         return None
     try:
-        crop = crop_of()
+        crop = make_crop()
     except InputError:  # a head turned far
         return False
     with whole_file(file) as temporary:
@@ -107,27 +107,27 @@ def keep(out: Path, person: str, name: str, crop_of) -> bool | None:
 def prepare(data: Path, wipe: bool, out: Path) -> None:
     """Write every picture of a folder as an .npz, of which those of some people are held out."""
     kept = [
-        keep(
+        save_crop(
             out, e["person"], Path(e["file_name"]).stem,
-            lambda e=e: face_crop(data / e["file_name"], wipe),
+            lambda e=e: crop_surroundings(data / e["file_name"], wipe),
         )
         for e in read_metadata(data)
     ]  # fmt: skip
-    told(data, kept)
+    print_count(data, kept)
 
 
 def prepare_pairs(data: Path, out: Path) -> None:
     """The same of twins with and without marks."""
     kept = [
-        keep(out, person, view.name, lambda view=view: pair_crop(view))
+        save_crop(out, person, view.name, lambda view=view: crop_twins(view))
         for person, group in read_views(data).items()
         for view in group
         if view.clean.exists()
     ]
-    told(data, kept)
+    print_count(data, kept)
 
 
-def told(data: Path, kept: list[bool | None]) -> None:
+def print_count(data: Path, kept: list[bool | None]) -> None:
     """Say how many faces of a folder were new."""
     print(
         f"{data.name}: {kept.count(True)} faces, {kept.count(False)} pictures without one",
@@ -135,7 +135,7 @@ def told(data: Path, kept: list[bool | None]) -> None:
     )
 
 
-def courses(masks: Path) -> list[list[list[list[float]]]]:
+def trace_masks(masks: Path) -> list[list[list[list[float]]]]:
     """The lines of every mask, (n, 2) px in the FFHQ frame of 512 px."""
     from skimage.morphology import skeletonize
 
@@ -162,7 +162,7 @@ def main() -> None:
         prepare(data, True, options.out)
     for data in options.pairs:
         prepare_pairs(data, options.out)
-    write_json(options.out / "courses.json", courses(options.masks))
+    write_json(options.out / "courses.json", trace_masks(options.masks))
 
 
 if __name__ == "__main__":

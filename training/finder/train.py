@@ -49,7 +49,7 @@ BATCH = 12
 FRESH = 3  # newest samples in each batch
 LEARNING_RATE = 2e-3
 STEADY = 0.5  # share of the time before the learning rate falls, along a cosine
-JUDGED = 120  # samples of the held-out painter
+EVALUATED = 120  # samples of the held-out painter
 SAVE_EVERY = 180  # seconds
 
 
@@ -67,20 +67,20 @@ def painter(folder: Path, seed: int, samples) -> None:
         sample = paint(rng, faces, side=SIDE)
 
 
-def example(sample: PaintedSample) -> tuple[np.ndarray, Targets]:
+def make_example(sample: PaintedSample) -> tuple[np.ndarray, Targets]:
     """What the network sees of a sample and should answer."""
     log_light = np.log(sample.pixels.astype(np.float32) + BLACK)
     inputs = normalise(log_light, sample.skin).astype(np.float32)
     return inputs, make_targets(sample.marks, sample.skin.shape, sample.ignored)
 
 
-def batch_of(
+def make_batch(
     rng: np.random.Generator, samples: list[PaintedSample]
 ) -> tuple[torch.Tensor, Targets]:
     """Inputs and targets of some samples, mirrored, brightened and tinted at random."""
     inputs, wanted = [], []
     for sample in samples:
-        x, target = example(sample)
+        x, target = make_example(sample)
         x = torch.from_numpy(x + rng.normal(0, 0.2) + rng.normal(0, 0.1, (3, 1, 1)))
         if rng.random() < 0.5:
             x = x.flip(-1)
@@ -90,24 +90,24 @@ def batch_of(
     return torch.stack(inputs).contiguous(memory_format=torch.channels_last), stack_targets(wanted)
 
 
-def answers(net: HeatmapNet, samples: list[PaintedSample]) -> np.ndarray:
+def run_on_samples(net: HeatmapNet, samples: list[PaintedSample]) -> np.ndarray:
     """The network's maps (n, 6, h/2, w/2) of some samples, heat and line as chances."""
     net.eval()
     found = []
     with torch.inference_mode(), choose_device().training_context():
         for start in range(0, len(samples), BATCH):
-            inputs = [example(s)[0] for s in samples[start : start + BATCH]]
+            inputs = [make_example(s)[0] for s in samples[start : start + BATCH]]
             maps = net(torch.from_numpy(np.stack(inputs))).float()
             maps[:, HEAT], maps[:, LINE] = maps[:, HEAT].sigmoid(), maps[:, LINE].sigmoid()
             found.append(maps.numpy())
     return np.concatenate(found)
 
 
-def judge(net: HeatmapNet, samples: list[PaintedSample]) -> dict[str, float]:
+def evaluate(net: HeatmapNet, samples: list[PaintedSample]) -> dict[str, float]:
     """Average precision of round marks, share of their kinds, best F1 of lines by pixels."""
     scores, right, wanted, kinds = [], [], 0, []
     on, on_weight, line = [], [], []
-    for sample, maps in zip(samples, answers(net, samples), strict=True):
+    for sample, maps in zip(samples, run_on_samples(net, samples), strict=True):
         target = make_targets(sample.marks, sample.skin.shape, sample.ignored)
         heat = maps[0]
         top = (heat >= cv2.dilate(heat, np.ones((5, 5), np.uint8))) & (heat > 0.02)
@@ -144,7 +144,7 @@ def judge(net: HeatmapNet, samples: list[PaintedSample]) -> dict[str, float]:
     }
 
 
-class Painting:
+class SamplePool:
     """Where samples come from: a pool that turns over slowly, and the newest of it.
 
     With `painters` they are processes of their own; without, `more` paints itself.
@@ -197,31 +197,31 @@ def train(
 ) -> None:
     """Train for so many minutes in all, over however many runs; `start`: weights to begin with."""
     held_out: PreparedFaces = load_faces(folder, held_out=True)
-    judging = np.random.default_rng(7)
-    judged = [paint(judging, held_out, HELD_OUT, SIDE) for _ in range(JUDGED)]
+    held_out_rng = np.random.default_rng(7)
+    held_out_samples = [paint(held_out_rng, held_out, HELD_OUT, SIDE) for _ in range(EVALUATED)]
     net = HeatmapNet().to(memory_format=torch.channels_last)
     if start:
         net.load_state_dict(read_heatmap(start).state_dict())
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-3)
-    learners = {"net": net, "average": average, "optimizer": optimizer}
+    states_of = {"net": net, "average": average, "optimizer": optimizer}
     step, before, best, state = 0, 0.0, 0.0, out / "state.pt"
     if state.exists():
         kept = torch.load(state, weights_only=True)
-        for name, learner in learners.items():
-            learner.load_state_dict(kept[name])
+        for name, part in states_of.items():
+            part.load_state_dict(kept[name])
         step, before, best = kept["step"], kept["elapsed"], kept["best"]
         print(f"goes on at step {step}, {before / 60:.1f} min, best {best:.3f}", flush=True)
     # Another stretch of the run sees other samples.
     rng = np.random.default_rng([seed, step])
-    painting, losses = Painting(folder, painters, rng), {}
+    pool, losses = SamplePool(folder, painters, rng), {}
     began = saved = time.monotonic()
     elapsed = before
     while elapsed < minutes * 60:
-        painting.more()
+        pool.more()
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step, elapsed / (minutes * 60))
-        inputs, wanted = batch_of(rng, painting.batch())
+        inputs, wanted = make_batch(rng, pool.batch())
         net.train()
         with choose_device().training_context():
             output = net(inputs)
@@ -231,28 +231,31 @@ def train(
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         step += 1
-        _follow(average, net, min(0.998, step / (step + 20)))
+        move_average(average, net, min(0.998, step / (step + 20)))
         for name, value in parts.items():
             losses[name] = 0.97 * losses.get(name, value.item()) + 0.03 * value.item()
         now = time.monotonic()
         elapsed = before + now - began
         if step % 50 == 0:
-            print(f"{step:6d}  {elapsed / 60:5.1f} min  {_told(losses)}", flush=True)
+            print(f"{step:6d}  {elapsed / 60:5.1f} min  {format_figures(losses)}", flush=True)
         if now - saved > SAVE_EVERY or elapsed >= minutes * 60:
-            figures = judge(average, judged)
+            figures = evaluate(average, held_out_samples)
             score = figures["ap"] + figures["lines"]
-            print(f"{step:6d}  held out: {_told(figures)}{'  best' * (score > best)}", flush=True)
+            print(
+                f"{step:6d}  held out: {format_figures(figures)}{'  best' * (score > best)}",
+                flush=True,
+            )
             about = {"step": step, "minutes": round(elapsed / 60, 1), "held out": figures}
             if score > best:
                 best = score
                 save_heatmap(out / "best.safetensors", average, about)
             with (out / "log.jsonl").open("a") as log:
                 log.write(json.dumps({**about, "losses": losses}) + "\n")
-            states = {name: learner.state_dict() for name, learner in learners.items()}
+            states = {name: part.state_dict() for name, part in states_of.items()}
             with whole_file(state) as temporary:
                 torch.save({**states, "step": step, "elapsed": elapsed, "best": best}, temporary)
             saved = time.monotonic()
-    painting.end()
+    pool.end()
 
 
 def rate_at(step: int, share: float) -> float:
@@ -262,11 +265,11 @@ def rate_at(step: int, share: float) -> float:
     return LEARNING_RATE * warm * (0.5 + 0.5 * math.cos(math.pi * falling)) + 1e-5
 
 
-def _told(values: dict[str, float]) -> str:
+def format_figures(values: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in values.items())
 
 
-def _follow(average: HeatmapNet, net: HeatmapNet, decay: float) -> None:
+def move_average(average: HeatmapNet, net: HeatmapNet, decay: float) -> None:
     """Move the averaged weights towards the trained ones."""
     with torch.no_grad():
         for mean, value in zip(

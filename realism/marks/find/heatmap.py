@@ -2,7 +2,7 @@
 
 Each errs alone where the other is sure, so the chance of a mark is a logistic of both, whose
 weights lie with the network (`mix_round`, `mix_kind`, `mix_line`) and were fitted on painted faces
-by `training/finder/mix.py`.
+by `training/finder/evidence_weights.py`.
 """
 
 from __future__ import annotations

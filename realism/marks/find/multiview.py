@@ -3,7 +3,7 @@
 What is faint on one photo counts for more where other photos support it (`support.py`), and for
 less where they could and do not. The log odds are logistic regressions, whose weights lie with the
 network (`mix_several`, `mix_several_lines`) and were fitted on made-up people by
-`training/finder/together.py`.
+`training/finder/multiview.py`.
 """
 
 from __future__ import annotations

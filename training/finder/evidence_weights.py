@@ -1,11 +1,11 @@
-"""Fit how the network's answers join with the Hessian's (`realism/marks/find/heatmap.py`).
+"""Fit how the network's answers and the plain measures weigh (`realism/marks/find/heatmap.py`).
 
 Whole faces of held-out people are painted in the held-out manner, and renders with marks are added
 that no painter had a hand in: on painted marks alone the network is trusted too much. A logistic
 regression says of each candidate how likely it is a mark, another its kind, a third how likely a
 line is a wrinkle.
 
-    python -m training.finder.mix --faces work/finder --people work/renders/r72 \\
+    python -m training.finder.evidence_weights --faces work/finder --people work/renders/r72 \\
         --net work/finder-net/best.safetensors --out realism/marks/find/weights/heatmap.safetensors
 """
 
@@ -37,7 +37,7 @@ LINE_REACH = 6.0  # px
 FACES = 24
 
 
-def face_of(sample: PaintedSample) -> Face:
+def make_face(sample: PaintedSample) -> Face:
     """A face as an engine would give it."""
     return Face(
         face_box(sample.mesh),
@@ -49,25 +49,25 @@ def face_of(sample: PaintedSample) -> Face:
     )
 
 
-def judged_rounds(found: BlobCandidates, marks: list[Mark], ignored: list[Mark]) -> np.ndarray:
+def label_blobs(found: BlobCandidates, marks: list[Mark], ignored: list[Mark]) -> np.ndarray:
     """For each candidate the index into ROUND_KINDS of its mark, -1 none, -2 not to be judged.
 
     Of several on one mark the surest by the network counts, and the others are left out.
     """
-    answer = np.full(len(found.xy), -1)
-    for list_of, value in ((ignored, -2), (marks, 0)):
-        for mark in (m for m in list_of if isinstance(m, RoundMark)):
+    labels = np.full(len(found.xy), -1)
+    for listed, value in ((ignored, -2), (marks, 0)):
+        for mark in (m for m in listed if isinstance(m, RoundMark)):
             near = np.linalg.norm(found.xy - mark.xy, axis=1) < max(REACH, mark.radius)
             if value == 0 and near.any():
                 best = np.flatnonzero(near)[found.evidence[near, 1].argmax()]
-                answer[near] = -2
-                answer[best] = ROUND_KINDS.index(mark.kind)
+                labels[near] = -2
+                labels[best] = ROUND_KINDS.index(mark.kind)
             elif value < 0:
-                answer[near] = -2
-    return answer
+                labels[near] = -2
+    return labels
 
 
-def judged_courses(
+def label_wrinkles(
     found: WrinkleCandidates, marks: list[Mark], ignored: list[Mark]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The share of each path that lies on a wrinkle, and its length that is to be judged."""
@@ -98,7 +98,7 @@ def _near(points: np.ndarray, line: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points[:, None] - line[None], axis=2).min(1) < LINE_REACH
 
 
-def fit(
+def fit_logistic(
     inputs: np.ndarray, wanted: np.ndarray, ridge: float, weight: np.ndarray | None = None
 ) -> torch.Tensor:
     """Logistic regression by LBFGS, with a ridge beside the mean of the losses.
@@ -128,15 +128,15 @@ def fit(
     return mix.detach().float()
 
 
-def painted(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
+def paint_faces(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
     """Pixels, face, marks and ignored marks of held-out people in the held-out manner."""
     rng, faces = np.random.default_rng(11), load_faces(folder, held_out=True)
     for _ in range(FACES):
         sample = paint(rng, faces, HELD_OUT, None)
-        yield sample.pixels, face_of(sample), sample.marks, sample.ignored
+        yield sample.pixels, make_face(sample), sample.marks, sample.ignored
 
 
-def rendered(data: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
+def read_renders(data: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
     """The same of a folder like marked-people, clean twins too."""
     for path, entry in read_truth_to_score(data):
         picture, marks = analyse_picture(path), {True: [], False: []}
@@ -157,20 +157,22 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     net = read_heatmap(options.net)
     rounds, kinds, lines = [], [], []
-    for pixels, face, marks, ignored in chain(painted(options.faces), rendered(options.people)):
+    for pixels, face, marks, ignored in chain(
+        paint_faces(options.faces), read_renders(options.people)
+    ):
         # The mask of a picture in use: without what was painted over the skin.
         found, courses = measure_evidence(net, pixels, face, skin_mask(pixels, face))
-        answer = judged_rounds(found, marks, ignored)
-        rounds.append((found.evidence[answer > -2], (answer[answer > -2] >= 0).astype(float)))
-        kinds.append((found.kind_evidence[answer >= 0], answer[answer >= 0]))
-        lines.append((courses.evidence, *judged_courses(courses, marks, ignored)))
+        labels = label_blobs(found, marks, ignored)
+        rounds.append((found.evidence[labels > -2], (labels[labels > -2] >= 0).astype(float)))
+        kinds.append((found.kind_evidence[labels >= 0], labels[labels >= 0]))
+        lines.append((courses.evidence, *label_wrinkles(courses, marks, ignored)))
     x, y = map(np.concatenate, zip(*rounds, strict=True))
     kx, ky = map(np.concatenate, zip(*kinds, strict=True))
     lx, ly, lw = map(np.concatenate, zip(*lines, strict=True))
     # Marks are few among candidates: their mean loss is small, and so must the ridge be.
-    net.mix_round.copy_(fit(x, y, 1e-5))
-    net.mix_kind.copy_(fit(kx, ky.astype(np.int64), 1e-2))
-    net.mix_line.copy_(fit(lx, ly, 1e-4, lw))
+    net.mix_round.copy_(fit_logistic(x, y, 1e-5))
+    net.mix_kind.copy_(fit_logistic(kx, ky.astype(np.int64), 1e-2))
+    net.mix_line.copy_(fit_logistic(lx, ly, 1e-4, lw))
     right = (kx @ net.mix_kind.numpy().T).argmax(1) == ky
     print(f"{len(y)} candidates, {int(y.sum())} marks, kinds right {right.mean():.2f}")
     for name in ("mix_round", "mix_kind", "mix_line"):

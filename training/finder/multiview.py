@@ -5,12 +5,12 @@ manner, anew for each view: what is painted on one view, no other view shows. So
 day, hairs and glints; by rough count a quarter of all marks then show once only.
 Each view is joined with all others of its person, and with some.
 
-    python -m training.finder.together --people work/renders/r91 --faces work/finder \\
+    python -m training.finder.multiview --people work/renders/r91 --faces work/finder \\
         --net realism/marks/find/weights/heatmap.safetensors \\
         --out realism/marks/find/weights/heatmap.safetensors
 
 `--people` are folders like marked-people and may be given several times. What half of the people
-teach is also told of the other half.
+teach is also printed of the other half.
 """
 
 import argparse
@@ -36,14 +36,19 @@ from realism.marks.find.heatmap import Candidates, find_candidates
 from realism.marks.find.network import HeatmapNet, read_about, read_heatmap, save_heatmap
 from realism.marks.find.support import BlobPoints, WrinklePoints, blob_support, wrinkle_support
 from realism.marks.mark import Mark, mark_from_json
-from training.finder.crops import pair_crop
-from training.finder.mix import face_of, fit, judged_courses, judged_rounds
+from training.finder.crops import crop_twins
+from training.finder.evidence_weights import (
+    fit_logistic,
+    label_blobs,
+    label_wrinkles,
+    make_face,
+)
 from training.finder.paint import paint
 from training.finder.samples import HELD_OUT, PreparedFaces
 
 
 @dataclass(frozen=True, eq=False)
-class Shown:
+class ViewEvidence:
     """One view: what may be a mark in it, and what is.
 
     person    whose
@@ -63,31 +68,33 @@ class Shown:
     skin: np.ndarray
 
 
-def shown(
+def view_evidence(
     person: str,
-    look: Candidates,
+    candidates: Candidates,
     marks: list[Mark],
     ignored: list[Mark],
     head: Head,
     skin: np.ndarray,
     zoom: float = 1.0,
     corner: tuple[float, float] | np.ndarray = (0.0, 0.0),
-) -> Shown:
+) -> ViewEvidence:
     """A view with its truth.
 
     head, skin    of the picture that the head was fitted to
     zoom          px of what was looked at over px of that picture
     corner        where what was looked at begins in it, px
     """
-    answer = judged_rounds(look.blobs, marks, ignored)
-    shares, lengths = judged_courses(look.wrinkles, marks, ignored)
-    blobs = replace(look.blobs, xy=look.blobs.xy / zoom + corner)
-    return Shown(
+    answer = label_blobs(candidates.blobs, marks, ignored)
+    shares, lengths = label_wrinkles(candidates.wrinkles, marks, ignored)
+    blobs = replace(candidates.blobs, xy=candidates.blobs.xy / zoom + corner)
+    return ViewEvidence(
         person,
-        BlobPoints(replace(look, blobs=blobs), head),
+        BlobPoints(replace(candidates, blobs=blobs), head),
         np.where(answer == -2, -1, (answer >= 0).astype(int)),
         WrinklePoints(
-            [line / zoom + corner for line in look.wrinkles.polylines], look.wrinkle_odds, head
+            [line / zoom + corner for line in candidates.wrinkles.polylines],
+            candidates.wrinkle_odds,
+            head,
         ),
         shares,
         lengths,
@@ -95,7 +102,7 @@ def shown(
     )
 
 
-def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
+def render_evidence(net: HeatmapNet, data: Path) -> Iterator[list[ViewEvidence]]:
     """Each person's views with their marks, then each person's without."""
     truth = {entry["image"]: entry["marks"] for _, entry in read_truth_to_score(data)}
     for person, group in read_views(data).items():
@@ -107,14 +114,16 @@ def rendered(net: HeatmapNet, data: Path) -> Iterator[list[Shown]]:
                 marks = {True: [], False: []}
                 for value in truth[f"{folder}-{view.marked.name}"]:
                     marks[value["certain"]].append(mark_from_json(value))
-                look = find_candidates(net, picture.pixels, picture.face, picture.skin)
+                candidates = find_candidates(net, picture.pixels, picture.face, picture.skin)
                 skin = close_holes(picture.paintable, picture.face)
-                several.append(shown(person, look, marks[True], marks[False], head, skin))
+                several.append(
+                    view_evidence(person, candidates, marks[True], marks[False], head, skin)
+                )
             yield several
         analyse_picture.cache_clear()
 
 
-def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]:
+def paint_evidence(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[ViewEvidence]]:
     """Each person's views painted over, each in another way."""
     rng = np.random.default_rng(11)
     for person, group in read_views(data).items():
@@ -123,49 +132,53 @@ def painted(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[Shown]]
         heads = fit_person([picture.head_evidence for picture in pictures])
         several = []
         for view, picture, head in zip(group, pictures, heads, strict=True):
-            crop = pair_crop(view)
+            crop = crop_twins(view)
             sample = paint(rng, PreparedFaces([], [crop], courses), HELD_OUT, None)
-            face = face_of(sample)
+            face = make_face(sample)
             bare = skin_mask(sample.pixels, face)
-            look = find_candidates(net, sample.pixels, face, bare)
-            zoom, corner = _way_back(crop)
+            candidates = find_candidates(net, sample.pixels, face, bare)
+            zoom, corner = window_to_picture(crop)
             skin = close_holes(paintable_mask(sample.pixels, bare, face), face)
             back = np.float32([[1 / zoom, 0, corner[0]], [0, 1 / zoom, corner[1]]])
             skin = cv2.warpAffine(skin, back, picture.pixels.shape[1::-1])
             several.append(
-                shown(person, look, sample.marks, sample.ignored, head, skin, zoom, corner)
+                view_evidence(
+                    person, candidates, sample.marks, sample.ignored, head, skin, zoom, corner
+                )
             )
         yield several
         analyse_picture.cache_clear()
 
 
-def _way_back(crop: dict) -> tuple[float, np.ndarray]:
+def window_to_picture(crop: dict) -> tuple[float, np.ndarray]:
     """Px of a painted whole face over px of the picture, and where its (0, 0) is in that."""
     mesh, span = crop["mesh"][:, :2], float(crop["span"])
     low = np.maximum(mesh.min(0) - span * np.array([0.1, 0.27]), 0)
     return SPAN / span, low + crop["corner"]
 
 
-def joined(several: list[Shown], rng: np.random.Generator | None) -> Iterator[tuple]:
+def support_of_views(
+    several: list[ViewEvidence], rng: np.random.Generator | None
+) -> Iterator[tuple]:
     """For each view, by all others or by some with `rng`, of rounds and of lines: evidence (n, k),
     what is true 0..1 (n,), and what that counts (n,)."""
-    for number, one in enumerate(several):
+    for number, here in enumerate(several):
         others = [other for index, other in enumerate(several) if index != number]
         if rng is not None and others:
             count = rng.integers(1, len(others), endpoint=True)
             few = rng.choice(len(others), count, replace=False)
             others = [others[index] for index in few]
-        rounds = blob_support(one.places, [(o.places, o.skin) for o in others])
-        lines = wrinkle_support(one.traces, [(o.traces, o.skin) for o in others])
-        known = (one.answer >= 0) & np.isfinite(rounds[:, 0])
+        rounds = blob_support(here.places, [(o.places, o.skin) for o in others])
+        lines = wrinkle_support(here.traces, [(o.traces, o.skin) for o in others])
+        known = (here.answer >= 0) & np.isfinite(rounds[:, 0])
         seen_again = np.isfinite(lines[:, 0])
         yield (
-            (rounds[known], one.answer[known].astype(float), np.ones(known.sum())),
-            (lines[seen_again], one.shares[seen_again], one.lengths[seen_again]),
+            (rounds[known], here.answer[known].astype(float), np.ones(known.sum())),
+            (lines[seen_again], here.shares[seen_again], here.lengths[seen_again]),
         )
 
 
-def told(name: str, odds: np.ndarray, share: np.ndarray, weight: np.ndarray) -> None:
+def print_ap(name: str, odds: np.ndarray, share: np.ndarray, weight: np.ndarray) -> None:
     """Print average precision of log odds."""
     order = np.argsort(-odds)
     right, of = (share * weight)[order], weight[order]
@@ -175,7 +188,7 @@ def told(name: str, odds: np.ndarray, share: np.ndarray, weight: np.ndarray) -> 
 
 
 def main() -> None:
-    """Look, fit, tell, write."""
+    """Look, fit, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--people", type=Path, action="append", required=True)
     parser.add_argument("--faces", type=Path, required=True, help="folder of crops.py")
@@ -188,9 +201,9 @@ def main() -> None:
     courses = json.loads((options.faces / "courses.json").read_text())
     rounds, lines, half = [], [], []
     for data in options.people:
-        for several in (*rendered(net, data), *painted(net, data, courses)):
+        for several in (*render_evidence(net, data), *paint_evidence(net, data, courses)):
             for chance in (None, rng):
-                for dots, folds in joined(several, chance):
+                for dots, folds in support_of_views(several, chance):
                     rounds.append(dots)
                     lines.append(folds)
                     half.append(zlib.crc32(several[0].person.encode()) % 2 == 0)
@@ -198,10 +211,10 @@ def main() -> None:
     for name, views_of in (("mix_several", rounds), ("mix_several_lines", lines)):
         x, y, weight = map(np.concatenate, zip(*views_of, strict=True))
         held = np.repeat(half, [len(view[1]) for view in views_of])
-        told(f"{name}: each photo alone, half of the people", x[held, 1], y[held], weight[held])
-        mix = fit(x[~held], y[~held], 1e-5, weight[~held]).numpy()
-        told("together, by weights of the other half", x[held] @ mix, y[held], weight[held])
-        getattr(net, name).copy_(fit(x, y, 1e-5, weight))
+        print_ap(f"{name}: each photo alone, half of the people", x[held, 1], y[held], weight[held])
+        mix = fit_logistic(x[~held], y[~held], 1e-5, weight[~held]).numpy()
+        print_ap("together, by weights of the other half", x[held] @ mix, y[held], weight[held])
+        getattr(net, name).copy_(fit_logistic(x, y, 1e-5, weight))
         print(name, json.dumps(np.round(getattr(net, name).numpy(), 3).tolist()))
     save_heatmap(options.out, net, read_about(options.net))
 
