@@ -69,12 +69,12 @@ class Hub:
                 return self.send_json(request, {"error": "Repository not found"}, 404)
             if rest[:1] == ["tree"]:
                 tree = [
-                    {"type": "file", "path": one["Path"], "size": one["Size"], "oid": one["Sha256"]}
-                    for one in self.files(repo)
+                    {"type": "file", "path": f["Path"], "size": f["Size"], "oid": f["Sha256"]}
+                    for f in self.files(repo)
                 ]
                 return self.send_json(request, tree)
-            told = {"id": "/".join(steps[2:4]), "sha": COMMIT, "siblings": []}
-            return self.send_json(request, told)
+            model = {"id": "/".join(steps[2:4]), "sha": COMMIT, "siblings": []}
+            return self.send_json(request, model)
         if steps[2:3] == ["resolve"]:
             return self.send_file(request, self.root.joinpath(*steps[:2], *steps[4:]))
         return self.send_json(request, {"Code": 404, "Message": "not found"}, 404)

@@ -101,8 +101,8 @@ def test_a_lora_in_kohya_form_made_elsewhere_is_brought_in(tiny_sd, tmp_path):
 def kohya_style(base, file):
     """A style of the common form: UNet and text encoders, names of kohya's trainer."""
     state = {}
-    words = {"q": (32, 32), "k": (32, 32), "v": (32, 32), "out": (32, 32)}
-    layers = {f"self_attn_{name}_proj": sides for name, sides in words.items()}
+    attention = {"q": (32, 32), "k": (32, 32), "v": (32, 32), "out": (32, 32)}
+    layers = {f"self_attn_{name}_proj": sides for name, sides in attention.items()}
     layers |= {"mlp_fc1": (64, 32), "mlp_fc2": (32, 64)}
     for encoder in ("te1", "te2") if base.family.name == "sdxl" else ("te",):
         for name, sides in layers.items():
@@ -116,26 +116,26 @@ def kohya_style(base, file):
     save_file(tensors, file)
 
 
-def test_a_style_that_changes_the_words_too_goes_with_a_person(base, tmp_path):
-    def words():
+def test_a_style_that_changes_the_text_encoder_too_goes_with_a_person(base, tmp_path):
+    def text():
         return encode_text(base, ["photo of ohwx woman"])["encoder_hidden_states"]
 
-    plain, plain_words = predicted(base), words()
+    plain, plain_text = predicted(base), text()
     train_lora(base, tmp_path / "person")
     kohya_style(base, tmp_path / "style.safetensors")
     person, style = Adapter(tmp_path / "person"), Adapter(tmp_path / "style.safetensors", 0.5)
     with applied_loras(base, [person]):
         alone = predicted(base)
-        assert torch.equal(words(), plain_words)
+        assert torch.equal(text(), plain_text)
     with applied_loras(base, [person, style]):
-        assert not torch.allclose(words(), plain_words, atol=1e-2)
+        assert not torch.allclose(text(), plain_text, atol=1e-2)
         assert not torch.allclose(predicted(base), alone, atol=1e-3)
     with applied_loras(base, [style, person]):
-        assert not torch.allclose(words(), plain_words, atol=1e-2)
+        assert not torch.allclose(text(), plain_text, atol=1e-2)
     with applied_loras(base, [Adapter(style.path, 0.0), person]):
-        assert torch.equal(words(), plain_words)
+        assert torch.equal(text(), plain_text)
         assert torch.allclose(predicted(base), alone, atol=1e-5)
-    assert torch.equal(predicted(base), plain) and torch.equal(words(), plain_words)
+    assert torch.equal(predicted(base), plain) and torch.equal(text(), plain_text)
 
 
 def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):
@@ -143,12 +143,12 @@ def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):
     (tmp_path / "a.pt").write_bytes(b"\x80\x02")
     (tmp_path / "b.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     save_file({"weight": torch.zeros(2)}, tmp_path / "c.safetensors")
-    for name, words in (
+    for name, pattern in (
         ("a.pt", "pickle"),
         ("b.safetensors", "cut off"),
         ("c.safetensors", "LoRA"),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(InputError, match=pattern):
             load_lora(base, tmp_path / name)
     with pytest.raises(InputError, match="There is no LoRA"):
         load_lora(base, tmp_path / "nowhere")

@@ -32,14 +32,14 @@ def engine():
     return load_engine("dlib")
 
 
-def seen(name: str, engine):
+def open_with_face(name: str, engine):
     photo = open_photo(MEI / f"{name}.jpg")
     return photo, engine.find(photo.pixels)[0]
 
 
 @pytest.fixture(scope="module")
 def front(engine):
-    return seen("mei-01", engine)
+    return open_with_face("mei-01", engine)
 
 
 def test_a_photo_gives_a_wide_a_close_and_a_native_crop(front):
@@ -118,7 +118,7 @@ def test_captions_carry_the_subject_and_what_the_photo_shows(front, engine):
     assert caption.startswith("photo portrait of ohwx woman, ")
     for clause in ("neutral expression", "front", "soft window light", "shapes background"):
         assert clause in caption
-    photo, face = seen("mei-07", engine)
+    photo, face = open_with_face("mei-07", engine)
     caption = crop_photo(photo, face, "ohwx woman", 256)[0].caption
     assert "open smile" in caption
     assert "turned to image left" in caption
@@ -127,7 +127,7 @@ def test_captions_carry_the_subject_and_what_the_photo_shows(front, engine):
 def test_the_turn_in_captions_is_that_of_the_renderer_in_most_photos(engine):
     right = 0
     for number in range(1, 15):
-        photo, face = seen(f"mei-{number:02}", engine)
+        photo, face = open_with_face(f"mei-{number:02}", engine)
         truth = json.loads((MEI / "truth" / f"mei-{number:02}.json").read_text())["caption"]
         caption = crop_photo(photo, face, "ohwx woman", 256)[0].caption
         turns = ("front", "turned to image left", "turned to image right")
@@ -165,11 +165,11 @@ def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_
     shutil.copy(MEI / "mei-09.jpg", tmp_path / "b.jpg")
     (tmp_path / "broken.jpg").write_text("not a picture")
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
-    told = {"file_name": "a.jpg", "text": "photo portrait of a young woman, front"}
-    (tmp_path / "metadata.jsonl").write_text(json.dumps(told) + "\n")
+    row = {"file_name": "a.jpg", "text": "photo portrait of a young woman, front"}
+    (tmp_path / "metadata.jsonl").write_text(json.dumps(row) + "\n")
     found = list(crop_folder(tmp_path, engine, 256))
-    skipped = {one.name: one.reason for one in found if isinstance(one, PictureSkipped)}
-    captions = {one.photo: one.caption for one in found if isinstance(one, TrainingCrop)}
+    skipped = {item.name: item.reason for item in found if isinstance(item, PictureSkipped)}
+    captions = {item.photo: item.caption for item in found if isinstance(item, TrainingCrop)}
     assert set(skipped) == {"broken.jpg", "empty.png"}
     assert skipped["empty.png"] == Message("face_not_found")
     assert captions["a.jpg"].startswith("photo portrait of a young woman, front, close-up")

@@ -34,17 +34,17 @@ PHOTOS = [("front.jpg", face(1, 0, 0).embedding), ("side.jpg", face(0, 1, 0).emb
 def test_the_closest_to_any_photo_comes_first_not_the_closest_to_all():
     between, aside = face(1, 1, 0), face(0.1, 1, 0)
     ranked = rank([("between.png", [between]), ("aside.png", [aside])], PHOTOS)
-    assert [one.name for one in ranked] == ["aside.png", "between.png"]
+    assert [row.name for row in ranked] == ["aside.png", "between.png"]
     assert ranked[0].closest_photo == "side.jpg"
     assert ranked[0].similarity == pytest.approx(1 / np.sqrt(1.01), abs=1e-5)
-    assert [one.rank for one in ranked] == [1, 2]
+    assert [row.rank for row in ranked] == [1, 2]
 
 
 def test_equal_ones_are_ordered_by_seed_and_without_seeds_by_name():
     same = [("c.png", [face(1, 1, 1)]), ("a.png", [face(1, 1, 1)]), ("b.png", [face(1, 1, 1)])]
-    assert [one.name for one in rank(same, PHOTOS)] == ["a.png", "b.png", "c.png"]
+    assert [row.name for row in rank(same, PHOTOS)] == ["a.png", "b.png", "c.png"]
     seeds = {"a.png": 30, "b.png": 4, "c.png": 10}
-    assert [one.name for one in rank(same, PHOTOS, seeds)] == ["b.png", "c.png", "a.png"]
+    assert [row.name for row in rank(same, PHOTOS, seeds)] == ["b.png", "c.png", "a.png"]
 
 
 def test_without_exactly_one_face_a_portrait_is_last_and_says_why():
@@ -53,15 +53,15 @@ def test_without_exactly_one_face_a_portrait_is_last_and_says_why():
         ("two.png", [face(1, 0, 0), face(1, 0, 0)]),
         ("unlike.png", [face(-1, -1, 0)]),
     ]
-    told = rank_to_json(rank(portraits, PHOTOS))
-    assert [one["portrait"] for one in told] == ["unlike.png", "none.png", "two.png"]
-    assert [one["rank"] for one in told] == [1, 2, 3]
-    assert told[0]["similarity"] == pytest.approx(-np.sqrt(0.5), abs=1e-5)
-    assert told[0]["reason"] is None
-    for one, words in zip(told[1:], ("No face was found", "2 faces were found"), strict=True):
-        assert one["similarity"] is None and one["closest_photo"] is None
-        assert one["reason"].startswith(words) and one["reason"].endswith(".")
-    assert list(told[0]) == ["portrait", "similarity", "closest_photo", "rank", "reason"]
+    rows = rank_to_json(rank(portraits, PHOTOS))
+    assert [row["portrait"] for row in rows] == ["unlike.png", "none.png", "two.png"]
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    assert rows[0]["similarity"] == pytest.approx(-np.sqrt(0.5), abs=1e-5)
+    assert rows[0]["reason"] is None
+    for row, beginning in zip(rows[1:], ("No face was found", "2 faces were found"), strict=True):
+        assert row["similarity"] is None and row["closest_photo"] is None
+        assert row["reason"].startswith(beginning) and row["reason"].endswith(".")
+    assert list(rows[0]) == ["portrait", "similarity", "closest_photo", "rank", "reason"]
 
 
 def test_the_mean_of_three_and_every_cosine_stand_beside_the_score():
@@ -70,17 +70,17 @@ def test_the_mean_of_three_and_every_cosine_stand_beside_the_score():
         ("third.jpg", face(0, 0, 1).embedding),
         ("far.jpg", face(-1, 0, 0).embedding),
     ]
-    (one,) = rank([("p.png", [face(1, 0, 0)])], photos)
-    assert one.similarity == 1.0
-    assert one.mean_of_three == pytest.approx(1 / 3, abs=1e-5)
-    assert list(one.similarities) == ["front.jpg", "side.jpg", "third.jpg", "far.jpg"]
+    (row,) = rank([("p.png", [face(1, 0, 0)])], photos)
+    assert row.similarity == 1.0
+    assert row.mean_of_three == pytest.approx(1 / 3, abs=1e-5)
+    assert list(row.similarities) == ["front.jpg", "side.jpg", "third.jpg", "far.jpg"]
 
 
 def test_a_portrait_nearer_to_a_photo_than_photos_are_to_each_other_is_flagged():
     portraits = [("copy.png", [face(1, 0.01, 0)]), ("new.png", [face(1, 0.9, 0)])]
     ranked = rank(portraits, PHOTOS, photo_to_photo=[0.7, 0.8])
-    assert [one.copied for one in ranked] == [True, False]
-    assert not any(one.copied for one in rank(portraits, PHOTOS))
+    assert [row.copied for row in ranked] == [True, False]
+    assert not any(row.copied for row in rank(portraits, PHOTOS))
 
 
 def test_nothing_to_compare_is_a_sentence():

@@ -67,7 +67,7 @@ def test_a_portrait_made_alone_is_the_one_made_among_others_bit_for_bit(base, lo
     run = made(base, [7, 8, 9], adapter=lora)
     (alone,) = made(base, [8], adapter=lora)
     assert np.array_equal(run[1].pixels, alone.pixels)
-    assert [one.seed for one in run] == [7, 8, 9]
+    assert [portrait.seed for portrait in run] == [7, 8, 9]
     assert not np.array_equal(run[0].pixels, alone.pixels)
     assert alone.pixels.shape == (64, 64, 3) and alone.pixels.dtype == np.uint8
 
@@ -110,7 +110,7 @@ def test_the_base_is_itself_again_after_a_cancelled_run(base, lora):
     walk = sample_portraits(base, "photo of ohwx woman", "blurry", [3, 4], steps=4, adapter=lora)
     seen = [next(walk) for _ in range(6)]
     walk.close()
-    assert [type(one) for one in seen] == [SamplingStep] * 4 + [Portrait, SamplingStep]
+    assert [type(event) for event in seen] == [SamplingStep] * 4 + [Portrait, SamplingStep]
     assert not np.array_equal(seen[4].pixels, before.pixels)
     (after,) = made(base, [3])
     assert np.array_equal(after.pixels, before.pixels)
@@ -120,16 +120,21 @@ def test_the_base_is_itself_again_after_a_cancelled_run(base, lora):
 def test_a_portrait_is_made_again_from_its_own_file(base, lora, tmp_path):
     (first,) = made(base, [11], adapter=lora)
     save_portrait(first, tmp_path / "p.png")
-    told = read_parameters(tmp_path / "p.png")
-    assert told == first.parameters
-    assert told.base_fingerprint == base.fingerprint
-    assert told.adapters[0].name == "person/mei" and told.adapters[0].weight == 0.8
+    parameters = read_parameters(tmp_path / "p.png")
+    assert parameters == first.parameters
+    assert parameters.base_fingerprint == base.fingerprint
+    assert parameters.adapters[0].name == "person/mei" and parameters.adapters[0].weight == 0.8
     (again,) = make_portraits(
-        base, told.prompt, told.negative_prompt, [told.seed], told.steps, told.guidance_scale,
-        Adapter(lora.path, told.adapters[0].weight),
-    )  # fmt: skip
+        base,
+        parameters.prompt,
+        parameters.negative_prompt,
+        [parameters.seed],
+        parameters.steps,
+        parameters.guidance_scale,
+        Adapter(lora.path, parameters.adapters[0].weight),
+    )
     assert np.array_equal(again.pixels, open_photo(tmp_path / "p.png").pixels)
-    assert "person/mei at 0.8" in describe_parameters(told)
+    assert "person/mei at 0.8" in describe_parameters(parameters)
 
 
 def test_numbers_out_of_range_are_refused(base):
@@ -161,9 +166,9 @@ def painted() -> np.ndarray:
 def portrait() -> Portrait:
     from realism.portraits.portrait import AppliedLora, GenerationParameters
 
-    worn = (AppliedLora("mei", "0123456789abcdef", 1.0),)
+    applied = (AppliedLora("mei", "0123456789abcdef", 1.0),)
     parameters = GenerationParameters(
-        5, 'photo of "ohwx" <woman> & 女士', "", "pocket", "ab" * 32, worn, 25, 4.0, 256
+        5, 'photo of "ohwx" <woman> & 女士', "", "pocket", "ab" * 32, applied, 25, 4.0, 256
     )
     return Portrait(painted(), parameters)
 
@@ -181,14 +186,14 @@ def test_the_file_says_in_every_form_that_a_machine_made_it(tmp_path):
     assert info["Description"] == "AI-generated image"
     assert info["Seed"] == "5" and info["Base"] == "pocket"
     assert info["Prompt"] == portrait().parameters.prompt
-    told = xmp_values(info)
-    label = json.loads(told["{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"])
+    xmp = xmp_values(info)
+    label = json.loads(xmp["{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"])
     assert list(label) == [
         "Label", "ContentProducer", "ProduceID", "ReservedCode1",
         "ContentPropagator", "PropagateID", "ReservedCode2",
     ]  # fmt: skip
     assert label["Label"] == "1" and label["ContentProducer"] and label["ProduceID"]
-    source = told["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
+    source = xmp["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
     assert source.endswith("/trainedAlgorithmicMedia")
     assert np.array_equal(open_portrait(tmp_path / "p.png").pixels, painted())
 
@@ -197,8 +202,8 @@ def test_a_restored_portrait_says_that_photographs_are_in_it(tmp_path):
     save_portrait(portrait(), tmp_path / "p.png")
     info = restored_entries(read_info(tmp_path / "p.png"), painted())
     save_png(tmp_path / "r.png", painted(), info)
-    told = xmp_values(read_info(tmp_path / "r.png"))
-    source = told["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
+    xmp = xmp_values(read_info(tmp_path / "r.png"))
+    source = xmp["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
     assert source.endswith("/compositeWithTrainedAlgorithmicMedia")
     assert read_parameters(tmp_path / "r.png") == portrait().parameters
     assert "AIGC" in restored_entries({}, painted())
@@ -246,18 +251,20 @@ def test_the_label_is_off_unless_asked_for(tmp_path):
 def test_there_are_a_dozen_styles_in_both_languages():
     assert len(load_styles()) >= 12
     assert load_styles()[0].slug == "studio"
-    for one in load_styles():
-        assert one.name and one.note and re.search("[\u4e00-\u9fff]", one.name_zh)
-        assert "{person}" in one.prompt
+    for preset in load_styles():
+        assert preset.name and preset.note and re.search("[\u4e00-\u9fff]", preset.name_zh)
+        assert "{person}" in preset.prompt
     with pytest.raises(InputError, match="studio, smile"):
         find_style("passport photo")
 
 
 def test_no_style_asks_for_a_skin_without_marks():
     """The usual negative prompts name moles, acne and age spots, and so remove them."""
-    for one in load_styles():
-        assert not re.search(MARKS, f"{one.prompt} {one.negative_prompt}".lower()), one.slug
-        assert not re.search(BEAUTY, one.prompt.lower()), one.slug
+    for preset in load_styles():
+        assert not re.search(MARKS, f"{preset.prompt} {preset.negative_prompt}".lower()), (
+            preset.slug
+        )
+        assert not re.search(BEAUTY, preset.prompt.lower()), preset.slug
 
 
 def test_the_person_gets_into_every_prompt():
