@@ -33,8 +33,10 @@ def seconds_a_step(base, dtype, batch: int, steps: int) -> list[float]:
         timesteps = torch.randint(1000, (batch,))
         noisy = base.noise_scheduler.add_noise(latents, noise, timesteps)
         with device.training_context():
-            said = predict(base, noisy, timesteps, words)
-        loss = torch.nn.functional.mse_loss(said.float(), target(base, latents, noise, timesteps))
+            predicted = predict(base, noisy, timesteps, words)
+        loss = torch.nn.functional.mse_loss(
+            predicted.float(), target(base, latents, noise, timesteps)
+        )
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -15,7 +15,7 @@ from realism.faces.engine import load_engine
 from realism.images import SUFFIXES, open_photo
 
 
-def judged(folder: Path, engine, as_set: bool) -> list:
+def check_folder(folder: Path, engine, as_set: bool) -> list:
     """The verdicts on a folder's pictures."""
     photos = []
     for path in sorted(folder.iterdir()):
@@ -41,7 +41,7 @@ def main() -> None:
     engine = load_engine()
     print(f"{engine.name}: {engine.note}")
     for folder in options.folders:
-        verdicts = judged(folder, engine, options.set)
+        verdicts = check_folder(folder, engine, options.set)
         print(folder)
         for verdict in verdicts:
             numbers = " ".join(f"{key} {value:.2f}" for key, value in verdict.measures.items())

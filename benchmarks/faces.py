@@ -32,7 +32,7 @@ PARTS = {
 }
 
 
-def pictures(data: Path) -> dict[str, list[tuple[Path, str]]]:
+def list_pictures(data: Path) -> dict[str, list[tuple[Path, str]]]:
     """Pictures and whom they show, by set."""
     sets = {
         "example-people": [(p, p.parent.name) for p in data.glob("example-people/*/*-[0-9]*.jpg")],
@@ -64,9 +64,11 @@ def fit(engine: DlibEngine, data: Path) -> None:
     print(f"fitted on {len(raw)} pictures of {len(set(people))} people: {CALIBRATION.name}")
 
 
-def measured(engine: DlibEngine, data: Path) -> Iterator[tuple[str, list, np.ndarray, list[Face]]]:
+def measure_sets(
+    engine: DlibEngine, data: Path
+) -> Iterator[tuple[str, list, np.ndarray, list[Face]]]:
     """Each set with its people, whether pictures showed one face, and the faces."""
-    for name, found in pictures(data).items():
+    for name, found in list_pictures(data).items():
         people, faces, counts, seconds = [], [], [], []
         for path, person in found:
             pixels = open_photo(path).pixels
@@ -85,19 +87,19 @@ def measured(engine: DlibEngine, data: Path) -> Iterator[tuple[str, list, np.nda
         yield name, people, faces
 
 
-def tell_apart(name: str, people: list[str], embeddings: np.ndarray) -> None:
+def print_separation(name: str, people: list[str], embeddings: np.ndarray) -> None:
     """Print how cosines of one person and of two lie, and their AUC."""
     people = np.array(people)
     upper = np.triu_indices(len(people), 1)
     same = (people[:, None] == people)[upper]
     cosines = (embeddings @ embeddings.T)[upper]
     strangers = cosines[~same]
-    said = f"  strangers {_spread(strangers)}"
+    line = f"  strangers {_spread(strangers)}"
     if same.any():
         ranks = cosines.argsort().argsort()
         auc = (ranks[same].mean() - (same.sum() - 1) / 2) / len(strangers)
-        said = f"  same person {_spread(cosines[same])}{said}  AUC {auc:.4f}"
-    print(f"{name}:{said}")
+        line = f"  same person {_spread(cosines[same])}{line}  AUC {auc:.4f}"
+    print(f"{name}:{line}")
     for limit in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55):
         taken = f"{(cosines[same] >= limit).mean():.0%} of a person's pairs, " if same.any() else ""
         print(f"    from {limit:.2f}: {taken}{(strangers >= limit).mean():.1%} of strangers'")
@@ -108,7 +110,7 @@ def _spread(values: np.ndarray) -> str:
     return f"{middle:.2f} (5-95 %: {low:.2f} to {high:.2f})"
 
 
-def against_truth(faces: list[Face], truths: list[dict]) -> None:
+def print_errors(faces: list[Face], truths: list[dict]) -> None:
     """Print the error of landmarks in mm, where they are seen, and of pose in degrees."""
     errors, turns = [], []
     for face, truth in zip(faces, truths, strict=True):
@@ -137,17 +139,19 @@ def main() -> None:
     if options.fit:
         fit(DlibEngine(), options.data)
     truths, true_faces, photos = [], [], []
-    for name, people, faces in measured(DlibEngine(), options.data):
-        tell_apart(name, [person for _, person in people], np.stack([f.embedding for f in faces]))
+    for name, people, faces in measure_sets(DlibEngine(), options.data):
+        print_separation(
+            name, [person for _, person in people], np.stack([f.embedding for f in faces])
+        )
         if name in ("example-people", "marked-people"):
             truths += [read_truth(path) for path, _ in people]
             true_faces += faces
         else:
             photos += [(person, face) for (_, person), face in zip(people, faces, strict=True)]
     people = [person for person, _ in photos]
-    tell_apart("photos together", people, np.stack([face.embedding for _, face in photos]))
+    print_separation("photos together", people, np.stack([face.embedding for _, face in photos]))
     print("against the truth of renders (medians):")
-    against_truth(true_faces, truths)
+    print_errors(true_faces, truths)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 DIR has the form of ../shared/data/marked-people (truth/, marked/, clean/) or of
 ../shared/data/face-marks (annotations.json). Both are scored by ../shared/tools/score_marks.py;
-of rendered people it is also told how many moles of a millimetre's radius are found that face the
+of rendered people, too, how many moles of a millimetre's radius are found that face the
 camera, and how much is found where nothing is; and the same of each person's photos together, which
 is how they are looked at in use. Times are for a face of the first folder, in one
 thread and in two.
@@ -32,7 +32,7 @@ from realism.workflow import run_through
 DATA = (SHARED / "data" / "face-marks", SHARED / "data" / "marked-people")
 FACES_CAMERA = 0.5  # cosine: within 60 degrees
 TRIES = 6  # findings timed: the first loads the network, the least of the others counts
-WANTED = 0.9  # precision at which recall is told
+WANTED = 0.9  # precision at which recall is printed
 
 
 def print_people(data: Path, found: dict[str, list[Mark]], threshold: float) -> None:

@@ -43,7 +43,7 @@ CLASS_WORDS = {"mei": "woman", "ravi": "man"}
 TOP = 6  # portraits looked at: what a person would choose from
 
 
-def faces_of(engine, files: list[Path]) -> list[tuple]:
+def find_faces(engine, files: list[Path]) -> list[tuple]:
     """(photo, face) of every file that has one clear face."""
     found = []
     for file in files:
@@ -55,7 +55,7 @@ def faces_of(engine, files: list[Path]) -> list[tuple]:
     return found
 
 
-def strangers(engine, data: Path, count: int) -> dict[str, np.ndarray]:
+def embed_strangers(engine, data: Path, count: int) -> dict[str, np.ndarray]:
     """Embeddings (n, D) of people, by name, two pictures each; the shipped faces without data."""
     files = sorted((data / "synthetic-faces" / "images").glob("*.jpg"))
     files = files or [file for file, _ in list_pictures(FACES)]
@@ -66,13 +66,13 @@ def strangers(engine, data: Path, count: int) -> dict[str, np.ndarray]:
     chosen = list(by_person)[::step][:count]
     embedded = {}
     for name in chosen:
-        seen = faces_of(engine, by_person[name][:2])
+        seen = find_faces(engine, by_person[name][:2])
         if seen:
             embedded[name] = np.stack([face.embedding for _, face in seen])
     return embedded
 
 
-def embeddings(engine, images: list[np.ndarray]) -> list[np.ndarray | None]:
+def embed_pictures(engine, images: list[np.ndarray]) -> list[np.ndarray | None]:
     """Of the face of each picture; None where there is not exactly one."""
     found = [engine.find(image) for image in images]
     return [faces[0].embedding if len(faces) == 1 else None for faces in found]
@@ -85,18 +85,19 @@ def measure(seen: list, own: np.ndarray, other: np.ndarray, crowd: dict) -> dict
     own      (n, D) of the person's photos; other: of the other person's
     crowd    of strangers
     """
-    found = [one for one in seen if one is not None]
-    near = sorted(found, key=lambda one: -(own @ one).max())[:TOP]
+    found = [embedding for embedding in seen if embedding is not None]
+    near = sorted(found, key=lambda embedding: -(own @ embedding).max())[:TOP]
     if not near:
         return {"faces": 0.0}
     ahead = [
-        np.mean([(own @ one).max() > (them @ one).max() for them in crowd.values()]) for one in near
+        np.mean([(own @ e).max() > (stranger @ e).max() for stranger in crowd.values()])
+        for e in near
     ]
     return {
         "faces": len(found) / len(seen),
-        "all": float(np.mean([(own @ one).max() for one in found])),
-        "top": float(np.mean([(own @ one).max() for one in near])),
-        "other": float(np.mean([(other @ one).max() for one in near])),
+        "all": float(np.mean([(own @ e).max() for e in found])),
+        "top": float(np.mean([(own @ e).max() for e in near])),
+        "other": float(np.mean([(other @ e).max() for e in near])),
         "nearer than other": float(np.mean([(own @ p).max() > (other @ p).max() for p in near])),
         "nearer than strangers": float(np.mean(ahead)),
         "worst": float(min(ahead)),
@@ -105,12 +106,12 @@ def measure(seen: list, own: np.ndarray, other: np.ndarray, crowd: dict) -> dict
 
 def show(name: str, figures: dict[str, float]) -> None:
     """One line."""
-    told = "  ".join(f"{key} {value:.2f}" for key, value in figures.items())
-    print(f"{name:32} {told}", flush=True)
+    line = "  ".join(f"{key} {value:.2f}" for key, value in figures.items())
+    print(f"{name:32} {line}", flush=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class References:
     """Whom portraits are compared with: embeddings (n, D) each.
 
     photos    of the person, (photo, face) each
@@ -124,27 +125,28 @@ class Judged:
 
     def figures(self, engine, images: list[np.ndarray]) -> dict[str, float]:
         """`measure` of pictures (H, W, 3) uint8."""
-        return measure(embeddings(engine, images), self.own, self.other, self.crowd)
+        return measure(embed_pictures(engine, images), self.own, self.other, self.crowd)
 
 
-def judged_by(engine, person: str, data: Path) -> Judged:
+def read_references(engine, person: str, data: Path) -> References:
     """The photos of an example person, the other one's, and fifty strangers."""
     own, other = (
-        faces_of(engine, sorted((ASSETS / "people" / name).glob("*.jpg")))
+        find_faces(engine, sorted((ASSETS / "people" / name).glob("*.jpg")))
         for name in (person, OTHER[person])
     )
     own_e, other_e = (np.stack([face.embedding for _, face in seen]) for seen in (own, other))
-    return Judged(own, own_e, other_e, strangers(engine, data, 50))
+    return References(own, own_e, other_e, embed_strangers(engine, data, 50))
 
 
-def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) -> None:
+def compare_stages(base, engine, references: References, options: argparse.Namespace) -> None:
     """Learn the person anew for every seed, with stage 1 and without, and print the figures."""
     subject = f"ohwx {CLASS_WORDS[options.person]}"
     crops = [
-        crop_photo(photo, face, subject, base.resolution)[0].pixels for photo, face in judged.photos
+        crop_photo(photo, face, subject, base.resolution)[0].pixels
+        for photo, face in references.photos
     ]
     rebuilt = decode_latents(base, encode_images(base, np.stack(crops))[0])
-    show("VAE of the photos", judged.figures(engine, list(rebuilt)))
+    show("VAE of the photos", references.figures(engine, list(rebuilt)))
     first, second = default_stages(base)
     for name, value in (entry.split("=") for entry in options.set):
         kind = type(getattr(second, name))
@@ -161,7 +163,11 @@ def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) ->
         for name, lora in (("two stages", start), ("one stage", None))[: 1 + options.one_stage]:
             with TemporaryDirectory() as folder:
                 stage = replace(second, seed=seed)
-                print(learned(base, engine, judged.photos, subject, Path(folder), lora, stage))
+                print(
+                    finetune_once(
+                        base, engine, references.photos, subject, Path(folder), lora, stage
+                    )
+                )
                 for kept in ("best", "last"):
                     if not (Path(folder) / kept).exists():
                         continue
@@ -170,13 +176,13 @@ def compare_stages(base, engine, judged: Judged, options: argparse.Namespace) ->
                         range(1000, 1000 + options.portraits), adapter=Adapter(Path(folder) / kept),
                     )  # fmt: skip
                     images = [portrait.pixels for portrait in walk]
-                    show(f"{name}, seed {seed}, {kept}", judged.figures(engine, images))
+                    show(f"{name}, seed {seed}, {kept}", references.figures(engine, images))
                     rows.append(np.hstack([cv2.resize(image, (128, 128)) for image in images]))
     if options.sheet:
         save_png(options.sheet, np.vstack(rows))
 
 
-def learned(base, engine, photos, subject, out: Path, lora, stage) -> str:
+def finetune_once(base, engine, photos, subject, out: Path, lora, stage) -> str:
     """Fine-tune on the person; says how it went."""
     began, losses, previews, best = time.monotonic(), [], [], None
     for event in finetune_person(base, engine, photos, subject, out, lora, stage):
@@ -210,15 +216,15 @@ def main() -> None:
     options = parser.parse_args()
 
     engine = load_engine()
-    judged = judged_by(engine, options.person, options.data)
-    print(f"{len(judged.own)} photos, {len(judged.crowd)} strangers; engine {engine.name}")
-    scale = photo_to_photo(list(judged.own))
+    references = read_references(engine, options.person, options.data)
+    print(f"{len(references.own)} photos, {len(references.crowd)} strangers; engine {engine.name}")
+    scale = photo_to_photo(list(references.own))
     print(f"photo to photo                   lowest {min(scale):.2f}  mean {np.mean(scale):.2f}")
     if options.of:
         images = [open_photo(file).pixels for file, _ in list_pictures(options.of)]
-        show(f"{len(images)} portraits", judged.figures(engine, images))
+        show(f"{len(images)} portraits", references.figures(engine, images))
         return
-    compare_stages(load_base(options.base), engine, judged, options)
+    compare_stages(load_base(options.base), engine, references, options)
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ untouched now.
 
 `people`: generated people of which portraits lost marks: likeness to the photos before and after,
 as a user gets them (marks seen on one of the four photos are off). One reading of the engine
-trembles: noise of a grey level, which nobody sees, moves it by up to 0.005. So it is told for one
-reading, and for the mean of several under such noise, the same before and after.
+trembles: noise of a grey level, which nobody sees, moves it by up to 0.005. So it is given for
+one reading, and for the mean of several under such noise, the same before and after.
 
 `time`: at 1024 px, from photos not looked at before and from photos that are known (an atlas at
 hand); a slider's move; the atlas of many photos.

@@ -35,15 +35,15 @@ def people(data: Path, sheet: Path | None) -> None:
             portrait = open_photo(data / f"{person}_{name}.jpg")
             restored = restore_portrait(portrait, sources, engine)
             both = portrait.pixels, restored.pixels
-            one = [likeness(engine, pixels, embeddings, 1) for pixels in both]
+            single = [likeness(engine, pixels, embeddings, 1) for pixels in both]
             many = [likeness(engine, pixels, embeddings, READINGS) for pixels in both]
-            pairs = (*zip(*one, strict=True), *zip(*many, strict=True))
+            pairs = (*zip(*single, strict=True), *zip(*many, strict=True))
             kept.append([after >= before for before, after in pairs])
             put = sum(spot["visible"] for spot in restored.report["placements"])
-            told = "      ".join(
+            cells = "      ".join(
                 f"{before:.4f} -> {after:.4f}" for before, after in (pairs[0], *pairs[2:])
             )
-            print(f"{portrait.name:20s}   {put:6d}      {told}", flush=True)
+            print(f"{portrait.name:20s}   {put:6d}      {cells}", flush=True)
             face = primary_face(engine.find(portrait.pixels))
             tiles = [cut_face(source.pixels, source.face) for source in sources[:1]]
             rows.append(np.hstack([*tiles, *(cut_face(pixels, face) for pixels in both)]))

@@ -46,14 +46,14 @@ def timing(data: Path, most: int = 30) -> None:
                 start = time.perf_counter()
                 blend(prepared, Sliders(overall=float(overall)))
                 moves.append(time.perf_counter() - start)
-            told = [
+            seconds = [
                 "{:.2f} s ({:.2f} s of processor)".format(*np.min(spans, 0))
                 for spans in (fresh, known)
             ]
             print(
                 f"{method:5s}  {len(prepared.layers):2d} marks, {len(photos)} photos, 1024 px: "
-                f"restored from new photos in {told[0]}, from known ones in {told[1]}, best of "
-                f"three; a slider's move {np.median(moves) * 1000:.0f} ms in the median, "
+                f"restored from new photos in {seconds[0]}, from known ones in {seconds[1]}, best "
+                f"of three; a slider's move {np.median(moves) * 1000:.0f} ms in the median, "
                 f"{max(moves) * 1000:.0f} at most"
             )
     start, work = time.perf_counter(), time.process_time()

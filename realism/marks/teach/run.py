@@ -4,17 +4,15 @@ Both verbs yield lines of text while they work, leave a folder with a report, an
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
 from realism.disk import write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
-from realism.marks.find.crop import FACE_SPAN_MM, SPAN
+from realism.marks.find.crop import SPAN
 from realism.marks.find.finders import (
     AS_LIKELY_AS_NOT,
     COMPACT,
@@ -26,7 +24,6 @@ from realism.marks.teach.checkpoint import checkpoint_path
 from realism.marks.teach.dataset import (
     AnnotatedFace,
     SkippedPicture,
-    count_kinds,
     read_annotated_faces,
 )
 from realism.marks.teach.evaluate import (
@@ -35,26 +32,28 @@ from realism.marks.teach.evaluate import (
     evaluate_face,
     format_report,
 )
+from realism.marks.teach.progress import (
+    REPORT_EVERY,
+    describe_expectation,
+    describe_ignored,
+    describe_snapping,
+    describe_training,
+    describe_unknown_labels,
+)
 from realism.marks.teach.sheet import save_plot, save_sheet
 from realism.marks.teach.train import (
     DEFAULT_SETTINGS,
     TrainableFinder,
-    TrainingEnd,
     TrainingSettings,
-    TrainStep,
-    ValidationScore,
     evaluate_finder,
     split_faces,
     train,
 )
-from realism.marks.teach.whale_anno import Export, read_whale
+from realism.marks.teach.whale_anno import read_whale
 
 WEIGHTS_NAME = "finder.safetensors"
 # What the keypoint R-CNN was called in training when finding knew it by its own name already.
 ALIASES = {"resnet50": KEYPOINT_RCNN.name}
-REPORT_EVERY = 10  # steps, or images, between two lines
-# Images from which on more may be hoped for.
-FEW, MANY = 50, 200
 
 
 def load_trainable(model: str, weights: Path | None, size: int | None) -> TrainableFinder:
@@ -125,8 +124,8 @@ def train_on(
     model = ALIASES.get(model, model)
     settings = _settings(model, asked)
     faces = yield from _read_faces(annotations, images, engine)
-    yield _describe_expectation(faces, model)
-    yield _describe_snapping(faces)
+    yield describe_expectation(faces, model)
+    yield describe_snapping(faces)
     learned_from, held_out = split_faces(faces, settings.validation)
     yield f"{len(learned_from)} images to learn from, {len(held_out)} to judge on"
     file = Path(out) / WEIGHTS_NAME
@@ -139,12 +138,14 @@ def train_on(
             old.unlink(missing_ok=True)
     yield f"{model}, starting from {finder.initial_weights}"
     if model == HEATMAP.name:
-        faces, line = _ignore_unclicked(faces)
-        yield line
+        from realism.marks.teach.heatmap import has_one_click_a_kind, ignore_unclicked
+
+        faces = ignore_unclicked(faces)
+        yield describe_ignored(faces, has_one_click_a_kind(faces))
     # By the name that the model had when the first checkpoints were written.
     key_name = {name: alias for alias, name in ALIASES.items()}.get(model, model)
     walk = train(faces, finder, file, settings, f"{key_name} {size} {source}")
-    best_step = yield from _describe_training(walk)
+    best_step = yield from describe_training(walk)
     kept = load_trainable(model, file, None)
     kept.network.to(next(finder.network.parameters()).device)
     about = {"model": model, "started_from": finder.initial_weights, "steps": settings.steps}
@@ -172,7 +173,7 @@ def _read_faces(
 ) -> Generator[str, None, list[AnnotatedFace]]:
     """The annotated faces, no larger than finders look at them."""
     export = read_whale(annotations)
-    yield from _describe_unknown_labels(export)
+    yield from describe_unknown_labels(export)
     faces = []
     for read in read_annotated_faces(export, _pictures(annotations, images), engine, SPAN):
         if isinstance(read, SkippedPicture):
@@ -182,41 +183,6 @@ def _read_faces(
         if len(faces) % REPORT_EVERY == 0:
             yield f"{len(faces)} of {len(export.annotations)} images read"
     return faces
-
-
-def _ignore_unclicked(faces: list[AnnotatedFace]) -> tuple[list[AnnotatedFace], str]:
-    """The faces with what must not be held against a network, and that in words."""
-    from realism.marks.teach.heatmap import has_one_click_a_kind, ignore_unclicked
-
-    faces = ignore_unclicked(faces)
-    count = sum(len(face.ignored) for face in faces)
-    if has_one_click_a_kind(faces):
-        return faces, (
-            "No face has two marks of one kind, so what was not clicked is not taken for bare "
-            f"skin: {count} places that may be marks count neither way"
-        )
-    return faces, f"{count} faint places that nobody clicked count neither way"
-
-
-def _describe_training(
-    walk: Iterator[TrainStep | ValidationScore | TrainingEnd],
-) -> Generator[str, None, int]:
-    """Lines while a finder is trained; returns the step whose weights were kept."""
-    begun, first, best_step = time.monotonic(), None, 0
-    for event in walk:
-        match event:
-            case TrainStep(number, of, loss):
-                first = first or number
-                if number % REPORT_EVERY == 0 or number in (first, of):
-                    took = (time.monotonic() - begun) / (number - first + 1)
-                    left = f"{took:.1f} s a step, {took * (of - number) / 60:.0f} min left"
-                    yield f"step {number} of {of}, loss {loss:.3f}, {left}"
-            case ValidationScore(step, score, is_best):
-                kept = "the best so far, kept" if is_best else "not better, not kept"
-                yield f"step {step}: mean AP {score:.3f} on the images not learned from; {kept}"
-            case TrainingEnd(path, _, (best_step, score)):
-                yield f"kept: step {best_step}, mean AP {score:.3f}, in {path}"
-    return best_step
 
 
 def evaluate_on(
@@ -249,7 +215,7 @@ def evaluate_on(
         For what cannot be used of all that.
     """
     export = read_whale(annotations)
-    yield from _describe_unknown_labels(export)
+    yield from describe_unknown_labels(export)
     evaluations, left_out = [], {}
     begun = time.monotonic()
     for read in read_annotated_faces(export, _pictures(annotations, images), engine):
@@ -262,7 +228,7 @@ def evaluate_on(
         if len(evaluations) % REPORT_EVERY == 0:
             took = time.monotonic() - begun
             yield f"{len(evaluations)} of {len(export.annotations)} images, {took:.0f} s"
-    yield _describe_snapping([evaluation.face for evaluation in evaluations])
+    yield describe_snapping([evaluation.face for evaluation in evaluations])
     about = {"method": method, "weights": weights and Path(weights).name, "left_out": left_out}
     return (yield from write_report(evaluations, Path(out), about, threshold))
 
@@ -309,42 +275,3 @@ def _pictures(annotations: Path, images: Path | None) -> Path:
         raise InputError("export_without_pictures", name=Path(annotations).name)
     own = Path(annotations) / "data"
     return own if own.is_dir() else Path(annotations)
-
-
-def _describe_expectation(faces: list[AnnotatedFace], model: str) -> str:
-    """What may be hoped for from so many images."""
-    seen = ", ".join(f"{count} {kind}" for kind, count in count_kinds(faces).items())
-    if len(faces) < FEW:
-        expectation = (
-            "so few settle the scores of a finder that knows marks already (heatmap, or --from); "
-            "from scratch they teach little more than where marks tend to lie"
-        )
-    elif len(faces) < MANY:
-        expectation = (
-            "enough to adjust a network that knows marks; from scratch its finds stay coarse"
-        )
-    else:
-        expectation = (
-            "as many as the original's authors had (300): enough to adjust a network well, and for "
-            "keypoint-rcnn from ImageNet's weights; from scratch it remains few"
-        )
-    return f"{len(faces)} images, {seen}. For {model}: {expectation}."
-
-
-def _describe_unknown_labels(export: Export) -> Iterator[str]:
-    """Labels that are none of the four kinds, named."""
-    for label, count in export.unknown_labels.items():
-        yield f"The label {label!r} is none of the four kinds: its {count} points are left out."
-
-
-def _describe_snapping(faces: list[AnnotatedFace]) -> str:
-    """How far clicks moved to the blobs they mean."""
-    clicks = [(click, FACE_SPAN_MM / face.span) for face in faces for click in face.clicks]
-    moves = [click.offset * mm_per_px for click, mm_per_px in clicks if click.is_snapped]
-    stay = sum(not click.is_snapped and not click.is_wrinkle for click, _ in clicks)
-    if not moves:
-        return "No click has a dark blob near; all stay where they are."
-    return (
-        f"Clicks are snapped to the darkest blob near: by {np.median(moves):.1f} mm (median), "
-        f"{max(moves):.1f} at most; {stay} have none near and stay, as all wrinkles do"
-    )
