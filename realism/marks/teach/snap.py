@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from realism.images import LUMA
-from realism.marks.find.blobs import MARK_SIZE, round_curvature
+from realism.marks.find.blobs import MARK_GREY, MARK_SIZE, round_curvature
 from realism.marks.find.crop import BLACK, FACE_SPAN_MM
 from realism.marks.mark import Wrinkle
 
@@ -105,7 +104,7 @@ def _light_around(
     half = reach + 2 * SIGMAS[-1] / scale
     x0, y0 = np.clip(np.floor(middle - half), 0, [width - 1, height - 1]).astype(int)
     x1, y1 = np.clip(np.ceil(middle + half) + 1, [x0 + 1, y0 + 1], [width, height]).astype(int)
-    cut = pixels[y0:y1, x0:x1].astype(np.float32) @ LUMA
+    cut = pixels[y0:y1, x0:x1].astype(np.float32) @ MARK_GREY
     size = (max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     cut = cv2.resize(np.log(np.clip(cut, 0, 255) + BLACK), size, interpolation=how)
