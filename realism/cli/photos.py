@@ -19,7 +19,9 @@ def add(
     consent: Annotated[
         bool, typer.Option("--consent", help="The person shown is me or has agreed.")
     ] = False,
-    noun: Annotated[str, typer.Option(help="person, woman or man, for captions.")] = "person",
+    class_word: Annotated[
+        str, typer.Option("--noun", help="person, woman or man, for captions.")
+    ] = "person",
 ) -> None:
     """Add photos; the person is made when new (that needs --consent)."""
     from realism.person.names import slug_of
@@ -29,7 +31,7 @@ def add(
     if slug_of(person) in {known.folder.name for known in people()}:
         opened = open_person(person)
     else:
-        opened = create_person(person, consent, noun)
+        opened = create_person(person, consent, class_word)
     show(add_photos(opened, files, load_named_engine()))
     print_photos(opened)
 
