@@ -15,6 +15,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.faces.engine import load_engine
+from realism.marks.atlas import Atlas
 from realism.marks.mark import Wrinkle, make_mark
 from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders
@@ -123,10 +124,8 @@ def on_place(
         options = RestoreOptions(method, placement, moves=moves)
         sure = with_least_score(photos.values(), least_score)
         placed = place_portrait(Path(portrait), sure, load_engine(), options)
-        seen = len(editor.visible_placements(placed))
-        counts = {"seen": seen, "of": len(placed.placements), "photos": len(photos)}
-        message = paragraph(text(language, "marks.laid", **counts))
-        return placed, _quick_png(placed.portrait.pixels), message, None
+        before = _quick_png(placed.portrait.pixels)
+        return placed, before, _placed_message(placed, language), None
 
 
 @uses_device
@@ -187,6 +186,12 @@ def on_draw(
     drawn = editor.draw_marks(photo.pixels, photo.face, photo.marks, on)
     table = editor.marks_table(placed, off, language)
     return drawn, editor.draw_placed(placed, off), table, gr.update(visible=True)
+
+
+def on_language(placed: PlacedPortrait | None, atlas: Atlas | None, language: str) -> tuple:
+    """What was said of the portrait and in the passport, in another language."""
+    message = gr.skip() if placed is None else _placed_message(placed, language)
+    return message, gr.skip() if atlas is None else editor.passport_table(atlas, language)
 
 
 def on_choose_photo(photos: dict[str, MarkedPhoto], event: gr.SelectData) -> tuple:
@@ -273,6 +278,12 @@ def thumbnails(photos: dict[str, MarkedPhoto]) -> list[np.ndarray]:
 def owner(files: list[str] | None, name: str | None, root: Path | None) -> Person | None:
     """Whose the photos in view are; photos dropped here belong to nobody."""
     return None if files else chosen_person(name, root)
+
+
+def _placed_message(placed: PlacedPortrait, language: str) -> str:
+    seen, photos = len(editor.visible_placements(placed)), len(placed.embeddings)
+    of = len(placed.placements)
+    return paragraph(text(language, "marks.laid", seen=seen, of=of, photos=photos))
 
 
 def _quick_png(pixels: np.ndarray) -> str:

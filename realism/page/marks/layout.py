@@ -173,6 +173,9 @@ def wire(
     shared.person.change(**forget)
     ui.files.change(**forget)
     language.change(**draw).then(**measure)
+    language.change(
+        **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
+    )
     ui.run_portrait.input(
         **listener(handlers.on_run_portrait, [ui.run_portrait, *visit], ui.portrait)
     )
