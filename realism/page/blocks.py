@@ -40,7 +40,7 @@ def build_page() -> gr.Blocks:
     delete_cache = (10 * MINUTE, HOUR) if hosted() else (HOUR, 24 * HOUR)
     with gr.Blocks(title="Realism", delete_cache=delete_cache) as page:
         root = gr.State(None, delete_callback=delete_visitor)
-        engine = gr.State(None)
+        engine, shown_language = gr.State(None), gr.State("en")
         header_ui = header.layout(localized)
         with gr.Tabs() as tabs:
             with localized(gr.Tab, "photos.tab", id="photos"):
@@ -53,8 +53,8 @@ def build_page() -> gr.Blocks:
                 marks_ui = marks.layout(localized)
 
         shared = SharedWidgets(
-            header_ui.language, root, header_ui.person, finetune_ui.base, engine, header_ui.status,
-            tabs,
+            header_ui.language, shown_language, root, header_ui.person, finetune_ui.base, engine,
+            header_ui.status, tabs,
         )  # fmt: skip
         refresh_status = listener(
             header.on_show,

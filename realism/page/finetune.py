@@ -119,7 +119,12 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     show = listener(on_show, [*visit, ui.base], ui.needs)
     settings = [ui.steps1, ui.rate1, ui.steps2, ui.rate2, ui.rank, ui.batch, ui.frugal]
     learned = [ui.message, ui.curves, ui.previews]
-    changes = [shared.person.change, shared.language.change, ui.base.change, shared.tabs.select]
+    changes = [
+        shared.person.change,
+        shared.shown_language.change,
+        ui.base.change,
+        shared.tabs.select,
+    ]
     gr.on(changes, **show)
     shared.person.change(**listener(on_leave, None, learned))
     ui.base.input(**listener(on_settings, ui.base, settings))

@@ -90,12 +90,18 @@ def wire(
     refresh_status : dict
         Arguments of the event that redraws the status.
     """
-    page.load(
-        **listener(on_load, None, [shared.language, shared.root, shared.person])
-    ).then(**refresh_status)  # fmt: skip
-    page.load(**listener(on_engine, shared.language, shared.engine)).then(**refresh_status)
-    shared.language.change(**listener(localized.updates, shared.language, localized.components))
-    changes = [shared.person, shared.language, shared.base]
+    loading = page.load(
+        **listener(
+            on_load, None, [shared.language, shared.shown_language, shared.root, shared.person]
+        )
+    )
+    loading.then(**refresh_status)
+    loading.then(**listener(on_engine, shared.language, shared.engine)).then(**refresh_status)
+    shared.language.input(**listener(on_language, shared.language, shared.shown_language))
+    shared.shown_language.change(
+        **listener(localized.updates, shared.shown_language, localized.components)
+    )
+    changes = [shared.person, shared.shown_language, shared.base]
     gr.on([widget.change for widget in changes] + [shared.tabs.select], **refresh_status)
     ui.new.click(**listener(_show, None, ui.creation))
     ui.leave.click(**listener(_hide, None, ui.creation))
@@ -120,8 +126,13 @@ def wire(
 
 def on_load(request: gr.Request) -> tuple:
     """The browser's language, the visitor's folder and the people in it."""
-    root = new_visitor_root()
-    return preferred_language(request.headers.get("accept-language")), root, _people_choice(root)
+    root, language = new_visitor_root(), preferred_language(request.headers.get("accept-language"))
+    return language, language, root, _people_choice(root)
+
+
+def on_language(language: str) -> str:
+    """Another language is chosen."""
+    return language
 
 
 @uses_device

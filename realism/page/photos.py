@@ -84,7 +84,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     visit = shared.visit
     details = [ui.detail, ui.picture, ui.verdict]
     show = listener(on_show, [*visit, ui.thumbs], [ui.summary, ui.gallery, ui.table, ui.thumbs])
-    gr.on([shared.person.change, shared.language.change], **show)
+    gr.on([shared.person.change, shared.shown_language.change], **show)
     shared.person.change(**listener(on_leave, None, [ui.detail, ui.photo_name, ui.thumbs]))
     adding = ui.files.upload(
         **listener(

@@ -59,6 +59,9 @@ class SharedWidgets:
     ----------
     language : gr.Radio
         "en" or "zh".
+    shown_language : gr.State
+        The same. Events wait for its change, not for the radio's: new labels on a page that is
+        just loading make that one change again and again (Gradio 6.31).
     root : gr.State
         Folder of this visitor's people; None for the common home.
     person : gr.Dropdown
@@ -74,6 +77,7 @@ class SharedWidgets:
     """
 
     language: gr.Radio
+    shown_language: gr.State
     root: gr.State
     person: gr.Dropdown
     base: gr.Dropdown

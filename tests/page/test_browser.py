@@ -40,24 +40,37 @@ def test_other_programs_are_offered_the_verbs_and_nothing_else(served):
     }  # fmt: skip
 
 
+def settles(page, joined: list) -> bool:
+    """Whether the page asks nothing for three seconds, within half a minute."""
+    for _ in range(10):
+        before = len(joined)
+        page.wait_for_timeout(3000)
+        if len(joined) == before:
+            return True
+    return False
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="needs a browser at /usr/bin/chromium")
 def test_a_visit_in_a_browser_in_both_languages_meets_no_error_and_no_other_host(served, mei_files):
     from playwright.sync_api import sync_playwright
 
     create_person("Ada", True)
-    faults, elsewhere = [], []
+    faults, elsewhere, joined = [], [], []
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=str(CHROMIUM), args=flags)
         page = browser.new_page(viewport={"width": 390, "height": 844}, locale="zh-CN")
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda request: joined.append(request.url)
+                if "queue/join" in request.url else None)  # fmt: skip
         page.on("request", lambda request: elsewhere.append(request.url)
                 if not request.url.startswith((served, "data:", "blob:")) else None)  # fmt: skip
         page.goto(served)
         page.get_by_role("tab", name="照片", exact=True).wait_for(timeout=60_000)
         page.get_by_text("dlib").wait_for(timeout=60_000)
+        assert settles(page, joined), "events that call one another without end"
         page.get_by_text("EN", exact=True).click()
         page.get_by_role("tab", name="Photos", exact=True).wait_for(timeout=20_000)
         for tab in ("Fine-tune", "Portraits", "Marks", "Photos"):

@@ -169,11 +169,11 @@ def wire(
         handlers.on_measure, [ui.placed, ui.off, language, *ui.sliders], ui.likeness
     )  # fmt: skip
 
-    gr.on([shared.person.change, language.change, shared.tabs.select], **show)
+    gr.on([shared.person.change, shared.shown_language.change, shared.tabs.select], **show)
     shared.person.change(**forget)
     ui.files.change(**forget)
-    language.change(**draw).then(**measure)
-    language.change(
+    shared.shown_language.change(**draw).then(**measure)
+    shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
     )
     ui.run_portrait.input(
