@@ -30,7 +30,7 @@ IDENTITY, SHAPES = 50, 100  # modes packed; modes of mesh shape that foretell th
 RIDGE = 0.1
 
 
-def readings(data: Path, names: list[str]) -> np.ndarray:
+def read_meshes(data: Path, names: list[str]) -> np.ndarray:
     """(n, 4, 468, 3) px: each picture's mesh upright, mirrored, and both in a second crop."""
     engine, net, twin_of = DlibEngine(), FaceMesh(), mirror_points()
     result = []
@@ -52,11 +52,11 @@ def readings(data: Path, names: list[str]) -> np.ndarray:
     return np.array(result)
 
 
-def cross(one, other):
-    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
+def cross(a, b):
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def under(pixels, points, triangles, spots):
+def find_triangles_under(pixels, points, triangles, spots):
     """The front triangle (-1: none), corner weights and facing under each of `spots` (n, 2)."""
     a, b, c = (pixels[triangles[:, k]] for k in range(3))
     area = cross(b - a, c - a)
@@ -78,7 +78,7 @@ def under(pixels, points, triangles, spots):
     return hit, weights[row, first], np.where(inside.any(1), facing, -1)
 
 
-def closest(points, vertices, triangles, k=16):
+def find_closest_points(points, vertices, triangles, k=16):
     """The nearest point of a surface: corners (n, 3) and weights (n, 3)."""
     _, near = cKDTree(vertices[triangles].mean(1)).query(points, k=k)
     a, b, c = (vertices[triangles[near]][:, :, j] for j in range(3))
@@ -95,14 +95,14 @@ def closest(points, vertices, triangles, k=16):
     return triangles[near[row, best]], weights[row, best]
 
 
-def usual_places(truth, meshes):
+def find_usual_places(truth, meshes):
     """Where each mesh point usually lies on the renderer's skin (corners, weights), its spread."""
     spots, facings = [], []
     template, triangles, size = truth["template"], truth["triangles"], truth["size"]
     half = (truth["points"][::2], truth["focals"][::2], meshes[::2])
     for points, focal, mesh in zip(*half, strict=True):
         pixels = size / 2 - 0.5 + focal * points[:, :2] / points[:, 2:]
-        hit, weights, facing = under(pixels, points, triangles, mesh[:, :2])
+        hit, weights, facing = find_triangles_under(pixels, points, triangles, mesh[:, :2])
         spots.append((template[triangles[hit]] * weights[..., None]).sum(1))
         facings.append(facing)
     spots, facings = np.array(spots), np.array(facings)
@@ -112,23 +112,23 @@ def usual_places(truth, meshes):
         seen = spots[facings[:, i] > least, i]
         centre = np.median(seen, 0)
         for _ in range(10):  # geometric median (Weiszfeld)
-            say = 1 / (np.linalg.norm(seen - centre, axis=1) + 1)
-            centre = (seen * say[:, None]).sum(0) / say.sum()
+            confidence = 1 / (np.linalg.norm(seen - centre, axis=1) + 1)
+            centre = (seen * confidence[:, None]).sum(0) / confidence.sum()
         middle[i], spread[i] = centre, np.median(np.linalg.norm(seen - centre, axis=1))
-    return *closest(middle, template, triangles, 40), spread
+    return *find_closest_points(middle, template, triangles, 40), spread
 
 
-def fit_in_3d(mean, modes, prior, corners, weights, wanted, say):
+def fit_in_3d(mean, modes, prior, corners, weights, wanted, confidence):
     """Weights of the modes, rotation and shift that lay the head's places on `wanted` (n, 3)."""
     usual = (mean[corners] * weights[..., None]).sum(1)
     moves = (modes[:, corners] * weights[..., None]).sum(2)
-    root = np.sqrt(say)[:, None]
+    root = np.sqrt(confidence)[:, None]
     flat, x = (moves * root).reshape(len(modes), -1), np.zeros(len(modes))
     for _ in range(6):
         shape = usual + np.tensordot(x, moves, 1)
-        share = say / say.sum()
+        share = confidence / confidence.sum()
         here, there = share @ shape, share @ wanted
-        u, _, vt = np.linalg.svd((wanted - there).T @ ((shape - here) * say[:, None]))
+        u, _, vt = np.linalg.svd((wanted - there).T @ ((shape - here) * confidence[:, None]))
         rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
         shift = there - rotation @ here
         residual = ((wanted - shift) @ rotation - usual) * root
@@ -136,7 +136,7 @@ def fit_in_3d(mean, modes, prior, corners, weights, wanted, say):
     return x, rotation, shift
 
 
-def on_the_head(model, truth, places, spread, people=40):
+def place_on_head(model, truth, places, spread, people=40):
     """Corners and weights on the ICT head of the 468 places."""
     mean, triangles = model["mean"] * 10.0, model["triangles"].astype(int)
     modes = np.concatenate([model["identity"][:60], model["expression"]]).astype(float) * 10
@@ -150,40 +150,41 @@ def on_the_head(model, truth, places, spread, people=40):
     corners = np.repeat(model["landmarks68"][inner].astype(int)[:, None], 3, 1)
     weights = np.tile([1.0, 0, 0], (len(corners), 1))
     flip = np.array([1, -1, -1])  # to x right, y up, z towards the camera
-    targets, say = [truth["landmarks"][i][inner] * flip for i in chosen], np.ones(len(corners))
+    targets = [truth["landmarks"][i][inner] * flip for i in chosen]
+    confidence = np.ones(len(corners))
     for _ in range(4):
-        fits = [fit_in_3d(mean, modes, prior, corners, weights, t, say) for t in targets]
+        fits = [fit_in_3d(mean, modes, prior, corners, weights, t, confidence) for t in targets]
         targets, on_mean = [places[i] * flip for i in chosen], []
         for (x, rotation, shift), target in zip(fits, targets, strict=True):
             shape = mean + np.tensordot(x, modes, 1)
-            found, share = closest((target - shift) @ rotation, shape, triangles)
+            found, share = find_closest_points((target - shift) @ rotation, shape, triangles)
             on_mean.append((mean[found] * share[..., None]).sum(1))
         middle = np.median(on_mean, 0)
         middle = (middle + middle[mirror_points()] * [-1, 1, 1]) / 2
-        corners, weights = closest(middle, mean, triangles)
-        say = np.minimum(1, (3 / spread) ** 2)
+        corners, weights = find_closest_points(middle, mean, triangles)
+        confidence = np.minimum(1, (3 / spread) ** 2)
     return corners, weights
 
 
-def learn(shapes, turns, slides):
+def fit_bias(shapes, turns, slides):
     """The regression of `realism.head.fit.debiased`: drift_usual, drift_modes, drift."""
     usual = np.linalg.lstsq(turns, shapes, rcond=None)[0]
     rest = shapes - turns @ usual
     modes = np.linalg.svd(rest, full_matrices=False)[2][:SHAPES]
     modes = modes / (rest @ modes.T).std(0)[:, None]
-    says = np.hstack([turns, np.clip(rest @ modes.T, -BIAS_REACH, BIAS_REACH)])
-    ridge = np.full(says.shape[1], RIDGE * len(says))
+    inputs = np.hstack([turns, np.clip(rest @ modes.T, -BIAS_REACH, BIAS_REACH)])
+    ridge = np.full(inputs.shape[1], RIDGE * len(inputs))
     ridge[: turns.shape[1]] *= 1e-3
-    return usual, modes, np.linalg.solve(says.T @ says + np.diag(ridge), says.T @ slides)
+    return usual, modes, np.linalg.solve(inputs.T @ inputs + np.diag(ridge), inputs.T @ slides)
 
 
-def foretell(learned, shapes, turns):
-    usual, modes, drift = learned
+def predict_bias(bias, shapes, turns):
+    usual, modes, drift = bias
     rest = np.clip((shapes - turns @ usual) @ modes.T, -BIAS_REACH, BIAS_REACH)
     return np.hstack([turns, rest]) @ drift
 
 
-def slide_of(four, places_px, people):
+def fit_held_out_bias(four, places_px, people):
     """The learned slide and the noise that is left on people held out, (7, 468) mesh units."""
     shapes, turns, slides, whose = [], [], [], []
     twin_of = mirror_points()
@@ -202,14 +203,15 @@ def slide_of(four, places_px, people):
     fold = np.unique(whose, return_inverse=True)[1] % 5
     left = np.zeros_like(slides)
     for f in range(5):
-        learned = learn(shapes[fold != f], turns[fold != f], slides[fold != f])
-        left[fold == f] = slides[fold == f] - foretell(learned, shapes[fold == f], turns[fold == f])
+        bias = fit_bias(shapes[fold != f], turns[fold != f], slides[fold != f])
+        foretold = predict_bias(bias, shapes[fold == f], turns[fold == f])
+        left[fold == f] = slides[fold == f] - foretold
     square = (left.reshape(-1, 468, 2) ** 2).sum(2) / 2
     print(f"held-out slide: median {np.sqrt(np.median(square)):.4f} mesh units")
     square = np.minimum(square, np.percentile(square, 99, axis=0))
     near = np.exp(-0.5 * ((turns[:, 1] * 40 - np.arange(-45, 46, 15.0)[:, None]) / 8) ** 2)
     noise = np.sqrt(near @ square / near.sum(1, keepdims=True))
-    return learn(shapes, turns, slides), noise
+    return fit_bias(shapes, turns, slides), noise
 
 
 def main() -> None:
@@ -218,13 +220,13 @@ def main() -> None:
         options.add_argument(name, type=Path, required=True)
     given = options.parse_args()
     truth, model = dict(np.load(given.truth)), dict(np.load(given.model))
-    four = readings(given.data, truth["names"])
-    corners, weights, spread = usual_places(truth, four[:, 0].astype(float))
+    four = read_meshes(given.data, truth["names"])
+    corners, weights, spread = find_usual_places(truth, four[:, 0].astype(float))
     places = np.array([(p[corners] * weights[..., None]).sum(1) for p in truth["points"]])
     focal = truth["focals"][:, None, None]
     places_px = truth["size"] / 2 - 0.5 + focal * places[..., :2] / places[..., 2:]
-    on_head, shares = on_the_head(model, truth, places, spread)
-    (usual, shape_modes, drift), noise = slide_of(four, places_px, truth["people"])
+    on_head, shares = place_on_head(model, truth, places, spread)
+    (usual, shape_modes, drift), noise = fit_held_out_bias(four, places_px, truth["people"])
 
     eyes = model["mean"][model["landmarks68"][[36, 39, 42, 45]]].mean(0)
     mean = (model["mean"] - eyes) * 10

@@ -206,7 +206,7 @@ def test_a_slider_moves_in_well_under_a_second_with_thirty_marks(bare, source):
     ready = prepare_restore(pixels, face, skin, [many])
     start = time.perf_counter()
     blend(ready)
-    # 150 ms at 1024 px is the aim (benchmarks.marks time); a busy machine may take longer.
+    # 150 ms at 1024 px is the aim (benchmarks.restore time); a busy machine may take longer.
     assert time.perf_counter() - start < 0.6
 
 
