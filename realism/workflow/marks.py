@@ -182,9 +182,7 @@ def find_marks_of_person(
     ----------
     person : Person
         With accepted photos.
-    engine : Engine
-        Not asked: the person's photos have their faces.
-    held, threshold
+    engine, held, threshold
         As for `find_marks_of_photos`.
     most : int, optional
         Photos that are looked at, the first by name; None: all.
