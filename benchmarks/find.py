@@ -23,7 +23,7 @@ import numpy as np
 from data_sets.marked_people import LEAST_CONTRAST, analyse_picture, read_views
 from data_sets.scoring import SHARED, load_scorer, read_truth_to_score
 from realism.disk import write_json
-from realism.marks.find.finders import find_marks
+from realism.marks.find.finders import AS_LIKELY_AS_NOT, find_marks
 from realism.marks.find.multiview import find_marks_multiview
 from realism.marks.mark import Mark, RoundMark, marks_to_json
 from realism.marks.photo import MarkedPhoto
@@ -115,13 +115,13 @@ def print_figures(data: Path, found: dict[str, list[Mark]]) -> None:
     truth = [entry for _, entry in read_truth_to_score(data)]
     scorer.show(scorer.evaluate(truth, marks_to_json(found.items())))
     alarms = [
-        sum(isinstance(m, RoundMark) and m.score >= 0.5 for m in found[e["image"]])
+        sum(isinstance(m, RoundMark) and m.score >= AS_LIKELY_AS_NOT for m in found[e["image"]])
         for e in truth
         if not any(m["kind"] != "wrinkle" and m["certain"] for m in e["marks"])
     ]
-    print(f"findings a face without marks at threshold 0.5: {np.mean(alarms):.2f}")
+    print(f"findings a face without marks at threshold {AS_LIKELY_AS_NOT}: {np.mean(alarms):.2f}")
     if (data / "truth").exists():
-        print_people(data, found, threshold=0.5)
+        print_people(data, found, threshold=AS_LIKELY_AS_NOT)
 
 
 def time_finding(method: str, weights: Path | None, path: Path, threads: int, answer) -> None:

@@ -46,35 +46,35 @@ def project(tmp_path_factory):
 
 def test_a_project_is_learned_from_resumed_and_judged(run, project, tmp_path):
     words = ("train", "--annotations", project, *TINY, "--judge-every", 1, "--out", tmp_path)
-    code, out, said = run(*words, "--steps", 1)
+    code, out, lines = run(*words, "--steps", 1)
     assert code == 0
-    assert "'疤痕' is none of the four kinds: its 3 points are left out" in said
-    assert "3 images" in said and "so few" in said
-    assert "2 images to learn from, 1 to judge on" in said
-    assert "Clicks are snapped" in said
-    assert "random weights" in said and "step 1 of 1, loss" in said
-    assert "marks find IMAGE --method compact" in said
+    assert "'疤痕' is none of the four kinds: its 3 points are left out" in lines
+    assert "3 images" in lines and "so few" in lines
+    assert "2 images to learn from, 1 to judge on" in lines
+    assert "Clicks are snapped" in lines
+    assert "random weights" in lines and "step 1 of 1, loss" in lines
+    assert "marks find IMAGE --method compact" in lines
     assert out.startswith("kind ") and "mean AP" in out
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {
         "finder.safetensors", "finder.checkpoint.safetensors", "report.json",
         "precision-recall.png", "sheet.png",
     }  # fmt: skip
-    told = json.loads((tmp_path / "report.json").read_text())
-    assert told["model"] == "compact" and told["images"] == 1 and told["learned_from"] == 2
-    assert set(told["kinds"]) == {*KINDS, "round"}
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["model"] == "compact" and report["images"] == 1 and report["learned_from"] == 2
+    assert set(report["kinds"]) == {*KINDS, "round"}
 
     # The exported file is the same annotation; asked for more steps, the run goes on.
     export = ("--annotations", project.parent / "export.json", "--images", project / "data")
-    code, _, said = run("train", *export, *words[3:], "--steps", 2)
-    assert code == 0 and "step 2 of 2" in said and "step 1 of" not in said
-    code, _, said = run(*words, "--steps", 2, "--learning-rate", 0.01)
-    assert code == 2 and "--restart" in said
+    code, _, lines = run("train", *export, *words[3:], "--steps", 2)
+    assert code == 0 and "step 2 of 2" in lines and "step 1 of" not in lines
+    code, _, lines = run(*words, "--steps", 2, "--learning-rate", 0.01)
+    assert code == 2 and "--restart" in lines
     # Even from the weights that it will replace.
     again = ("--from", tmp_path / "finder.safetensors", "--restart")
-    code, _, said = run(*words, "--steps", 1, "--learning-rate", 0.01, *again)
-    assert code == 0 and "starting from finder.safetensors" in said
-    assert "step 0: mean AP" in said and "step 1 of 1" in said
+    code, _, lines = run(*words, "--steps", 1, "--learning-rate", 0.01, *again)
+    assert code == 0 and "starting from finder.safetensors" in lines
+    assert "step 0: mean AP" in lines and "step 1 of 1" in lines
 
     photo, weights = project / "data/mei-01.jpg", tmp_path / "finder.safetensors"
     code, out, _ = run("find", photo, "--method", "compact", "--weights", weights)
@@ -83,14 +83,14 @@ def test_a_project_is_learned_from_resumed_and_judged(run, project, tmp_path):
 
 def test_a_finder_is_judged_on_annotations_alone(run, project, tmp_path):
     export = ("--annotations", project.parent / "export.json", "--images", MEI)
-    code, out, said = run("evaluate", *export, "--method", "dog", "--out", tmp_path)
+    code, out, lines = run("evaluate", *export, "--method", "dog", "--out", tmp_path)
     assert code == 0
-    assert "3 images" in out and "疤痕" in said
-    told = json.loads((tmp_path / "report.json").read_text())
+    assert "3 images" in out and "疤痕" in lines
+    report = json.loads((tmp_path / "report.json").read_text())
     # Some of the moles on these faces are found without any training, and not all.
-    assert 0.2 < told["kinds"]["mole"]["at_threshold"]["recall"] < 1
-    assert told["kinds"]["mole"]["at_threshold"]["precision"] > 0.5
-    assert {image["image"] for image in told["per_image"]} == {
+    assert 0.2 < report["kinds"]["mole"]["at_threshold"]["recall"] < 1
+    assert report["kinds"]["mole"]["at_threshold"]["precision"] > 0.5
+    assert {image["image"] for image in report["per_image"]} == {
         "mei-01.jpg", "mei-02.jpg", "mei-04.jpg"
     }  # fmt: skip
 
@@ -100,8 +100,8 @@ def test_findings_are_exported_to_be_corrected_and_read_back(run, tmp_path):
     shutil.copy(MEI / "mei-01.jpg", photo)
     found, folder = tmp_path / "marks.json", tmp_path / "me"
     words = ("find", photo, "--method", "dog", "--json", found)
-    code, _, said = run(*words, "--export", "whale-anno", folder)
-    assert code == 0 and "app/projects" in said
+    code, _, lines = run(*words, "--export", "whale-anno", folder)
+    assert code == 0 and "app/projects" in lines
     marks = json.loads(found.read_text())[0]["marks"]
     (annotation,) = read_whale(folder).annotations
     # whale-anno opens .jpg and .png only, in small letters.
@@ -112,10 +112,10 @@ def test_findings_are_exported_to_be_corrected_and_read_back(run, tmp_path):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert config["projectName"] == "me"
     # Corrected annotations are never written over.
-    code, _, said = run(*words, "--export", "whale-anno", folder)
-    assert code == 2 and "would be lost" in said
-    code, _, said = run(*words, "--export", "coco", tmp_path / "other")
-    assert code == 2 and "whale-anno FOLDER" in said
+    code, _, lines = run(*words, "--export", "whale-anno", folder)
+    assert code == 2 and "would be lost" in lines
+    code, _, lines = run(*words, "--export", "coco", tmp_path / "other")
+    assert code == 2 and "whale-anno FOLDER" in lines
 
 
 def test_a_picture_is_found_in_other_letters_or_with_another_suffix(project, tmp_path):
@@ -158,9 +158,9 @@ def bad(project, tmp_path):
 )  # fmt: skip
 def test_bad_annotations_are_told_in_one_line(run, project, tmp_path, case):
     words, says = bad(project, tmp_path)[case]
-    code, out, said = run("train", *words, *TINY, "--out", tmp_path / "out")
+    code, out, lines = run("train", *words, *TINY, "--out", tmp_path / "out")
     assert code == 2 and out == ""
-    assert says in said.strip().splitlines()[-1]
+    assert says in lines.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -179,5 +179,5 @@ def test_bad_annotations_are_told_in_one_line(run, project, tmp_path, case):
 )
 def test_bad_choices_are_told_in_one_line(run, project, tmp_path, words, says):
     more = [] if words[0] == "serve" else ["--annotations", project, "--out", tmp_path]
-    code, _, said = run(*words, *more)
-    assert code == 2 and says in said.strip().splitlines()[-1]
+    code, _, lines = run(*words, *more)
+    assert code == 2 and says in lines.strip().splitlines()[-1]
