@@ -1,5 +1,6 @@
 """Layout and wiring of tab 4, Marks; its handlers are in `handlers.py` and `results.py`."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import gradio as gr
@@ -125,6 +126,55 @@ def _slider(localized: Localizer, name: str, maximum: float) -> gr.Slider:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Steps:
+    """Arguments of the events that are done again and again after other events.
+
+    Attributes
+    ----------
+    place, move : dict
+        Place the marks on the portrait dropped here, or on that on which one was moved.
+    switch_rare_off : dict
+        Which marks begin off.
+    blend, draw, measure : dict
+        Mix the marks in; draw them on photo and portrait; say how alike the result is.
+    """
+
+    place: dict
+    move: dict
+    switch_rare_off: dict
+    blend: dict
+    draw: dict
+    measure: dict
+
+    def show_after(self, event: Dependency) -> Dependency:
+        """Blend, draw and measure once an event ends well."""
+        return event.success(**self.blend).then(**self.draw).then(**self.measure)
+
+    def place_after(self, event: Dependency) -> tuple[Dependency, Dependency]:
+        """Place anew and show, which marks begin off too: the placing, and the last event."""
+        placing = event.success(**self.place)
+        return placing, self.show_after(placing.success(**self.switch_rare_off))
+
+
+def _steps(ui: SimpleNamespace, shared: SharedWidgets) -> _Steps:
+    language = shared.language
+    placing = [ui.photos, ui.least_score, ui.method, ui.placement, ui.moves, language]
+    placed = [ui.placed, ui.before, ui.message, ui.picked_up]
+    return _Steps(
+        listener(handlers.on_place, [ui.portrait, *placing], placed),
+        listener(handlers.on_move, [ui.placed, *placing], placed),
+        listener(handlers.on_least_sightings, [ui.placed, ui.least_sightings], ui.off),
+        listener(handlers.on_blend, [ui.placed, ui.before, ui.off, *ui.sliders], ui.result),
+        listener(
+            handlers.on_draw,
+            [ui.photos, ui.least_score, ui.placed, ui.off, ui.photo_name, language],
+            [ui.photo, ui.portrait_marks, ui.table, ui.editing],
+        ),
+        listener(handlers.on_measure, [ui.placed, ui.off, language, *ui.sliders], ui.likeness),
+    )
+
+
 def wire(
     ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, portrait_sent: Dependency
 ) -> None:
@@ -141,38 +191,17 @@ def wire(
     portrait_sent : Dependency
         The event of a portrait's being sent here from tab 3: its marks are restored at once.
     """
-    visit, language = shared.visit, shared.language
-    placing = [ui.photos, ui.least_score, ui.method, ui.placement, ui.moves, language]
-    placed = [ui.placed, ui.before, ui.message, ui.picked_up]
-    # What is done again and again after other events.
+    visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
+    gr.on([shared.person.change, shared.shown_language.change, shared.tabs.select], **show)
     forget = listener(
         handlers.on_other_photos, None,
         [ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
          ui.passport, ui.flip, ui.editing],
     )  # fmt: skip
-    find = listener(
-        handlers.on_find, [ui.portrait, ui.files, ui.photos, *visit],
-        [ui.photos, ui.photo_name, ui.gallery, ui.message],
-    )  # fmt: skip
-    place = listener(handlers.on_place, [ui.portrait, *placing], placed)
-    switch_rare_off = listener(
-        handlers.on_least_sightings, [ui.placed, ui.least_sightings], ui.off
-    )  # fmt: skip
-    blend = listener(handlers.on_blend, [ui.placed, ui.before, ui.off, *ui.sliders], ui.result)
-    draw = listener(
-        handlers.on_draw,
-        [ui.photos, ui.least_score, ui.placed, ui.off, ui.photo_name, language],
-        [ui.photo, ui.portrait_marks, ui.table, ui.editing],
-    )
-    measure = listener(
-        handlers.on_measure, [ui.placed, ui.off, language, *ui.sliders], ui.likeness
-    )  # fmt: skip
-
-    gr.on([shared.person.change, shared.shown_language.change, shared.tabs.select], **show)
     shared.person.change(**forget)
     ui.files.change(**forget)
-    shared.shown_language.change(**draw).then(**measure)
+    shared.shown_language.change(**steps.draw).then(**steps.measure)
     shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
     )
@@ -180,69 +209,62 @@ def wire(
         **listener(handlers.on_run_portrait, [ui.run_portrait, *visit], ui.portrait)
     )
 
-    restoring = []
+    find = listener(
+        handlers.on_find, [ui.portrait, ui.files, ui.photos, *visit],
+        [ui.photos, ui.photo_name, ui.gallery, ui.message],
+    )  # fmt: skip
+    running = []
     finding = ui.restore.click(**find | {"api_name": "find_marks", "api_visibility": "public"})
     for found in (finding, portrait_sent.success(**find)):
-        laying = found.success(**place)
-        blending = laying.success(**switch_rare_off).success(**blend)
-        blending.then(**draw).then(**measure).then(**refresh_status)
-        restoring += [found, laying]
+        placing, shown = steps.place_after(found)
+        shown.then(**refresh_status)
+        running += [found, placing]
     for choice in (ui.method, ui.placement):
-        choice.input(**place).success(**blend).then(**draw).then(**measure)
+        steps.show_after(choice.input(**steps.place))
     # Other marks are on the portrait then: which of them begin off is asked anew.
-    fewer = ui.least_score.release(**place).success(**switch_rare_off)
-    fewer.success(**blend).then(**draw).then(**measure)
-    seldom = ui.least_sightings.release(**switch_rare_off)
-    seldom.success(**blend).then(**draw).then(**measure)
+    steps.show_after(ui.least_score.release(**steps.place).success(**steps.switch_rare_off))
+    steps.show_after(ui.least_sightings.release(**steps.switch_rare_off))
 
     # While a slider moves only its newest place counts, and only the blend is done again.
-    gr.on([slider.input for slider in ui.sliders], trigger_mode="always_last", **blend)
-    gr.on([slider.release for slider in ui.sliders], trigger_mode="always_last", **measure)
+    gr.on([slider.input for slider in ui.sliders], trigger_mode="always_last", **steps.blend)
+    gr.on([slider.release for slider in ui.sliders], trigger_mode="always_last", **steps.measure)
 
+    _wire_clicks(ui, shared, steps)
+    running.append(_wire_results(ui, shared, steps, refresh_status))
+    ui.stop.click(**listener(handlers.on_stop, language, ui.message, cancels=running))
+
+
+def _wire_clicks(ui: SimpleNamespace, shared: SharedWidgets, steps: _Steps) -> None:
+    """Join clicks on photo and portrait."""
     choosing = ui.gallery.select(
         **listener(handlers.on_choose_photo, ui.photos, [ui.photo_name, ui.wrinkle_start])
     )
-    choosing.then(**draw)
+    choosing.then(**steps.draw)
     correcting = ui.photo.select(
         **listener(
             handlers.on_photo_click,
             [ui.photos, ui.least_score, ui.placed, ui.off, ui.photo_name, ui.photo_action,
-             ui.wrinkle_start, ui.files, *visit],
+             ui.wrinkle_start, ui.files, *shared.visit],
             [ui.photos, ui.off, ui.wrinkle_start],
         )
     )  # fmt: skip
-    correcting.success(**place).success(**blend).then(**draw).then(**measure)
+    steps.show_after(correcting.success(**steps.place))
     switching = ui.portrait_marks.select(
         **listener(
             handlers.on_portrait_click,
-            [ui.placed, ui.off, ui.portrait_action, ui.picked_up, ui.moves, language],
+            [ui.placed, ui.off, ui.portrait_action, ui.picked_up, ui.moves, shared.language],
             [ui.off, ui.picked_up, ui.moves],
         )
     )
-    switching.success(**blend).then(**draw).then(**measure)
-    moving = ui.moves.change(**listener(handlers.on_move, [ui.placed, *placing], placed))
-    moving.success(**blend).then(**draw).then(**measure)
+    steps.show_after(switching)
+    steps.show_after(ui.moves.change(**steps.move))
     ui.portrait_action.input(**listener(lambda: None, None, ui.picked_up))
-    whole_run = _wire_results(ui, shared, refresh_status, placing, (place, switch_rare_off, blend,
-                              draw, measure))  # fmt: skip
-    ui.stop.click(
-        **listener(handlers.on_stop, language, ui.message, cancels=[*restoring, whole_run])
-    )
 
 
 def _wire_results(
-    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, placing: list,
-    place_anew: tuple[dict, ...],
-) -> Dependency:  # fmt: skip
-    """Join what is made of the marks found; returns the event that restores a whole run.
-
-    Parameters
-    ----------
-    placing : list of component
-        What marks are placed by.
-    place_anew : tuple of dict
-        Arguments of the events that follow one another where photos have changed.
-    """
+    ui: SimpleNamespace, shared: SharedWidgets, steps: _Steps, refresh_status: dict
+) -> Dependency:
+    """Join what is made of the marks found; returns the event that restores a whole run."""
     visit, language = shared.visit, shared.language
     saving = ui.save.click(
         **listener(results.on_save, [ui.placed, ui.off, language, *ui.sliders], ui.saved_file)
@@ -276,9 +298,7 @@ def _wire_results(
             show_progress="full",
         )
     ).success(**passport)  # fmt: skip
-    place, switch_rare_off, blend, draw, measure = place_anew
-    placed = turning.success(**place).success(**switch_rare_off)
-    placed.success(**blend).then(**draw).then(**measure)
+    steps.place_after(turning)
     restoring = ui.whole_run.click(
         **listener(
             results.on_whole_run,
