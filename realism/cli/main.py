@@ -7,9 +7,11 @@ beside this one; none of them loads what its verbs need before one of these is r
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from realism import __version__
 from realism.cli import bases, demo, finetune, marks, page, people, photos, portraits, teach
 from realism.cli.console import say
 from realism.errors import InputError
@@ -46,6 +48,25 @@ marks_app.command("restore")(marks.restore)
 marks_app.command("passport")(marks.passport)
 app.command("demo")(demo.demo)
 app.command("page")(page.page)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        print(f"realism {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def read_options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=print_version, is_eager=True, help="Say which, and end."
+        ),
+    ] = False,
+) -> None:
+    """Portraits of a person that still look like that person up close."""
 
 
 def main() -> None:

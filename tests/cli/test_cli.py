@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from realism import __version__
 from realism.cli import marks as shell
 from realism.config import ASSETS
 from realism.images import open_photo
@@ -19,6 +20,10 @@ from realism.marks.find.finders import DEFAULT_FINDER
 
 MEI = ASSETS / "people/mei"
 RAVI = ASSETS / "people/ravi"
+
+
+def test_the_version_is_said(run):
+    assert run("--version") == (0, f"realism {__version__}\n", "")
 
 
 def test_photos_are_added_listed_and_a_person_is_deleted(run, tmp_path):
