@@ -197,4 +197,5 @@ def test_a_fetched_pack_is_moved_into_place_whole(no_server, tmp_path, monkeypat
     with pytest.raises(InputError, match="could not be fetched"):
         fetch_pack()
     server.shutdown()
+    server.server_close()
     assert list(folder.iterdir()) == []

@@ -164,12 +164,12 @@ def one_thread():
 
 def test_a_process_killed_outright_goes_on_to_the_same_lora(base, tiny_sd, tmp_path, one_thread):
     list(walk(base, tmp_path / "whole", tiny_stage(12, 2)))
-    process = run(tiny_sd, tmp_path / "cut", 12, 2, 0.2)
-    for line in process.stdout:
-        if line.startswith("step 7"):
-            process.send_signal(signal.SIGKILL)
-            break
-    assert process.wait() == -signal.SIGKILL
+    with run(tiny_sd, tmp_path / "cut", 12, 2, 0.2) as process:
+        for line in process.stdout:
+            if line.startswith("step 7"):
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
     events = walk(base, tmp_path / "cut", tiny_stage(12, 2))
     steps = [event.number for event in events if isinstance(event, TrainingStep)]
     assert steps[0] == 5  # after the state of step 4
@@ -201,9 +201,9 @@ def test_a_full_disk_says_so_and_leaves_the_last_checkpoint(base, tiny_sd, tmp_p
     # A disk of its own would need root: instead the kernel refuses to let a file grow, which
     # Python meets in the same write() and disk.py takes for a full disk.
     limit = (tmp_path / "cut" / "last" / "pytorch_lora_weights.safetensors").stat().st_size // 2
-    process = run(tiny_sd, tmp_path / "cut", 8, 2, preexec_fn=lambda: _limit_files(limit))
-    output = process.stdout.read()
-    assert process.wait() == 2
+    with run(tiny_sd, tmp_path / "cut", 8, 2, preexec_fn=lambda: _limit_files(limit)) as process:
+        output = process.stdout.read()
+    assert process.returncode == 2
     assert "unusable The disk is full" in output
     after = weights(tmp_path / "cut" / "last")
     assert all(torch.equal(before[name], after[name]) for name in before)

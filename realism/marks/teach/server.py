@@ -11,6 +11,7 @@ Protocol from whale-anno's sources of May 2024 (the path was /detect until 2023)
 
 import asyncio
 import base64
+import os
 import re
 import socket
 from collections.abc import Callable
@@ -179,7 +180,7 @@ class WhaleServer:
         import uvicorn
 
         try:
-            self._socket = socket.create_server((host, port))
+            self._socket = _listen(host, port)
         except (OSError, OverflowError) as error:
             raise InputError("cannot_serve", host=host, port=port, detail=error) from error
         self.port: int = self._socket.getsockname()[1]
@@ -202,3 +203,18 @@ class WhaleServer:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; unlike `socket.create_server` it leaves none open where it cannot."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+    except (OSError, OverflowError):
+        listener.close()
+        raise
+    return listener
