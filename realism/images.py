@@ -202,18 +202,20 @@ def to_srgb(linear: np.ndarray) -> np.ndarray:
 _LINEAR_BY_BYTE = to_linear(np.arange(256, dtype=np.float32))
 
 
-def log_light(pixels: np.ndarray) -> np.ndarray:
+def log_light(pixels: np.ndarray, offset: float = DARKEST) -> np.ndarray:
     """Logarithm of linear light: in it skin in more or less light differs by a constant.
 
     Parameters
     ----------
     pixels : np.ndarray, (..., 3) uint8 sRGB
+    offset : float, linear light
+        Added before the logarithm: differences far below it are taken for noise.
 
     Returns
     -------
     np.ndarray, (..., 3) float32
     """
-    return np.log(to_linear(pixels) + DARKEST)
+    return np.log(to_linear(pixels) + offset)
 
 
 def luma(pixels: np.ndarray) -> np.ndarray:

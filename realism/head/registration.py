@@ -29,6 +29,8 @@ LEAST_FACING = 0.25  # cosine below which skin is not compared
 BAND = (0.6, 2.5)  # mm, sigmas of the band-pass
 EVENED = 6.0  # mm over which the strength of structure is evened out
 NOISE = 0.02  # log units; keeps noise from becoming structure
+# Linear light that is added before the logarithm: grain of deep shadows is no structure to match.
+SHADOW = 0.01
 PASSES = ((16.0, 6.0), (10.0, 3.0))  # mm: patch, search
 PATCHES_APART = 7.0  # mm between patches
 LEAST_WHOLE = 0.8  # share of a patch that must be seen in both
@@ -188,7 +190,7 @@ def _remap(image: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 def _band_pass(pixels: np.ndarray) -> np.ndarray:
     """What light changes little, at working size: (H, W, 2) float32 of about unit strength."""
-    light = log_light(pixels)
+    light = log_light(pixels, SHADOW)
     channels = np.stack([light @ GREY, light[..., 0] - light[..., 1]], -1)
     fine, coarse = (length / WORKING_PX for length in BAND)
     band = cv2.GaussianBlur(channels, (0, 0), fine) - cv2.GaussianBlur(channels, (0, 0), coarse)
