@@ -7,8 +7,8 @@ from realism.marks.find.compact_rcnn import CompactSettings, build_compact
 from realism.marks.find.keypoint_rcnn import KeypointSettings, build_keypoints
 from realism.marks.teach.compact_rcnn import TrainableCompactRcnn
 from realism.marks.teach.keypoint_rcnn import TrainableKeypointRcnn
+from realism.marks.teach.settings import TrainingSettings
 from realism.marks.teach.snap import Click
-from realism.marks.teach.train import TrainingSettings
 
 SMALL = KeypointSettings("scratch", min_size=64)
 TINY = CompactSettings(span=100, channels=16)

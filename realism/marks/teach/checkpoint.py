@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from realism.disk import whole_file
 from realism.errors import InputError
 from realism.marks.teach.dataset import AnnotatedFace
+from realism.marks.teach.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import torch
-
-    from realism.marks.teach.train import TrainingSettings
 
 Best = tuple[int, float]  # step and mean AP of the weights kept
 NETWORK, OPTIMIZER = "network.", "optimizer."  # before the names of tensors
@@ -24,7 +23,7 @@ def checkpoint_path(weights: Path) -> Path:
     return Path(weights).with_suffix(".checkpoint.safetensors")
 
 
-def run_key(faces: list[AnnotatedFace], settings: "TrainingSettings", key: str) -> str:
+def run_key(faces: list[AnnotatedFace], settings: TrainingSettings, key: str) -> str:
     """Equal exactly where the same steps lead to the same weights; more steps may be asked for.
 
     Parameters

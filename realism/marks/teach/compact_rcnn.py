@@ -19,7 +19,7 @@ from realism.marks.find.crop import FACE_SPAN_MM, SPAN, FaceCrop, crop_face
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.augment import draw_window
 from realism.marks.teach.dataset import AnnotatedFace
-from realism.marks.teach.train import TrainingSettings
+from realism.marks.teach.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import torch

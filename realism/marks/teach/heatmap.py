@@ -20,8 +20,8 @@ from realism.marks.mark import Mark, Wrinkle, make_mark
 from realism.marks.teach.augment import draw_window
 from realism.marks.teach.dataset import AnnotatedFace
 from realism.marks.teach.evaluate import ROUND_REACH, WRINKLE_REACH, distance_to_click
+from realism.marks.teach.settings import TrainingSettings
 from realism.marks.teach.snap import Click
-from realism.marks.teach.train import TrainingSettings
 
 if TYPE_CHECKING:
     import torch

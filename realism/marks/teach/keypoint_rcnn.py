@@ -23,7 +23,7 @@ from realism.marks.find.keypoint_rcnn import (
 )
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.dataset import AnnotatedFace
-from realism.marks.teach.train import TrainingSettings
+from realism.marks.teach.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import torch

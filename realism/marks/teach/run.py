@@ -40,11 +40,10 @@ from realism.marks.teach.progress import (
     describe_training,
     describe_unknown_labels,
 )
+from realism.marks.teach.settings import DEFAULT_SETTINGS, TrainingSettings
 from realism.marks.teach.sheet import save_plot, save_sheet
 from realism.marks.teach.train import (
-    DEFAULT_SETTINGS,
     TrainableFinder,
-    TrainingSettings,
     evaluate_finder,
     split_faces,
     train,

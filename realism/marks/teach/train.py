@@ -21,36 +21,13 @@ from realism.marks.teach.augment import augment
 from realism.marks.teach.checkpoint import checkpoint_path, resume, run_key, save_checkpoint
 from realism.marks.teach.dataset import AnnotatedFace
 from realism.marks.teach.evaluate import FaceEvaluation, evaluate_face, mean_ap
+from realism.marks.teach.settings import TrainingSettings
 
 if TYPE_CHECKING:
     import torch
 
 CALIBRATION_FACES = 24  # that scores are calibrated on: each costs as long as finding
 MAX_GRADIENT_NORM = 10.0
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a finder is trained.
-
-    The names are hashed into a run's key: a new name would keep an unfinished run from going on.
-    """
-
-    steps: int = 2000
-    batch: int = 2  # faces a step
-    learning_rate: float = 3e-4  # of AdamW
-    weight_decay: float = 1e-2
-    judge_every: int = 200  # steps from one evaluation to the next
-    save_every: int = 50  # steps to a checkpoint; one is written after evaluating, too
-    seed: int = 7
-    validation: int = 5  # every 5th image is evaluated on, and not learned from
-
-
-DEFAULT_SETTINGS = {
-    "heatmap": TrainingSettings(steps=400, batch=4, learning_rate=1e-4),
-    "keypoint-rcnn": TrainingSettings(learning_rate=2e-4),
-    "compact": TrainingSettings(steps=4000),
-}
 
 
 class TrainableFinder(Protocol):

@@ -13,7 +13,7 @@ from realism.marks.find.compact_rcnn import (
 )
 from realism.marks.find.crop import crop_face
 from realism.marks.teach.compact_rcnn import mark_boxes
-from realism.marks.teach.train import DEFAULT_SETTINGS
+from realism.marks.teach.settings import DEFAULT_SETTINGS
 
 
 def test_every_mark_is_a_box_of_its_own_around_its_centre(faces):
