@@ -31,6 +31,7 @@ def done(tmp_path_factory):
     return out, lines
 
 
+@pytest.mark.slow
 def test_the_report_has_every_step_portrait_and_placement(done):
     out, lines = done
     report = json.loads((out / "report.json").read_text())

@@ -162,6 +162,7 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_a_process_killed_outright_goes_on_to_the_same_lora(base, tiny_sd, tmp_path, one_thread):
     list(walk(base, tmp_path / "whole", tiny_stage(12, 2)))
     with run(tiny_sd, tmp_path / "cut", 12, 2, 0.2) as process:
@@ -190,6 +191,7 @@ def test_an_unfinished_run_of_something_else_is_not_mixed_in(base, tmp_path, oth
     assert any(event == Note(Message("run_begun_anew")) for event in events)
 
 
+@pytest.mark.slow
 def test_a_full_disk_says_so_and_leaves_the_last_checkpoint(base, tiny_sd, tmp_path):
     list(walk(base, tmp_path / "whole", tiny_stage(8, 2)))
     events = walk(base, tmp_path / "cut", tiny_stage(8, 2))
