@@ -16,7 +16,7 @@ class Meter:
 
     Attributes
     ----------
-    report : ?
+    report : dict
         "steps": name -> {"seconds", "peak_memory_mb"}; more may be put beside it.
     """
 

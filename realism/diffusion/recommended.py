@@ -27,7 +27,7 @@ class RecommendedBase:
     size_gb : float or None
         GB to download, None where it ships with the program.
     gpu_memory_gb : float
-        GB to make portraits; to fine-tune see docs/bases.md.
+        GB to make portraits; what a fine-tune takes is told by `finetune.memory`.
     family : str
         A key of `families.FAMILIES`.
     resolution : int

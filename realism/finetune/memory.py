@@ -83,7 +83,10 @@ def training_memory(base: Base, stage: Stage) -> int:
 def _rehearsed(family_name: str, config: str, side: int, batch: int, checkpointing: bool) -> int:
     """Bytes that autograd keeps in float32 while a network runs once on `batch` latents of `side`.
 
-    config    of the network, as JSON
+    Parameters
+    ----------
+    config : str
+        Of the network, as JSON.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
 

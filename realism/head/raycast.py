@@ -1,9 +1,8 @@
 """What a picture shows of a triangle mesh under a pixel, and what lies hidden behind it.
 
-The one ray cast of this program: the 3D head and the face mesh of 468 points both use it. The
-triangles lie in the picture already, so a ray is a pixel; a grid of cells over the picture lists
-the triangles whose boxes touch each cell, and only those under a pixel are tried. All points are
-cast at once.
+The 3D head and the face mesh of 468 points both use it. The triangles lie in the picture already,
+so a ray is a pixel; a grid of cells over the picture lists the triangles whose boxes touch each
+cell, and only those under a pixel are tried. All points are cast at once.
 
 Uniform grid: Fujimoto, Tanaka and Iwata, "ARTS: accelerated ray-tracing system", IEEE CG&A 1986.
 """

@@ -4,7 +4,8 @@
     finetune     step 2  a LoRA of the person, on a LoRA of real faces
     portraits    step 3  portraits made, saved and ranked
     marks        step 4  marks found on the person's photos, and the passport of all
-    restore      step 4  marks put back into portraits: placed once, blended under the sliders
+    place        step 4  marks placed on a portrait once, blended under the sliders
+    restore      step 4  the same with report and likeness, for a portrait or a whole run
 
 Long work is a generator of typed events (frozen dataclasses) that returns its result: `for` walks
 the events, `translated` changes them on the way, `run_through` is for whom they do not interest.

@@ -96,7 +96,7 @@ def finetune(
 
     Yields
     ------
-    FacesBegin, FacesKnown, PersonBegins or an event of `finetune.loop`
+    FacesBegin, FacesKnown, PersonBegins or an event of `finetune.events`
 
     Returns
     -------

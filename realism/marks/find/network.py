@@ -4,19 +4,8 @@ One map for any round mark, three for its kind and one for its radius read at th
 one for the course of wrinkles. It sees the logarithm of light less the skin's own, in which a mark
 is the same dip on every skin and in every light.
 
-Training, by `training/finder/train.py` on painted marks or on a person's own annotations:
-
-    target = targets(marks, shape, unsure)           one picture; marks as annotated, in its px
-    loss = heatmap_loss(net(inputs), stack([...]))    a batch of them, all of one shape
-
-`marks` is what is there, `unsure` what may be there: neither wanted nor wrong. Annotations that are
-points only are given with `radii=False`: their radius teaches nothing, and their heat is as wide as
-a usual mark. A wrinkle without a line is wanted at its point and unknown around it. Where kinds are
-often wrong, `kind_smoothing` keeps the network from believing each.
-
 Network: Lin et al., "Feature pyramid networks for object detection", CVPR 2017. Centre heat maps
-and their loss: Zhou et al., "Objects as points", 2019; Law and Deng, "CornerNet", ECCV 2018. Dice
-loss: Milletari et al., "V-Net", 3DV 2016.
+and their loss: Zhou et al., "Objects as points", 2019; Law and Deng, "CornerNet", ECCV 2018.
 """
 
 from __future__ import annotations

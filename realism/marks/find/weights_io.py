@@ -1,4 +1,4 @@
-"""The one form of the finders' networks on disk: safetensors that say inside what they are.
+"""The form of the finders' networks on disk: safetensors that say inside what they are.
 
 The file's metadata hold the name of its format and, as JSON, what it takes to build the network
 again: settings, and what is known of its training.

@@ -1,4 +1,10 @@
-"""What the heat-map network should answer for a picture whose marks are known, and its loss."""
+"""What the heat-map network should answer for a picture whose marks are known, and its loss.
+
+Annotations that are points only have no radii (`has_radii=False`): theirs teach nothing, and their
+heat is as wide as a usual mark. A wrinkle without a polyline is wanted at its point and unknown
+around it. What may be a mark is ignored: neither wanted nor wrong. Where kinds are often wrong,
+`kind_smoothing` keeps the network from believing each.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
 def wire(
     ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, marks_ui: SimpleNamespace
 ) -> Dependency:
-    """Join the widgets to the handlers below.
+    """Join the widgets to the handlers.
 
     Parameters
     ----------
