@@ -13,6 +13,7 @@ from typing import Any
 from realism.disk import read_json, read_model, write_json
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
 from realism.marks.mark import Mark, mark_from_json, mark_to_json
+from realism.person.folder import PersonFolder
 
 SCHEMA = 1
 
@@ -32,20 +33,8 @@ class _Versioned:
     version: int
 
 
-@dataclass(frozen=True)
-class MarksFolder:
-    """What is known of a person's marks.
-
-    Attributes
-    ----------
-    folder : Path
-        The person's.
-    name : str
-        The person's, as the owner wrote it.
-    """
-
-    folder: Path
-    name: str
+class MarksFolder(PersonFolder):
+    """What is known of a person's marks."""
 
     def marks(self) -> dict[str, list[Mark]]:
         """Marks by photo, as found and as corrected by the owner; {} before the first search."""

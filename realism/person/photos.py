@@ -29,6 +29,7 @@ from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.faces.face import Face, Pose
 from realism.images import TOO_LARGE, Photo, open_photo, save_png
+from realism.person.folder import PersonFolder
 from realism.person.names import file_stem
 
 SCHEMA = 1
@@ -105,20 +106,8 @@ class PhotoRecord:
         return Photo(self.name, open_photo(self.path).pixels)
 
 
-@dataclass(frozen=True)
-class PhotosFolder:
-    """A person's photos.
-
-    Attributes
-    ----------
-    folder : Path
-        The person's.
-    name : str
-        The person's, as the owner wrote it.
-    """
-
-    folder: Path
-    name: str
+class PhotosFolder(PersonFolder):
+    """A person's photos."""
 
     def add_photos(self, files: Iterable[Path], engine: Engine) -> Iterator[PhotoRecord]:
         """Take files in, one by one, then judge the set as a whole.

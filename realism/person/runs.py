@@ -9,7 +9,6 @@ portraits/<run>/                portraits, ranking.json
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from realism.disk import write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.images import open_photo
+from realism.person.folder import PersonFolder
 from realism.person.names import slug_of
 from realism.portraits.portrait import read_parameters
 from realism.portraits.rank import (
@@ -32,20 +32,8 @@ from realism.portraits.rank import (
 Embeddings = Sequence[tuple[str, np.ndarray]]  # name and unit embedding of the accepted photos
 
 
-@dataclass(frozen=True)
-class RunsFolder:
-    """A person's LoRAs and portraits.
-
-    Attributes
-    ----------
-    folder : Path
-        The person's.
-    name : str
-        The person's, as the owner wrote it.
-    """
-
-    folder: Path
-    name: str
+class RunsFolder(PersonFolder):
+    """A person's LoRAs and portraits."""
 
     def adapter_folder(self, base_name: str) -> Path:
         """Where the LoRA of this person for that base is kept; it may not exist yet."""

@@ -1,0 +1,20 @@
+"""What all parts of a person's folder begin with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PersonFolder:
+    """Whose folder it is, and where.
+
+    Attributes
+    ----------
+    folder : Path
+        `people/<slug>`.
+    name : str
+        The person's, as the owner wrote it.
+    """
+
+    folder: Path
+    name: str
