@@ -35,7 +35,8 @@ from realism.finetune.stages import (
     finetune_person,
 )
 from realism.images import open_photo, save_png
-from realism.portraits.sample import make_portraits
+from realism.portraits.portrait import Portrait
+from realism.portraits.sample import sample_portraits
 from realism.portraits.styles import find_style, prompt_for
 
 OTHER = {"mei": "ravi", "ravi": "mei"}
@@ -171,11 +172,11 @@ def compare_stages(base, engine, references: References, options: argparse.Names
                 for kept in ("best", "last"):
                     if not (Path(folder) / kept).exists():
                         continue
-                    walk = make_portraits(
+                    walk = sample_portraits(
                         base, prompt_for(asked.prompt, subject), asked.negative_prompt,
                         range(1000, 1000 + options.portraits), adapter=Adapter(Path(folder) / kept),
                     )  # fmt: skip
-                    images = [portrait.pixels for portrait in walk]
+                    images = [event.pixels for event in walk if isinstance(event, Portrait)]
                     show(f"{name}, seed {seed}, {kept}", references.figures(engine, images))
                     rows.append(np.hstack([cv2.resize(image, (128, 128)) for image in images]))
     if options.sheet:

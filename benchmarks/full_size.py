@@ -69,7 +69,7 @@ def walk(folder: Path, resolution: int) -> None:
     from benchmarks.bf16 import seconds_a_step
     from realism.diffusion.base import load_base
     from realism.diffusion.identify import read_base
-    from realism.portraits.sample import make_portraits
+    from realism.portraits.sample import sample_portraits
 
     def tell(what: str, since: float) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -81,7 +81,7 @@ def walk(folder: Path, resolution: int) -> None:
     weights = read_base(folder).memory(base.device) / 2**30
     tell(f"loaded {base.family.name}, {base.resolution} px, {weights:.1f} GB of weights", start)
     start = time.perf_counter()
-    list(make_portraits(base, "photo of a person", "", [1], steps=1))
+    list(sample_portraits(base, "photo of a person", "", [1], steps=1))
     tell("one portrait of one sampling step", start)
     start = time.perf_counter()
     seconds_a_step(base, base.device.autocast, batch=1, steps=0)

@@ -28,7 +28,6 @@ NAMED = ("GIF", "BMP", "TIFF")  # read only to name them when they are refused
 DARKEST = 0.002
 # Grey as a weighted sum of red, green and blue.
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light (Rec. 709)
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of sRGB values, as `luma` has them (Rec. 601)
 GREY = np.array([0.25, 0.55, 0.2], np.float32)  # of log light; blue is mostly noise
 
 

@@ -242,16 +242,3 @@ class Head:
         corners = self.pixels[self.surface.triangles]
         cv2.polylines(drawn, list(np.round(corners).astype(np.int32)), True, (0, 255, 0), 1)
         return drawn
-
-
-def jacobian(photo: Head, portrait: Head, point: SurfacePoint) -> np.ndarray:
-    """d(portrait px) / d(photo px) at a surface point, (2, 2): turn, size and foreshortening.
-
-    Where the point is seen edge-on in the photo it grows without bound: test `facing` first.
-    """
-    corners = load_model().triangles[point.triangle]
-    here, there = (
-        np.stack([head.pixels[corners[k]] - head.pixels[corners[0]] for k in (1, 2)], 1)
-        for head in (photo, portrait)
-    )
-    return there @ np.linalg.pinv(here)

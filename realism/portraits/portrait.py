@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from realism import __version__
-from realism.images import open_photo, read_info, save_png
+from realism.images import read_info, save_png
 from realism.portraits.provenance import PARAMETERS_KEY, provenance_entries, with_visible_label
 
 
@@ -115,12 +115,6 @@ def read_parameters(path: Path) -> GenerationParameters | None:
         return GenerationParameters(**values, adapters=applied)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None  # a portrait of another program
-
-
-def open_portrait(path: Path) -> Portrait | None:
-    """The portrait in a PNG of ours; None where the file does not tell its parameters."""
-    parameters = read_parameters(path)
-    return parameters and Portrait(open_photo(path).pixels, parameters)
 
 
 def describe_parameters(parameters: GenerationParameters) -> str:

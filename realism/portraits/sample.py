@@ -71,26 +71,6 @@ def default_guidance(base: str, family: str = "sd15") -> float:
     return find_preset(base, family).guidance_scale
 
 
-def make_portraits(
-    base: Base,
-    prompt: str,
-    negative_prompt: str,
-    seeds: Sequence[int],
-    steps: int = PORTRAITS.steps,
-    guidance_scale: float | None = None,
-    adapter: Adapter | None = None,
-    styles: Sequence[Adapter] = (),
-) -> Iterator[Portrait]:
-    """Make one portrait for each seed, and hand over each as soon as it is there.
-
-    Stop walking to cancel; the base is then without LoRAs again. Arguments: see `sample_portraits`.
-    """
-    walk = sample_portraits(
-        base, prompt, negative_prompt, seeds, steps, guidance_scale, adapter, styles
-    )
-    yield from (event for event in walk if isinstance(event, Portrait))
-
-
 def sample_portraits(
     base: Base,
     prompt: str,
@@ -101,7 +81,9 @@ def sample_portraits(
     adapter: Adapter | None = None,
     styles: Sequence[Adapter] = (),
 ) -> Iterator[SamplingStep | Portrait]:
-    """As `make_portraits`, with a SamplingStep after each step: to show progress and to cancel.
+    """Make one portrait for each seed, and hand over each as soon as it is there.
+
+    Stop walking to cancel; the base is then without LoRAs again.
 
     Parameters
     ----------

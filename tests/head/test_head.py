@@ -7,7 +7,6 @@ import pytest
 from marked import round_marks, truth_of
 
 from realism.head.fit import debiased, fit_head, fit_person, mirror_points, steady_mesh
-from realism.head.geometry import jacobian
 from realism.head.model import WEIGHTS, load_model
 
 
@@ -77,14 +76,6 @@ def test_every_place_comes_back_to_its_pixel(views):
 
 def test_a_pixel_of_the_backdrop_is_no_place_on_the_head(views):
     assert views[0][0][0].surface_point_at(np.array([2.0, 2.0])) is None
-
-
-def test_the_jacobian_foretells_where_a_neighbour_goes(views):
-    (head, (mesh, _), _), (there, _, _) = views[0][0], views[0][2]
-    xy = mesh[50, :2].astype(float)
-    place, step = head.surface_point_at(xy), np.array([1.5, 1.0])
-    moved = there.project(head.surface_point_at(xy + step)).xy - there.project(place).xy
-    assert np.linalg.norm(moved - jacobian(head, there, place) @ step) < 0.4
 
 
 def test_the_person_shares_one_identity_over_all_pictures(views):

@@ -18,7 +18,6 @@ from realism.images import open_photo, read_info, save_png
 from realism.portraits.portrait import (
     Portrait,
     describe_parameters,
-    open_portrait,
     read_parameters,
     save_portrait,
 )
@@ -33,7 +32,6 @@ from realism.portraits.sample import (
     SamplingStep,
     default_guidance,
     drop_unknown_words,
-    make_portraits,
     new_seeds,
     sample_portraits,
     unread_prompt_end,
@@ -60,7 +58,8 @@ def lora(base, tmp_path):
 
 
 def made(base, seeds, **more) -> list[Portrait]:
-    return list(make_portraits(base, "photo of ohwx woman", "blurry", seeds, steps=4, **more))
+    walk = sample_portraits(base, "photo of ohwx woman", "blurry", seeds, steps=4, **more)
+    return [event for event in walk if isinstance(event, Portrait)]
 
 
 def test_a_portrait_made_alone_is_the_one_made_among_others_bit_for_bit(base, lora):
@@ -124,7 +123,7 @@ def test_a_portrait_is_made_again_from_its_own_file(base, lora, tmp_path):
     assert parameters == first.parameters
     assert parameters.base_fingerprint == base.fingerprint
     assert parameters.adapters[0].name == "person/mei" and parameters.adapters[0].weight == 0.8
-    (again,) = make_portraits(
+    *_, again = sample_portraits(
         base,
         parameters.prompt,
         parameters.negative_prompt,
@@ -195,7 +194,7 @@ def test_the_file_says_in_every_form_that_a_machine_made_it(tmp_path):
     assert label["Label"] == "1" and label["ContentProducer"] and label["ProduceID"]
     source = xmp["{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"]
     assert source.endswith("/trainedAlgorithmicMedia")
-    assert np.array_equal(open_portrait(tmp_path / "p.png").pixels, painted())
+    assert np.array_equal(open_photo(tmp_path / "p.png").pixels, painted())
 
 
 def test_a_restored_portrait_says_that_photographs_are_in_it(tmp_path):

@@ -25,7 +25,7 @@ LEAST_CURVATURE = 0.006  # log units; what curves less is no blob at all
 LEAST_GREEN = 0.02  # log units: the least dip of green that colours are compared with
 MARK_SIZE = 1.4  # radius of a disc over the scale at which its dip is deepest: the root of two
 # Pigment and blood both darken green most; a little red and blue quiets sensor noise. Not
-# `images.GREY` or `LUMA`: scores, thresholds and the network's regressions were set on these.
+# `images.GREY`: scores, thresholds and the network's regressions were set on these.
 MARK_GREY = np.array([0.3, 0.6, 0.1], np.float32)
 
 
