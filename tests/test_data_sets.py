@@ -1,9 +1,7 @@
-"""Training and benchmarks share the readers of the measuring sets, and nothing else."""
+"""The measuring sets are read, and scored, as they lie on disk."""
 
-import ast
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,34 +11,7 @@ from data_sets.scoring import read_truth_to_score
 from realism.config import ASSETS
 from realism.marks.mark import RoundMark, Wrinkle
 
-ROOT = Path(__file__).resolve().parents[1]
 MEI = ASSETS / "people/mei"
-# What each folder must not import, at the top of a file or anywhere within.
-FORBIDDEN = {
-    "training": {"benchmarks", "tests"},
-    "benchmarks": {"training", "tests"},
-    "data_sets": {"training", "benchmarks", "tests"},
-    "realism": {"training", "benchmarks", "data_sets", "tests"},
-}
-
-
-def imported(file: Path) -> set[str]:
-    """The packages that a file imports from, wherever in it."""
-    names = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.append(node.module)
-    return {name.split(".")[0] for name in names}
-
-
-@pytest.mark.parametrize("folder", FORBIDDEN)
-def test_no_folder_imports_what_is_built_on_it_or_beside_it(folder):
-    files = sorted((ROOT / folder).rglob("*.py"))
-    assert files
-    wrong = {str(file.relative_to(ROOT)): imported(file) & FORBIDDEN[folder] for file in files}
-    assert not {file: names for file, names in wrong.items() if names}
 
 
 @pytest.fixture(scope="module")
