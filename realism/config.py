@@ -145,12 +145,15 @@ class Portraits:
         Of UniPC with Karras sigmas: converged at 20 (exact mixture).
     guidance_scale : float
         Low, for skin: more polishes it.
+    style_weight : float
+        Of a style's LoRA; FaceChain's default: more and the person gives way to the style.
     """
 
     count: int = 20
     max_count: int = 64
     steps: int = 25
     guidance_scale: float = 2.5
+    style_weight: float = 0.25
 
 
 INTAKE = Intake()

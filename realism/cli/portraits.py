@@ -36,7 +36,9 @@ def portraits(
     adapter: Annotated[str, typer.Option(help="best, last, none, or a LoRA file.")] = "best",
     weight: Annotated[float, typer.Option(help="Of the person's LoRA.")] = 1.0,
     style_lora: Annotated[Path | None, typer.Option(help="A style's .safetensors.")] = None,
-    style_weight: Annotated[float, typer.Option(help="Of the style's LoRA.")] = 0.25,
+    style_weight: Annotated[float, typer.Option(help="Of the style's LoRA.")] = (
+        PORTRAITS.style_weight
+    ),
     label: Annotated[
         Literal["", "en", "zh"], typer.Option(help="en or zh: a visible notice in a corner.")
     ] = "",

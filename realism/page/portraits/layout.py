@@ -13,8 +13,6 @@ from realism.page.session import SharedWidgets, download_after, hidden_download,
 from realism.portraits.sample import default_guidance
 from realism.portraits.styles import load_styles
 
-STYLE_WEIGHT = 0.25  # FaceChain's default: more and the person gives way to the style
-
 
 def layout(localized: Localizer) -> SimpleNamespace:
     """Left what to make, right what was made, the closest first."""
@@ -58,7 +56,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 )
                 style_weight = localized(
                     gr.Slider, "portraits.look_weight", minimum=0, maximum=1.5, step=0.05,
-                    value=STYLE_WEIGHT,
+                    value=PORTRAITS.style_weight,
                 )  # fmt: skip
                 label = localized(gr.Checkbox, "portraits.label", value=False)
             localized(gr.Markdown, "portraits.tips", elem_classes="tips")
@@ -155,14 +153,16 @@ def wire(
     )
     stopping.then(**show).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
-    download_after(ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)),
-                   ui.zip_file)  # fmt: skip
+    download_after(
+        ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)), ui.zip_file
+    )
     ui.gallery.select(
         **listener(
-            handlers.on_select, [ui.run, ui.ranked, *visit],
+            handlers.on_select,
+            [ui.run, ui.ranked, *visit],
             [ui.detail, ui.picture, ui.about, ui.portrait_file],
         )
-    )  # fmt: skip
+    )
     return ui.restore.click(
         **listener(handlers.on_send, ui.portrait_file, [marks_ui.portrait, shared.tabs])
     )
