@@ -110,9 +110,10 @@ def wire(
             on_create,
             [ui.name, ui.class_word, ui.consent, shared.root, shared.language],
             [shared.person, ui.creation, ui.name, ui.consent],
-            api_name="create_person", api_visibility="public",
+            api_name="create_person",
+            api_visibility="public",
         )
-    )  # fmt: skip
+    )
     ui.example.click(
         **listener(
             on_example, [shared.root, shared.language], [shared.person, shared.status],

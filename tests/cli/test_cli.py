@@ -192,8 +192,9 @@ def test_styles_are_listed_without_a_person(run):
 def test_photos_looked_at_together_are_surer_of_what_both_show(run, tmp_path):
     photos, found = [MEI / f"mei-0{number}.jpg" for number in (1, 2)], tmp_path / "marks.json"
     # A pale spot, hardly to be seen on the first.
-    (spot,) = (m for m in json.loads((MEI / "truth/mei-01.json").read_text())["marks"]
-               if m["id"] == "m04")  # fmt: skip
+    (spot,) = (
+        m for m in json.loads((MEI / "truth/mei-01.json").read_text())["marks"] if m["id"] == "m04"
+    )
     scores = []
     for together in ([], ["--together"]):
         code, _, _ = run("marks", "find", *photos, "--json", found, "--threshold", "0", *together)

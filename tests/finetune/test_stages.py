@@ -74,9 +74,10 @@ class _Known:
 
     def __init__(self, photos):
         self.face = next(
-            face for photo, face in photos
+            face
+            for photo, face in photos
             if photo.name == choose_held_out(photos, tiny_stage(1, 1)).name
-        )  # fmt: skip
+        )
 
     def find(self, pixels):
         return [self.face]

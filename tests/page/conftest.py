@@ -94,7 +94,5 @@ def found(mei_files) -> Found:
     """Marks of two photos of mei, placed on another one of her."""
     portrait, files = str(mei_files[7]), [str(mei_files[0]), str(mei_files[4])]
     *_, (photos, photo_name, _, _) = handlers.on_find(portrait, files, {}, None, None, "en")
-    placed, before, message, _ = handlers.on_place(
-        portrait, photos, 0.5, "ratio", "head", {}, "en"
-    )  # fmt: skip
+    placed, before, message, _ = handlers.on_place(portrait, photos, 0.5, "ratio", "head", {}, "en")
     return Found(photos, photo_name, placed, before, message)

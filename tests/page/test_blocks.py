@@ -59,9 +59,7 @@ def reaches_device(function: Callable, passed: set | None = None) -> bool:
         for name in names
         if name in vars(module)
     ]
-    used += [
-        member for cls in used if inspect.isclass(cls) for member in vars(cls).values()
-    ]  # fmt: skip
+    used += [member for cls in used if inspect.isclass(cls) for member in vars(cls).values()]
     ours = [each for each in used if (getattr(each, "__module__", "") or "").startswith("realism")]
     return any(reaches_device(each, passed) for each in ours if callable(each))
 

@@ -97,9 +97,10 @@ def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found)
     assert handlers.on_least_sightings(placed, 2) == []  # two photos: each may be the only chance
     three = replace(placed, embeddings=(*placed.embeddings, placed.embeddings[0]))
     once = {
-        key for key, shown in zip(placed.keys, placed.placements, strict=True)
+        key
+        for key, shown in zip(placed.keys, placed.placements, strict=True)
         if shown.photo_count == 1
-    }  # fmt: skip
+    }
     assert set(handlers.on_least_sightings(three, 2)) == once
     assert handlers.on_least_sightings(three, 1) == []
     by_hand = [replace(shown, mark=replace(shown.mark, score=1.0)) for shown in placed.placements]
@@ -116,9 +117,7 @@ def test_similarity_is_told_before_and_after_with_the_photos_own_scale(found):
 
 
 def test_with_two_faces_on_the_portrait_similarity_is_the_persons(found, both_people):
-    placed, *_ = handlers.on_place(
-        str(both_people), found.photos, 0.5, "ratio", "head", {}, "en"
-    )  # fmt: skip
+    placed, *_ = handlers.on_place(str(both_people), found.photos, 0.5, "ratio", "head", {}, "en")
     sentence = handlers.on_measure(placed, [], "en", *FULL)
     before, after = map(float, re.search(r"(0\.\d+) before, (0\.\d+) after", sentence).groups())
     assert after == pytest.approx(before, abs=0.05)
@@ -170,7 +169,7 @@ def test_a_mark_on_the_portrait_is_moved_by_two_clicks(found, click_portrait):
     assert left is None
     again, _, _, picked_up = handlers.on_move(
         placed, found.photos, 0.5, "ratio", "head", moves, "en"
-    )  # fmt: skip
+    )
     assert picked_up is None
     before, after = (
         {key: shown.to for key, shown in zip(each.keys, each.placements, strict=True)}
@@ -201,9 +200,7 @@ def test_a_wrinkle_goes_with_the_point_at_which_it_was_taken(found, mei_files, c
     forehead = (placed.face.landmarks[21] + placed.face.landmarks[22]) / 2
     target = forehead + np.float32([0, -0.1 * placed.face.width])
     click = click_at(on_screen(target, placed.portrait.pixels, placed.face))
-    _, _, moves = handlers.on_portrait_click(
-        placed, [], "move", (key, offset), {}, "en", click
-    )  # fmt: skip
+    _, _, moves = handlers.on_portrait_click(placed, [], "move", (key, offset), {}, "en", click)
     (moved,) = place(moves).placements
     assert np.abs(moved.polyline[-1] - target).max() < 0.01 and moved.visible
     beside = {(placed.digest, *key): (2.0, 2.0)}
@@ -250,9 +247,10 @@ def test_two_clicks_add_a_wrinkle_from_the_first_to_the_second(found, correct, c
 
 def test_a_click_on_a_mark_of_the_photo_switches_it_on_the_portrait(found, correct, click_photo):
     shown = next(
-        each for each in editor.visible_placements(found.placed)
+        each
+        for each in editor.visible_placements(found.placed)
         if each.photo == found.photo_name and each.mark.score >= 0.5
-    )  # fmt: skip
+    )
     _, off, _ = correct(found.photos, "switch", click_photo(shown.mark.xy))
     assert mark_key(shown.photo, shown.mark) in off
 

@@ -81,8 +81,9 @@ def paint_look_alikes(
         elif what == 2:  # drawn out: a scratch, a short crease
             turn, width = u(0, np.pi), u(1, 3)
             along, across = (
-                x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-            )  # fmt: skip
+                x * np.cos(turn) + y * np.sin(turn),
+                y * np.cos(turn) - x * np.sin(turn),
+            )
             dash = np.exp(-0.5 * (along / (width * u(4, 9))) ** 2 - 0.5 * (across / width) ** 2)
             part -= (dash * u(0.15, 1))[..., None]
         elif what == 3:  # a bump lit from one side: half bright, half dark

@@ -56,9 +56,7 @@ def face_window(pixels: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray,
     return low, high, SIDE / float((high - low).max())
 
 
-def draw_marks(
-    pixels: np.ndarray, face: Face, marks: list[Mark], on: list[bool]
-) -> np.ndarray:  # fmt: skip
+def draw_marks(pixels: np.ndarray, face: Face, marks: list[Mark], on: list[bool]) -> np.ndarray:
     """The face enlarged with its marks drawn on.
 
     Parameters
@@ -145,9 +143,7 @@ def placed_mark(placement: Placement) -> Mark:
     """A mark where it is in the portrait, in its px."""
     scale = float(np.sqrt(abs(np.linalg.det(placement.matrix))))
     mark = placement.mark
-    return make_mark(
-        mark.kind, placement.to, mark.radius * scale, mark.score, placement.polyline
-    )  # fmt: skip
+    return make_mark(mark.kind, placement.to, mark.radius * scale, mark.score, placement.polyline)
 
 
 def draw_placed(placed: PlacedPortrait, off: Collection[MarkKey]) -> np.ndarray:

@@ -210,9 +210,10 @@ def wire(
     )
 
     find = listener(
-        handlers.on_find, [ui.portrait, ui.files, ui.photos, *visit],
+        handlers.on_find,
+        [ui.portrait, ui.files, ui.photos, *visit],
         [ui.photos, ui.photo_name, ui.gallery, ui.message],
-    )  # fmt: skip
+    )
     running = []
     finding = ui.restore.click(**find | {"api_name": "find_marks", "api_visibility": "public"})
     for found in (finding, portrait_sent.success(**find)):
