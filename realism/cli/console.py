@@ -44,10 +44,11 @@ def say_base(base: "Base") -> None:
 
 def load_named_engine() -> "Engine":
     """The face engine, named with its licence."""
+    from realism.cli.lines import engine_line
     from realism.faces.engine import load_engine
 
     engine = load_engine()
-    say(f"Faces: {engine.name} ({engine.licence}){f' - {engine.note}' if engine.note else ''}")
+    say(engine_line(engine))
     return engine
 
 

@@ -69,8 +69,8 @@ def finetune_line(event: object) -> str:
 
 
 def engine_line(engine: Engine) -> str:
-    """The face engine with its licence."""
-    return f"Faces: {engine.name} ({engine.licence}). {engine.note or ''}"
+    """The face engine with its licence, and why it is this one."""
+    return f"Faces: {engine.name} ({engine.licence}){f' - {engine.note}' if engine.note else ''}"
 
 
 def restoration_line(restored: RestoredPortrait) -> str:

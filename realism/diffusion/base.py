@@ -149,10 +149,8 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
     from safetensors import SafetensorError
     from transformers.utils import logging as transformers_logging
 
-    for log in (
-        diffusers_logging,
-        transformers_logging,
-    ):  # they warn of what is left out on purpose
+    # They warn of what is left out on purpose.
+    for log in (diffusers_logging, transformers_logging):
         log.set_verbosity_error()
         log.disable_progress_bar()
     load_pipeline = _load_folder if files.path.is_dir() else _load_single_file

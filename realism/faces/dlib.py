@@ -25,8 +25,7 @@ from realism.faces.mesh import AGREEMENT, FaceMesh, estimate_pose, face_box, lan
 # `python -m benchmarks.faces`.
 CANDIDATE = 0.6  # detector score 0..1; true faces there 0.8-1.0
 WORK_SIDE = 1024  # px; larger pictures are searched in this size
-SAME_PERSON = 0.45  # calibrated cosine; strangers above it: 2 % of pairs of
-# renders, 8 % of photos (`benchmarks.faces`)
+SAME_PERSON = 0.45  # calibrated cosine; strangers above it: 2 % of pairs of renders, 8 % of photos
 
 CALIBRATION = Path(__file__).parent / "weights" / "dlib_calibration.npz"
 # The five points dlib's chips are aligned by, as mesh points: outer and inner corner of the eye

@@ -4,6 +4,7 @@ Photos of one person are looked at together, each helps to judge the rest. What 
 with the person; what the owner corrected stays as it is.
 """
 
+import itertools
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from realism.marks.mark import Mark, flipped
 from realism.marks.photo import MarkedPhoto, analyse_photo
 from realism.person.person import Person
 from realism.person.photos import PhotoRecord
+from realism.workflow import translated
 
 
 @dataclass(frozen=True)
@@ -157,14 +159,11 @@ def find_marks_of_photos(
         yield PhotoOpened(photo.name, number, len(photos))
     if refuse_strangers:
         _refuse_strangers(opened, engine)
-    search, number = find_marks_multiview(opened, reviewed, weights, threshold), 0
-    while True:
-        try:
-            name = next(search)
-        except StopIteration as ended:
-            return ended.value
-        number += 1
-        yield PhotoSearched(name, number, len(photos))
+    numbers = itertools.count(1)
+    search = find_marks_multiview(opened, reviewed, weights, threshold)
+    return (
+        yield from translated(search, lambda name: PhotoSearched(name, next(numbers), len(photos)))
+    )
 
 
 def find_marks_of_person(

@@ -153,10 +153,8 @@ def place_portrait(
     embeddings = tuple(photo.face.embedding for photo in photos)
     face = find_person(picture, embeddings, engine)
     skin = skin_mask(picture.pixels, face)
-    analysis, digest = (
-        PhotoAnalysis(picture.pixels, face, skin),
-        sha256(picture.pixels.tobytes()).hexdigest(),
-    )
+    analysis = PhotoAnalysis(picture.pixels, face, skin)
+    digest = sha256(picture.pixels.tobytes()).hexdigest()
     placements = [
         _moved(
             placement,

@@ -17,9 +17,8 @@ from realism.diffusion.weights import TensorHeader
 if TYPE_CHECKING:
     import torch
 
-Conditioning = dict[
-    str, "torch.Tensor"
-]  # name of an input of the network to tensor, captions first
+# Name of an input of the network to tensor, captions first.
+Conditioning = dict[str, "torch.Tensor"]
 Headers = Mapping[str, TensorHeader]
 
 

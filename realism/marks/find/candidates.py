@@ -41,11 +41,11 @@ from realism.marks.find.network import (
 )
 from realism.marks.find.wrinkles import WRINKLES, Ridge, find_ridges
 
-MOST_SPAN = 780  # px from ear to ear: the largest faces the network was taught on; the
-# smallest it is shown are brought to `crop.SPAN`
+# px from ear to ear: the largest faces the network was taught on; the smallest are brought to
+# `crop.SPAN`.
+MOST_SPAN = 780
 MARGIN = 4  # px of the Hessian's crop: none so close to where skin ends
-INSIDE = (2.0, 30.0)  # px of it from the strict mask's edge: nearer, and
-# further in, makes no difference
+INSIDE = (2.0, 30.0)  # px of it from the strict mask's edge: nearer or further in is all one
 # Below these nothing is a mark, and how far below says nothing; nor does being surer than sure.
 LOG_ODDS = (-7.0, 8.0)  # log odds of the heat map
 LEAST_STRENGTH = 2.0  # of a blob

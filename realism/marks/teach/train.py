@@ -74,8 +74,12 @@ class TrainableFinder(Protocol):
 class TrainStep:
     """One step of training is done.
 
-    number, of    which, from 1
-    loss          of its batch
+    Attributes
+    ----------
+    number, of : int
+        Which of how many, from 1.
+    loss : float
+        Of its batch.
     """
 
     number: int
@@ -87,9 +91,13 @@ class TrainStep:
 class ValidationScore:
     """How the finder does on the validation images.
 
-    step       after which it was evaluated
-    mean_ap    0..1
-    is_best    whether its weights were kept
+    Attributes
+    ----------
+    step : int
+        After which it was evaluated.
+    mean_ap : float, 0..1
+    is_best : bool
+        Whether its weights were kept.
     """
 
     step: int
@@ -101,9 +109,14 @@ class ValidationScore:
 class TrainingEnd:
     """The end of training.
 
-    weights            the file to give to `find_marks`
-    initial_weights    where the first weights came from
-    best               step and mean AP of the weights kept
+    Attributes
+    ----------
+    weights : Path
+        The file to give to `find_marks`.
+    initial_weights : str
+        Where the first weights came from.
+    best : (int, float)
+        Step and mean AP of the weights kept.
     """
 
     weights: Path

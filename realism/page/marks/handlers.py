@@ -283,7 +283,7 @@ def owner(files: list[str] | None, name: str | None, root: Path | None) -> Perso
 def _placed_message(placed: PlacedPortrait, language: str) -> str:
     seen, photos = len(editor.visible_placements(placed)), len(placed.embeddings)
     of = len(placed.placements)
-    return paragraph(text(language, "marks.laid", seen=seen, of=of, photos=photos))
+    return paragraph(text(language, "marks.placed_count", seen=seen, of=of, photos=photos))
 
 
 def _quick_png(pixels: np.ndarray) -> str:

@@ -80,7 +80,7 @@ def on_whole_run(
         on = {placed.keys[index] for index in placed.rare(least_sightings)} - set(map(tuple, off))
         options = RestoreOptions(
             method, placement, Sliders(*sliders), least_sightings, off, on, moves
-        )  # fmt: skip
+        )
         files, skipped = sorted(run.glob("*.png")), []
         yield _run_progress(0, len(files), language), gr.skip()
 
@@ -174,5 +174,5 @@ def _placed(placed: PlacedPortrait | None) -> PlacedPortrait:
 
 
 def _run_progress(done: int, of: int, language: str) -> str:
-    message = text(language, "marks.every_said", number=min(done + 1, of), of=of)
+    message = text(language, "marks.every_progress", number=min(done + 1, of), of=of)
     return draw.progress_bar(done / of) + paragraph(message)

@@ -266,7 +266,7 @@ def _about(portrait: Ranked, person: Person, language: str) -> str:
         return portrait.reason.text(language) if portrait.reason else ""
     scale = person.photo_to_photo().values()
     return text(
-        language, "portraits.one", rank=portrait.rank, similarity=portrait.similarity,
+        language, "portraits.details", rank=portrait.rank, similarity=portrait.similarity,
         photo=portrait.closest_photo, mean=portrait.mean_of_three, low=min(scale, default=0),
         high=max(scale, default=0),
     )  # fmt: skip
