@@ -14,7 +14,10 @@ from dataclasses import replace
 def seconds_a_step(base, dtype, batch: int, steps: int) -> list[float]:
     """Seconds of each of `steps` LoRA steps, after one that is not counted.
 
-    dtype    torch dtype of autocast, None for float32 throughout
+    Parameters
+    ----------
+    dtype : torch.dtype or None
+        Of autocast; None for float32 throughout.
     """
     import torch
 

@@ -82,9 +82,14 @@ def embed_pictures(engine, images: list[np.ndarray]) -> list[np.ndarray | None]:
 def measure(seen: list, own: np.ndarray, other: np.ndarray, crowd: dict) -> dict[str, float]:
     """Figures of one set of pictures.
 
-    seen     embeddings or None, one a picture
-    own      (n, D) of the person's photos; other: of the other person's
-    crowd    of strangers
+    Parameters
+    ----------
+    seen : list of (D,) ndarray or None
+        Embeddings, one a picture.
+    own, other : (n, D) ndarray
+        Of the person's photos, of the other person's.
+    crowd
+        Of strangers.
     """
     found = [embedding for embedding in seen if embedding is not None]
     near = sorted(found, key=lambda embedding: -(own @ embedding).max())[:TOP]
@@ -115,8 +120,16 @@ def show(name: str, figures: dict[str, float]) -> None:
 class References:
     """Whom portraits are compared with: embeddings (n, D) each.
 
-    photos    of the person, (photo, face) each
-    own       of these;  other    of the other example person;  crowd    of strangers, by name
+    Attributes
+    ----------
+    photos
+        Of the person, (photo, face) each.
+    own
+        Of these.
+    other
+        Of the other example person.
+    crowd
+        Of strangers, by name.
     """
 
     photos: list[tuple]

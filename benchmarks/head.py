@@ -1,7 +1,7 @@
-"""How well the 3D head carries marks between pictures of a person, beside simpler ways.
+"""How well the 3D head transfers marks between pictures of a person, beside simpler ways.
 
 Every ordered pair of views; every round mark that both show; its true place in the photo is
-carried to the portrait. Millimetres in the portrait's plane. The head is fitted to the two
+transferred to the portrait. Millimetres in the portrait's plane. The head is fitted to the two
 pictures alone.
 
     python -m benchmarks.head --data ../shared/data/marked-people [--contrast 0] [--wires DIR]
@@ -22,7 +22,7 @@ from realism.faces.mesh import IBUG68
 from realism.head import geometry
 from realism.head.fit import fit_head, fit_person, steady_mesh
 from realism.head.geometry import Head
-from realism.head.transfer import transfer_on_mesh as carry_on_mesh
+from realism.head.transfer import transfer_on_mesh
 from realism.images import open_photo
 
 HIDDEN = 0.0  # cosine of the truth below which a mark has turned away for certain
@@ -56,47 +56,58 @@ def read_faces(data: Path) -> dict[str, list[View]]:
 
 
 def by_nearest3(photo: View, portrait: View, mesh: bool) -> Callable:
-    """The three nearest points carry the mark: of the 468, or of the 68 landmarks."""
+    """The three nearest points transfer the mark: of the 468, or of the 68 landmarks."""
     which = slice(None) if mesh else IBUG68
     here, there = photo.face.mesh[which, :2], portrait.face.mesh[which, :2]
 
-    def carry(xy):
+    def transfer(xy):
         three = np.argsort(np.linalg.norm(here - xy, axis=1))[:3]
         weights = np.linalg.pinv(np.vstack([here[three].T, np.ones(3)])) @ [*xy, 1]
         return weights @ there[three], True
 
-    return carry
+    return transfer
 
 
 def by_mesh(photo: View, portrait: View) -> Callable:
-    """The mesh's triangles carry the mark; beside them, the mesh near by."""
+    """The mesh's triangles transfer the mark; beside them, the mesh near by."""
 
-    def carry(xy):
-        carried = carry_on_mesh(xy[None], photo.face, portrait.face)
-        return carried.to[0], bool(carried.facing[0] > 0.12 and not carried.hidden[0])
+    def transfer(xy):
+        transferred = transfer_on_mesh(xy[None], photo.face, portrait.face)
+        return transferred.to[0], bool(transferred.facing[0] > 0.12 and not transferred.hidden[0])
 
-    return carry
+    return transfer
 
 
 def by_head(photo: Head, portrait: Head) -> Callable:
-    """The 3D head carries the mark."""
+    """The 3D head transfers the mark."""
 
-    def carry(xy):
+    def transfer(xy):
         place = photo.surface_point_at(xy)
         if place is None:
             return None, False
-        sight = portrait.project(place)
-        return sight.xy, sight.visible
+        projection = portrait.project(place)
+        return projection.xy, projection.visible
 
-    return carry
+    return transfer
 
 
-def errors(people: dict, carrier: Callable, contrast: float) -> tuple[np.ndarray, np.ndarray]:
+def errors(people: dict, method: Callable, contrast: float) -> tuple[np.ndarray, np.ndarray]:
     """Errors of shown marks and answers on hidden ones.
 
-    carrier    photo, portrait -> function of px (2,) to (px (2,) or None, visible)
-    ->         (n, 3): mm (nan where unreachable), lower cosine of the two, said to be visible;
-               (m,) bool: marks that have turned away and were said to be visible
+    Parameters
+    ----------
+    people : dict of str to list of View
+    method : callable
+        Photo and portrait -> function of px (2,) to (px (2,) or None, visible).
+    contrast : float, grey levels
+        Least of marks that count.
+
+    Returns
+    -------
+    shown : (n, 3) ndarray
+        mm (nan where unreachable), lower cosine of the two, found to be visible.
+    hidden : (m,) bool ndarray
+        Of marks that have turned away: found to be visible all the same.
     """
     shown, hidden = [], []
     for views in people.values():
@@ -104,11 +115,11 @@ def errors(people: dict, carrier: Callable, contrast: float) -> tuple[np.ndarray
             for portrait in views:
                 if photo is portrait:
                     continue
-                carry = carrier(photo, portrait)
+                transfer = method(photo, portrait)
                 for mark, twin in zip(photo.truth["marks"], portrait.truth["marks"], strict=True):
                     if mark["kind"] == "wrinkle" or not seen(mark, contrast):
                         continue
-                    xy, visible = carry(np.array(mark["xy"]) - 0.5)
+                    xy, visible = transfer(np.array(mark["xy"]) - 0.5)
                     if twin["facing"] < HIDDEN:
                         hidden.append(visible)
                     elif seen(twin, contrast):
@@ -148,17 +159,17 @@ def main() -> None:
     given = options.parse_args()
     people = read_faces(given.data)
     print("median / 95th percentile, mm: all marks shown, facing > 0.3, facing > 0.5 (in both)")
-    for name, carrier in (
+    for name, method in (
         ("nearest 3 of 68 landmarks", lambda a, b: by_nearest3(a, b, False)),
         ("nearest 3 of 468 mesh points", lambda a, b: by_nearest3(a, b, True)),
         ("mesh triangles", by_mesh),
     ):
-        print_row(name, *errors(people, carrier, given.contrast))
+        print_row(name, *errors(people, method, given.contrast))
 
     def pairs(mesh: Callable) -> Callable:
         fitted = {}  # both directions of a pair share one fit
 
-        def carrier(photo: View, portrait: View) -> Callable:
+        def method(photo: View, portrait: View) -> Callable:
             names = tuple(sorted((photo.name, portrait.name)))
             if names not in fitted:
                 two = sorted((photo, portrait), key=lambda view: view.name)
@@ -166,7 +177,7 @@ def main() -> None:
                 fitted[names] = dict(zip(names, heads, strict=True))
             return by_head(fitted[names][photo.name], fitted[names][portrait.name])
 
-        return carrier
+        return method
 
     def alone(photo: View, portrait: View) -> Callable:
         head = fit_head(photo.steady, photo.size)

@@ -59,8 +59,8 @@ def place_all(data: Path) -> None:
                         turned += spot.visible and there["facing"] < 0
                         haired += spot.visible and there["facing"] > 0
                         continue
-                    gap = np.hypot(*(spot.to - np.float32(there["xy"]) + 0.5))
-                    errors.append(gap * portrait.truth["mm_per_px"])
+                    off = np.hypot(*(spot.to - np.float32(there["xy"]) + 0.5))
+                    errors.append(off * portrait.truth["mm_per_px"])
                     facing.append(min(photo.mark_truth(mark_id)["facing"], there["facing"]))
                     left_out += not spot.visible and facing[-1] > 0.3
         errors, facing = np.array(errors), np.array(facing)

@@ -63,7 +63,10 @@ def trained(path: Path) -> dict:
 def load_networks(state: Path, base: Path) -> tuple[UNet2DConditionModel, CLIPTextModel]:
     """UNet and text encoder with the averaged weights of `trained(state)`, of the shape that `base` has.
 
-    base    folder of a pipeline; the latents may have more channels than its own
+    Parameters
+    ----------
+    base
+        Folder of a pipeline; the latents may have more channels than its own.
     """
     saved, channels = trained(state), len(trained(state)["mean"])
     shape = {

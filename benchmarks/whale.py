@@ -93,7 +93,10 @@ def write_project(folders: list[Path], out: Path) -> int:
 def snapping(folders: list[Path], hand: float = 0.7, seed: int = 7) -> None:
     """Print how far clicks and snapped clicks lie from the marks that they mean.
 
-    hand    mm, standard deviation along each axis of a hand's miss, on top of the display's
+    Parameters
+    ----------
+    hand : float, mm
+        Standard deviation along each axis of a hand's miss, on top of the display's.
     """
     engine, rng, before, after, stayed = load_engine(), np.random.default_rng(seed), [], [], 0
     for path, size, marks in (entry for data in folders for entry in annotated(data)):

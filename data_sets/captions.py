@@ -62,7 +62,10 @@ def full_caption(words: dict) -> str:
 def caption(words: dict, rng: np.random.Generator | None) -> str:
     """One caption for a crop; with rng, clauses are left out and rare and unknown words put in.
 
-    words   the clauses of `training.pocket.crops.words`
+    Parameters
+    ----------
+    words
+        The clauses of `training.pocket.crops.words`.
     """
 
     def kept(share: float) -> bool:

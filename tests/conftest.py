@@ -82,7 +82,7 @@ def run(monkeypatch, capsys, tmp_path):
             program.main()
         except SystemExit as ended:
             code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call

@@ -56,7 +56,7 @@ def test_both_languages_have_the_same_codes_with_the_same_fields():
 
 def test_every_sentence_has_chinese_words():
     names = {"as_written", "of_picture", "hub_refused", "licence_openrail", "licence_openrail_plus"}
-    english = {code for code, said in catalogue("zh").items() if said.isascii()}
+    english = {code for code, sentence in catalogue("zh").items() if sentence.isascii()}
     assert english <= names
 
 
@@ -106,17 +106,17 @@ def test_a_sentence_in_a_sentence_is_said_in_the_same_language():
 
 
 def test_lists_are_joined_as_their_template_says():
-    said = Message("hub_not_known", hub="x", choices=("modelscope", "huggingface"))
-    assert "modelscope or huggingface" in said.text()
-    assert "modelscope 或 huggingface" in said.text("zh")
+    message = Message("hub_not_known", hub="x", choices=("modelscope", "huggingface"))
+    assert "modelscope or huggingface" in message.text()
+    assert "modelscope 或 huggingface" in message.text("zh")
 
 
 def test_messages_compare_by_code_and_values_and_come_back_from_json():
-    one = Message("of_picture", name=Path("a.jpg"), reason=Message("face_not_found"))
-    assert one == Message("of_picture", name="a.jpg", reason=InputError("face_not_found"))
-    assert one != Message("of_picture", name="b.jpg", reason=Message("face_not_found"))
-    listed = Message("every_photo_refused", photos=1, name="Mei", reasons=[one])
-    for message in (one, listed, as_written("Any text, {braces} too.")):
+    nested = Message("of_picture", name=Path("a.jpg"), reason=Message("face_not_found"))
+    assert nested == Message("of_picture", name="a.jpg", reason=InputError("face_not_found"))
+    assert nested != Message("of_picture", name="b.jpg", reason=Message("face_not_found"))
+    listed = Message("every_photo_refused", photos=1, name="Mei", reasons=[nested])
+    for message in (nested, listed, as_written("Any text, {braces} too.")):
         stored = json.loads(json.dumps(message_to_json(message)))
         assert message_from_json(stored) == message
         assert len({message, message_from_json(stored)}) == 1

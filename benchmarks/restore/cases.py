@@ -95,6 +95,6 @@ def millimetres_off(case: Case, prepared: LayeredPortrait) -> list[float]:
         there = case.view.mark_truth(ids[id(spot.mark)])
         faces = there["visible"] and min(there["facing"], spot.photo_facing) > FACING
         if spot.mark.kind in ROUND_KINDS and faces:
-            gap = np.hypot(*(spot.to - np.float32(there["xy"]) + 0.5))
-            off.append(float(gap) * case.view.truth["mm_per_px"])
+            away = np.hypot(*(spot.to - np.float32(there["xy"]) + 0.5))
+            off.append(float(away) * case.view.truth["mm_per_px"])
     return off

@@ -25,11 +25,17 @@ LEAST_GREY = 3.0  # grey levels of a wrinkle's contrast; fainter ones cannot be 
 class RecoveredMark:
     """How one mark of the truth came back in one portrait.
 
-    person, portrait, mark, kind
-    share       recovered, of round marks; correlation of the relief, of wrinkles
-    in_place    the same without a shift
-    contrast    restored over truth, nan where it says nothing
-    put         whether anything was put there
+    Attributes
+    ----------
+    person, portrait, mark, kind : str
+    share
+        Recovered, of round marks; correlation of the relief, of wrinkles.
+    in_place
+        The same without a shift.
+    contrast
+        Restored over truth, nan where it says nothing.
+    put : bool
+        Whether anything was put there.
     """
 
     person: str
@@ -64,7 +70,10 @@ def shifted(change: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
 def measure_round(case: Case, after: np.ndarray, value: dict) -> tuple[float, float, float] | None:
     """Share recovered at best and in place, and contrast over the truth's, of a round mark.
 
-    ->    None when the mark's loss cannot be seen
+    Returns
+    -------
+    (float, float, float) or None
+        None when the mark's loss cannot be seen.
     """
     x, y = np.array(value["xy"]) - 0.5
     radius, mm_per_px = value["radius_px"], case.view.truth["mm_per_px"]
@@ -163,7 +172,10 @@ def measure_marks(case: Case, after: np.ndarray) -> Iterator[RecoveredMark]:
 def measure_seam(prepared: LayeredPortrait, after: np.ndarray) -> tuple[float, float, int] | None:
     """Slope along the edges of what was put there over that just outside, and pixels beyond.
 
-    ->    of the restored portrait, of the same edges in the clean one; pixels changed outside
+    Returns
+    -------
+    (float, float, int) or None
+        Of the restored portrait, of the same edges in the clean one; pixels changed outside.
     """
     mask = np.zeros(after.shape[:2], np.uint8)
     for layer in prepared.layers:

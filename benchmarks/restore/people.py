@@ -62,7 +62,11 @@ def likeness(
 ) -> tuple[float, float]:
     """Cosine with the nearest photo and the mean one, over readings under faint noise.
 
-    photos    (D,) unit embeddings;  readings    1: of the pixels as they are
+    Parameters
+    ----------
+    photos : (D,) unit embeddings
+    readings
+        1: of the pixels as they are.
     """
     rng, found = np.random.default_rng(5), []
     for _ in range(readings):

@@ -158,8 +158,9 @@ def raycast_mesh(points: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, np.n
         corners = mesh[mesh_triangles()][None, :, :, :2]
         clamped = np.clip(barycentric(points[beside, None], corners), 0, None)  # (n, t, 3)
         clamped /= clamped.sum(2, keepdims=True)
-        gap = np.linalg.norm((clamped[..., None] * corners).sum(2) - points[beside, None], axis=2)
-        triangle[beside] = gap.argmin(1)
+        nearest = (clamped[..., None] * corners).sum(2)
+        distance = np.linalg.norm(nearest - points[beside, None], axis=2)
+        triangle[beside] = distance.argmin(1)
         weights[beside] = clamped[np.arange(len(beside)), triangle[beside]]
     return triangle, weights / weights.sum(1, keepdims=True), hits.found
 

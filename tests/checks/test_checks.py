@@ -11,6 +11,7 @@ from realism.checks import (
     check_photo,
     check_set,
     photo_to_photo,
+    reason_from_json,
     reason_to_json,
     similarity_to_others,
 )
@@ -148,9 +149,12 @@ def test_dark_skin_in_usual_light_is_not_too_dark(engine, ravi):
     assert verdict.usable, verdict.reasons
 
 
-def test_verdicts_can_be_written_as_json(checked):
-    for _, verdict in checked:
-        json.dumps([verdict.measures, [reason_to_json(reason) for reason in verdict.reasons]])
+def test_reasons_come_back_from_json_as_they_were(checked):
+    reasons = [reason for _, verdict in checked for reason in (*verdict.reasons, *verdict.notes)]
+    assert reasons
+    for reason in reasons:
+        assert reason_from_json(json.loads(json.dumps(reason_to_json(reason)))) == reason
+    assert json.loads(json.dumps([verdict.measures for _, verdict in checked]))
 
 
 # The set ----------------------------------------------------------------------------------------

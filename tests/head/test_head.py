@@ -41,13 +41,13 @@ def test_marks_that_face_the_camera_land_within_three_millimetres_mostly(views):
         here, wanted = round_marks(truth), round_marks(truth_there)
         cosine, cosine_there = facing(truth), facing(truth_there)
         both = [n for n in here if n in wanted and min(cosine[n], cosine_there[n]) > 0.3]
-        for name, sight in zip(
+        for name, seen in zip(
             both, head.transfer_points([here[n].xy for n in both], there), strict=True
         ):
-            if sight is None:
+            if seen is None:
                 beside += 1
                 continue
-            errors.append(np.hypot(*(sight.xy - wanted[name].xy)) * truth_there["mm_per_px"])
+            errors.append(np.hypot(*(seen.xy - wanted[name].xy)) * truth_there["mm_per_px"])
     assert len(errors) > 100
     assert beside <= 0.02 * len(errors)
     assert np.median(errors) < 2.5
@@ -59,9 +59,9 @@ def test_a_mark_turned_well_away_is_said_to_be_hidden(views):
     for (head, _, truth), (there, _, truth_there) in pairs(views):
         here, cosine = round_marks(truth), facing(truth_there)
         gone = [n for n in here if cosine.get(n, 1) < -0.15]
-        for sight in head.transfer_points([here[n].xy for n in gone], there):
+        for seen in head.transfer_points([here[n].xy for n in gone], there):
             hidden += 1
-            wrong += sight is not None and sight.visible
+            wrong += seen is not None and seen.visible
     assert hidden >= 5
     assert wrong <= 0.2 * hidden
 
@@ -69,9 +69,9 @@ def test_a_mark_turned_well_away_is_said_to_be_hidden(views):
 def test_every_place_comes_back_to_its_pixel(views):
     head, (mesh, _), _ = views[0][0]
     for xy in mesh[[1, 50, 280, 151, 199], :2].astype(float):  # nose, cheeks, forehead, chin
-        sight = head.project(head.surface_point_at(xy))
-        assert np.allclose(sight.xy, xy, atol=1e-3)
-        assert sight.visible
+        seen = head.project(head.surface_point_at(xy))
+        assert np.allclose(seen.xy, xy, atol=1e-3)
+        assert seen.visible
 
 
 def test_a_pixel_of_the_backdrop_is_no_place_on_the_head(views):

@@ -40,13 +40,13 @@ def test_registration_brings_true_marks_nearer_to_their_places(views):
             shift = register(here, head, build_grid(there, portrait))
             wanted = round_marks(truth_there)
             both = {k: m for k, m in round_marks(truth).items() if k in wanted}
-            for (name, _), sight in zip(
+            for (name, _), seen in zip(
                 both.items(),
                 head.transfer_points([m.xy for m in both.values()], portrait),
                 strict=True,
             ):
-                off = sight.xy - wanted[name].xy
+                off = seen.xy - wanted[name].xy
                 before.append(np.hypot(*off) * truth_there["mm_per_px"])
-                after.append(np.hypot(*(off + shift(sight.xy[None])[0])) * truth_there["mm_per_px"])
+                after.append(np.hypot(*(off + shift(seen.xy[None])[0])) * truth_there["mm_per_px"])
     assert len(before) > 10
     assert np.median(after) < 0.8 * np.median(before)

@@ -41,9 +41,12 @@ HELD_OUT = 12  # one person in so many is kept for choosing checkpoints
 def crop_surroundings(path: Path, wipe: bool) -> dict[str, np.ndarray]:
     """One face with its surroundings.
 
-    ->    pixels (h, w, 3) uint8, skin and wide (h, w) uint8 0..255, the strict mask and where the
-          finder searches, mesh (468, 3) px, span px ear to ear, corner (2,) px of the picture at
-          the crop's (0, 0)
+    Returns
+    -------
+    dict of str to ndarray
+        pixels (h, w, 3) uint8, skin and wide (h, w) uint8 0..255, the strict mask and where
+        the finder searches, mesh (468, 3) px, span px ear to ear, corner (2,) px of the
+        picture at the crop's (0, 0).
     """
     pixels = open_photo(path).pixels
     face = primary_face(load_engine().find(pixels))
@@ -72,7 +75,10 @@ def crop_surroundings(path: Path, wipe: bool) -> dict[str, np.ndarray]:
 def crop_twins(view) -> dict[str, np.ndarray]:
     """One face without its marks, as `crop_surroundings`; the same with them, and which they are.
 
-    ->    marked (h, w, 3) uint8 and marks, JSON of the crop's Marks, beside the rest
+    Returns
+    -------
+    dict of str to ndarray
+        marked (h, w, 3) uint8 and marks, JSON of the crop's Marks, beside the rest.
     """
     crop = crop_surroundings(view.clean, False)
     (x0, y0), (height, width) = crop["corner"], crop["skin"].shape

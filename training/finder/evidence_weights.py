@@ -103,8 +103,14 @@ def fit_logistic(
 ) -> torch.Tensor:
     """Logistic regression by LBFGS, with a ridge beside the mean of the losses.
 
-    inputs    (n, k);  wanted    (n,) share 0..1, or (n,) int of classes
-    ->        (k,) or (classes, k) float32
+    Parameters
+    ----------
+    inputs : (n, k)
+    wanted : (n,) share 0..1, or (n,) int of classes
+
+    Returns
+    -------
+    (k,) or (classes, k) float32 tensor
     """
     x, y = torch.tensor(inputs, dtype=torch.float64), torch.tensor(wanted)
     w = torch.ones(len(y)) if weight is None else torch.tensor(weight)
@@ -161,11 +167,11 @@ def main() -> None:
         paint_faces(options.faces), read_renders(options.people)
     ):
         # The mask of a picture in use: without what was painted over the skin.
-        found, courses = measure_evidence(net, pixels, face, skin_mask(pixels, face))
-        labels = label_blobs(found, marks, ignored)
-        rounds.append((found.evidence[labels > -2], (labels[labels > -2] >= 0).astype(float)))
-        kinds.append((found.kind_evidence[labels >= 0], labels[labels >= 0]))
-        lines.append((courses.evidence, *label_wrinkles(courses, marks, ignored)))
+        blobs, wrinkles = measure_evidence(net, pixels, face, skin_mask(pixels, face))
+        labels = label_blobs(blobs, marks, ignored)
+        rounds.append((blobs.evidence[labels > -2], (labels[labels > -2] >= 0).astype(float)))
+        kinds.append((blobs.kind_evidence[labels >= 0], labels[labels >= 0]))
+        lines.append((wrinkles.evidence, *label_wrinkles(wrinkles, marks, ignored)))
     x, y = map(np.concatenate, zip(*rounds, strict=True))
     kx, ky = map(np.concatenate, zip(*kinds, strict=True))
     lx, ly, lw = map(np.concatenate, zip(*lines, strict=True))

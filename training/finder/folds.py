@@ -34,7 +34,9 @@ def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
 def face_courses(rng: np.random.Generator, mesh: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Courses of folds drawn at random, (n, 2) px each, and how deep one is beside the others.
 
-    mesh    (468, 2) px
+    Parameters
+    ----------
+    mesh : (468, 2) px
     """
     u, found = rng.uniform, []
     across = mesh[263] - mesh[33]
@@ -140,8 +142,14 @@ def fold(
 ) -> tuple[tuple[slice, slice], np.ndarray]:
     """What one fold adds to the log of light: rows and columns of a window, and (h, w) float32.
 
-    course    (n, 2) px;  depth    log units;  width    px, sigma of the dark core
-    light     radians, the side the light comes from
+    Parameters
+    ----------
+    course : (n, 2) px
+    depth : float, log units
+    width : float, px
+        Sigma of the dark core.
+    light : float, radians
+        The side the light comes from.
     """
     count = len(course) - 1
     ends = np.minimum(np.arange(count) + 1, count - np.arange(count))

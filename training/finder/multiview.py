@@ -51,12 +51,22 @@ from training.finder.samples import HELD_OUT, PreparedFaces
 class ViewEvidence:
     """One view: what may be a mark in it, and what is.
 
-    person    whose
-    places    what may be round marks, on the head
-    answer    (n,) of each: 1 a mark, 0 none, -1 not to be judged
-    traces    what may be wrinkles, m of them
-    shares    (m,) of each, what lies on a wrinkle;  lengths    (m,) px, what is to be judged
-    skin      (H, W) float32 0..1, where marks were looked for
+    Attributes
+    ----------
+    person
+        Whose.
+    places
+        What may be round marks, on the head.
+    answer : (n,)
+        Of each: 1 a mark, 0 none, -1 not to be judged.
+    traces
+        What may be wrinkles, m of them.
+    shares : (m,)
+        Of each, what lies on a wrinkle.
+    lengths : (m,) px
+        What is to be judged.
+    skin : (H, W) float32 0..1
+        Where marks were looked for.
     """
 
     person: str
@@ -80,9 +90,14 @@ def view_evidence(
 ) -> ViewEvidence:
     """A view with its truth.
 
-    head, skin    of the picture that the head was fitted to
-    zoom          px of what was looked at over px of that picture
-    corner        where what was looked at begins in it, px
+    Parameters
+    ----------
+    head, skin
+        Of the picture that the head was fitted to.
+    zoom : float
+        px of what was looked at over px of that picture.
+    corner : (2,) px
+        Where what was looked at begins in it.
     """
     answer = label_blobs(candidates.blobs, marks, ignored)
     shares, lengths = label_wrinkles(candidates.wrinkles, marks, ignored)

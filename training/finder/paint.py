@@ -47,8 +47,11 @@ def paint(
 ) -> PaintedSample:
     """One painted picture.
 
-    side    px of a square cut from a face, turned, mirrored and scaled at random; None: a whole
-            face at the finder's size, as it stands
+    Parameters
+    ----------
+    side : int or None, px
+        Of a square cut from a face, turned, mirrored and scaled at random; None: a whole
+        face at the finder's size, as it stands.
     """
     u = rng.uniform
     crops = faces.pairs if rng.random() < PAIRED and faces.pairs else faces.bare or faces.pairs
@@ -56,7 +59,7 @@ def paint(
     pixels, skin, places, mesh, scale, matrix = cut_window(rng, crop, side)
     shape = skin.shape
     light = np.maximum(to_linear(pixels), DARKEST)
-    dips, round_marks, courses = own_marks(crop, light, matrix)
+    round_change, round_marks, courses = own_marks(crop, light, matrix)
     light = light * np.exp(rng.normal(0, 0.1, 3) + rng.normal(0, 0.22)).astype(np.float32)
     if rng.random() < 0.3:
         grey = light.mean(2, keepdims=True)
@@ -69,12 +72,12 @@ def paint(
     lamp = u(0, 2 * np.pi)
     if not round_marks or rng.random() < 0.5:
         painted, added = paint_round_marks(rng, places, scale, manner, lamp, round_marks)
-        dips, round_marks = dips + painted, round_marks + added
+        round_change, round_marks = round_change + painted, round_marks + added
     own += paint_look_alikes(rng, shape, manner, round_marks, flat)
     folds, painted_courses = paint_wrinkles(rng, skin, flat, faces.courses, lamp)
     courses = courses + painted_courses
     # Light that enters a fold comes out redder.
-    change = dips + folds[..., None] * np.float32([0.85, 1, 1.1])
+    change = round_change + folds[..., None] * np.float32([0.85, 1, 1.1])
     clean = light * np.exp(own)
     full = clean * np.exp(change)
     tone = np.median(light[::8, ::8].reshape(-1, 3), 0)

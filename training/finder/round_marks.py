@@ -48,7 +48,11 @@ def paint_round_marks(
 ) -> tuple[np.ndarray, list[RoundMark]]:
     """Moles, spots and pimples on the skin: their change of log light (h, w, 3), and Marks.
 
-    places    (h, w) bool;  there    Marks to be kept clear of
+    Parameters
+    ----------
+    places : (h, w) bool
+    there
+        Marks to be kept clear of.
     """
     u, marks = rng.uniform, []
     change = np.zeros((*places.shape, 3), np.float32)

@@ -13,9 +13,14 @@ from realism.marks.mark import Mark
 class Manner:
     """How one painter paints; checkpoints are chosen on another's work than they learn from.
 
-    melanin, blood    (3,) what a unit takes from the log of linear light, R G B
-    grains            size in px and weight of the layers of the skin's unevenness
-    edge              "logistic" | "gaussian": how pigment fades at a mark's rim
+    Attributes
+    ----------
+    melanin, blood : (3,)
+        What a unit takes from the log of linear light, R G B.
+    grains
+        Size in px and weight of the layers of the skin's unevenness.
+    edge
+        "logistic" | "gaussian": how pigment fades at a mark's rim.
     """
 
     melanin: np.ndarray
@@ -44,11 +49,16 @@ HELD_OUT = Manner(
 class PaintedSample:
     """A painted picture and what is to be found on it.
 
-    pixels    (h, w, 3) uint8 sRGB
-    skin      (h, w) float32 0..1
-    mesh      (468, 3) px, as `Face.mesh`
-    marks     what a finder must find
-    ignored    what it may find or not
+    Attributes
+    ----------
+    pixels : (h, w, 3) uint8 sRGB
+    skin : (h, w) float32 0..1
+    mesh : (468, 3) px
+        As `Face.mesh`.
+    marks
+        What a finder must find.
+    ignored
+        What it may find or not.
     """
 
     pixels: np.ndarray
@@ -60,10 +70,14 @@ class PaintedSample:
 
 @dataclass(frozen=True, eq=False)
 class PreparedFaces:
-    """PreparedFaces as `crops.py` prepared them, and the courses of drawn wrinkles.
+    """Faces as `crops.py` prepared them, and the courses of drawn wrinkles.
 
-    bare     without marks
-    pairs    with marks of their own, and without
+    Attributes
+    ----------
+    bare
+        Without marks.
+    pairs
+        With marks of their own, and without.
     """
 
     bare: list[dict[str, np.ndarray]]

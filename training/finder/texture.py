@@ -61,7 +61,10 @@ def strokes(
 ) -> np.ndarray:
     """Short straight hairs that start in `where` (h, w) bool: (h, w) float32 0..1.
 
-    angle    radians about which they scatter; None: any
+    Parameters
+    ----------
+    angle : float or None, radians
+        About which they scatter; None: any.
     """
     picture = np.zeros(where.shape, np.uint8)
     rows, columns = np.nonzero(where)

@@ -20,8 +20,11 @@ def cut_window(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float, np.ndarray]:
     """A part of a prepared face, turned, mirrored and scaled at random; None: all of it.
 
-    ->    pixels (h, w, 3) uint8, skin (h, w) 0..1, `choose_places` (h, w) bool, mesh (468, 3) px,
-          px there over px of a usual face, the map (2, 3) from the crop
+    Returns
+    -------
+    tuple
+        pixels (h, w, 3) uint8, skin (h, w) 0..1, `choose_places` (h, w) bool, mesh (468, 3)
+        px, px there over px of a usual face, the map (2, 3) from the crop.
     """
     mesh, span, places = crop["mesh"][:, :2], float(crop["span"]), choose_places(rng, crop)
     if side is None:
@@ -74,7 +77,12 @@ def own_marks(
 ) -> tuple[np.ndarray, list[RoundMark], list[tuple[np.ndarray, float]]]:
     """The marks that a render has itself: change of log light (h, w, 3), Marks, courses of folds.
 
-    light    (h, w, 3) linear, of the same without them;  matrix    (2, 3), crop to sample
+    Parameters
+    ----------
+    light : (h, w, 3) linear
+        Of the same without them.
+    matrix : (2, 3)
+        Crop to sample.
     """
     change = np.zeros(light.shape, np.float32)
     if "marked" not in crop:

@@ -72,9 +72,9 @@ def find_triangles_under(pixels, points, triangles, spots):
     hit = fronts[near[row, first]]
     corners = points[triangles[hit]]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sight = -corners[:, 0]
-    facing = (normal * sight).sum(1)
-    facing /= np.linalg.norm(normal, axis=1) * np.linalg.norm(sight, axis=1)
+    to_camera = -corners[:, 0]
+    facing = (normal * to_camera).sum(1)
+    facing /= np.linalg.norm(normal, axis=1) * np.linalg.norm(to_camera, axis=1)
     return hit, weights[row, first], np.where(inside.any(1), facing, -1)
 
 

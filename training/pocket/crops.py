@@ -39,10 +39,19 @@ def crop(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The square around a face, and the matrix that took the picture there.
 
-    image     (H, W, 3) uint8 sRGB
-    face_box  x0, y0, x1, y1 px, forehead to chin
-    scale     height of the face over height of the frame, before a jitter of 8 %
-    ->        (SIDE + 2 MARGIN, SIDE + 2 MARGIN, 3) uint8 sRGB; (2, 3) from px of the picture to px of the crop
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 sRGB
+    face_box : x0, y0, x1, y1 px
+        Forehead to chin.
+    scale : float
+        Height of the face over height of the frame, before a jitter of 8 %.
+
+    Returns
+    -------
+    (SIDE + 2 MARGIN, SIDE + 2 MARGIN, 3) uint8 sRGB
+    (2, 3)
+        From px of the picture to px of the crop.
     """
     x0, y0, x1, y1 = face_box
     height = max(y1 - y0, 1.1 * (x1 - x0))  # a face that looks down is short
@@ -67,8 +76,12 @@ def crop(
 def words(row: dict, scale: str, grey: float, mirrored: bool) -> dict:
     """The clauses of a caption; `unet.py` joins them, leaves some out, and adds rare words.
 
-    row   one line of metadata.jsonl
-    grey  mean grey level of the crop, 0-255
+    Parameters
+    ----------
+    row : dict
+        One line of metadata.jsonl.
+    grey : float, 0-255
+        Mean grey level of the crop.
     """
     hair = row["text"].split(" with ", 1)[1].rsplit(", ", 4)[0]
     turn = row["turn"]

@@ -151,8 +151,12 @@ def encode(crops_folder: Path, vae_folder: Path, out: Path) -> None:
 def points_of(rows: list[dict], which, variant) -> torch.Tensor:
     """Landmarks of chosen crops in chosen windows: (B, 68, 2), x and y in parts of the window's side.
 
-    which    (B,) indices into rows
-    variant  (B,) 0 to 2 SHIFTS - 1, as `encode` orders them
+    Parameters
+    ----------
+    which : (B,) int
+        Indices into rows.
+    variant : (B,) int
+        0 to 2 SHIFTS - 1, as `encode` orders them.
     """
     points = []
     for i, v in zip(which, variant, strict=True):
@@ -189,9 +193,16 @@ def landmark_loss(logits: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
 def loss(unet, text_encoder, latents, tokens, timesteps, noise, alphas, weight=None, bf16=False):
     """-> the mean squared error of v.
 
-    latents, noise  (B, C, 32, 32), latents of unit variance
-    tokens          (B, LENGTH); timesteps (B,); alphas (1000,), cumulative products
-    weight          (B, 1, 32, 32) of mean 1, or None
+    Parameters
+    ----------
+    latents, noise : (B, C, 32, 32)
+        Latents of unit variance.
+    tokens : (B, LENGTH)
+    timesteps : (B,)
+    alphas : (1000,)
+        Cumulative products.
+    weight : (B, 1, 32, 32) or None
+        Of mean 1.
     """
     alpha = alphas[timesteps].view(-1, 1, 1, 1)
     noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
@@ -414,9 +425,9 @@ def train(
         if elapsed > next_report:
             next_report = elapsed + 300
             if rank == 0:
-                told = np.mean(recent[-200:], 0)
+                losses = np.mean(recent[-200:], 0)
                 print(
-                    f"{elapsed / 60:5.1f} min, step {number}, loss {told[0]:.4f}, landmarks {told[1]:.2f} nats, averaged weights: held out {check(unseen):.4f}, "
+                    f"{elapsed / 60:5.1f} min, step {number}, loss {losses[0]:.4f}, landmarks {losses[1]:.2f} nats, averaged weights: held out {check(unseen):.4f}, "
                     f"trained on {check(seen):.4f}",
                     flush=True,
                 )

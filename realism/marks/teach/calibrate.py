@@ -69,11 +69,11 @@ def label_blobs(found: BlobCandidates, face: AnnotatedFace) -> np.ndarray:
     px_per_mm, labels = face.span / FACE_SPAN_MM, np.full(len(found.xy), NO_MARK)
     candidates = [RoundMark("mole", xy, 1.0) for xy in found.xy]
     for ignored in (mark for mark in face.ignored if isinstance(mark, RoundMark)):
-        gaps = np.array([np.hypot(*(c.xy - ignored.xy)) for c in candidates])
-        labels[gaps <= ROUND_REACH * px_per_mm] = UNKNOWN
+        distances = np.array([np.hypot(*(c.xy - ignored.xy)) for c in candidates])
+        labels[distances <= ROUND_REACH * px_per_mm] = UNKNOWN
     for click in (click for click in face.clicks if not click.is_wrinkle):
-        gaps = np.array([distance_to_click(candidate, click) for candidate in candidates])
-        near = np.flatnonzero(gaps <= max(ROUND_REACH * px_per_mm, click.radius))
+        distances = np.array([distance_to_click(candidate, click) for candidate in candidates])
+        near = np.flatnonzero(distances <= max(ROUND_REACH * px_per_mm, click.radius))
         labels[near] = UNKNOWN
         if len(near):
             # Of several on one mark the surest by the network counts.

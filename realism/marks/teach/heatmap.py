@@ -138,8 +138,8 @@ def _wrinkle_polyline(click: Click, face: AnnotatedFace) -> np.ndarray:
         for number, mark in enumerate(face.ignored)
         if click.is_wrinkle and mark.is_traced
     ]
-    gap, nearest = min(passing, default=(np.inf, 0))
-    if gap > WRINKLE_REACH * face.span / FACE_SPAN_MM:
+    distance, nearest = min(passing, default=(np.inf, 0))
+    if distance > WRINKLE_REACH * face.span / FACE_SPAN_MM:
         return np.zeros((0, 2), np.float32)
     return face.ignored[nearest].points
 
@@ -168,8 +168,8 @@ def _find_ignored(face: AnnotatedFace, every: bool) -> tuple[Mark, ...]:
     for mark in found:
         is_wrinkle = isinstance(mark, Wrinkle)
         own = [click for click in face.clicks if click.is_wrinkle == is_wrinkle]
-        gap = min((distance_to_click(mark, click) for click in own), default=np.inf)
-        is_clicked = gap <= (WRINKLE_REACH if is_wrinkle else ROUND_REACH) * px_per_mm
+        distance = min((distance_to_click(mark, click) for click in own), default=np.inf)
+        is_clicked = distance <= (WRINKLE_REACH if is_wrinkle else ROUND_REACH) * px_per_mm
         # A clicked fold is kept whatever its score: its polyline is what the click means.
         if every or mark.score < most or (is_clicked and is_wrinkle):
             kept.append(mark)

@@ -34,8 +34,8 @@ def test_what_is_learned_from_is_never_mirrored(marked, mei):
     photo, face, _ = marked
     bare = crop_photo(mei[0], face, "ohwx woman", 256)
     sides = []
-    for shot, without in zip(crop_photo(photo, face, "ohwx woman", 256), bare, strict=True):
-        darker = without.pixels.astype(int).sum(2) - shot.pixels.astype(int).sum(2)
+    for crop, without in zip(crop_photo(photo, face, "ohwx woman", 256), bare, strict=True):
+        darker = without.pixels.astype(int).sum(2) - crop.pixels.astype(int).sum(2)
         if (darker > 60).any():
             sides.append(np.argwhere(darker > 60)[:, 1].mean())
     # On a face that looks at the camera the person's left is the picture's right.

@@ -17,12 +17,12 @@ from realism.marks.teach.settings import DEFAULT_SETTINGS
 
 
 def test_every_mark_is_a_box_of_its_own_around_its_centre(faces):
-    one = faces[0]
-    view = crop_face(one.pixels, one.face, one.skin, 240)
-    boxes, points, labels = mark_boxes(one, view)
+    face = faces[0]
+    view = crop_face(face.pixels, face.face, face.skin, 240)
+    boxes, points, labels = mark_boxes(face, view)
     assert labels.tolist() == [1, 2, 1]
     assert np.allclose((boxes[:, :2] + boxes[:, 2:]) / 2, points)
-    assert np.allclose(view.to_picture(points - 0.5), [c.xy for c in one.clicks], atol=0.05)
+    assert np.allclose(view.to_picture(points - 0.5), [c.xy for c in face.clicks], atol=0.05)
     assert (boxes[:, 2] - boxes[:, 0] >= 5).all()
 
 
@@ -43,11 +43,11 @@ def test_the_compact_networks_loss_falls_on_the_cpu(faces):
 def test_saved_compact_weights_load_and_find_the_same_on_skin_only(faces, tmp_path):
     finder, path = compact_finder(), tmp_path / "finder.safetensors"
     save_compact(path, CompactFinder(finder.network, TINY))
-    one, loaded = replace(faces[0], skin=np.ones_like(faces[0].skin)), load_compact(path)
+    face, loaded = replace(faces[0], skin=np.ones_like(faces[0].skin)), load_compact(path)
     for network in (finder.network, loaded.network):
         network.roi_heads.score_thresh = 0.0  # random weights are sure of nothing
-    (before,) = finder.find_all([one])
-    after = find_with_compact(loaded, one.pixels, one.face, one.skin)
+    (before,) = finder.find_all([face])
+    after = find_with_compact(loaded, face.pixels, face.face, face.skin)
     assert before and len(before) == len(after)
     assert all(np.allclose(a.xy, b.xy) for a, b in zip(before, after, strict=True))
-    assert find_with_compact(loaded, one.pixels, one.face, np.zeros_like(one.skin)) == []
+    assert find_with_compact(loaded, face.pixels, face.face, np.zeros_like(face.skin)) == []

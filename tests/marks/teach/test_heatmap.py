@@ -40,34 +40,34 @@ def wrinkle_and_blob(face):
 
 
 def test_only_faint_places_are_ignored_and_a_fold_is_the_polyline_of_its_click(faces, monkeypatch):
-    one = replace(faces[0], clicks=(*faces[0].clicks[:1], click("wrinkle", *faces[0].clicks[1].xy)))
-    one = replace(one, clicks=(*one.clicks, click("mole", *faces[0].clicks[2].xy)))
+    mole, fold, other = faces[0].clicks[:3]
+    face = replace(faces[0], clicks=(mole, click("wrinkle", *fold.xy), click("mole", *other.xy)))
     monkeypatch.setattr(teach_heatmap, "find_marks", lambda *_, **__: wrinkle_and_blob(faces[0]))
-    (annotated,) = ignore_unclicked([one])
-    assert not has_one_click_a_kind([one])
+    (annotated,) = ignore_unclicked([face])
+    assert not has_one_click_a_kind([face])
     assert [(m.kind, m.score) for m in annotated.ignored] == [
         ("wrinkle", 0.7), ("wrinkle", 0.3), ("spot", 0.3)
     ]  # fmt: skip
     torch.manual_seed(0)
     seen, wanted = training_window(annotated)
     assert seen.shape == (3, 256, 256) and wanted.line.shape == (128, 128)
-    once = replace(one, clicks=one.clicks[:2])
-    assert has_one_click_a_kind([once]) and not has_one_click_a_kind([replace(one, clicks=())])
+    once = replace(face, clicks=face.clicks[:2])
+    assert has_one_click_a_kind([once]) and not has_one_click_a_kind([replace(face, clicks=())])
     (many,) = ignore_unclicked([once])
     assert len(many.ignored) == 4  # one of a kind was clicked: the dark blob may be a mark, too
 
 
 def test_the_crop_wants_marks_where_they_are_seen(faces):
-    one = faces[0]
+    face = faces[0]
     for seed in range(40):
         torch.manual_seed(seed)
-        _, wanted = training_window(one)
+        _, wanted = training_window(face)
         places = np.argwhere(wanted.heat.numpy() == 1)
         if len(places):
             break
     assert len(places)
-    marked = replace(one, pixels=one.pixels.copy())
-    for mark in one.clicks:
+    marked = replace(face, pixels=face.pixels.copy())
+    for mark in face.clicks:
         cv2.circle(marked.pixels, np.rint(mark.xy).astype(int).tolist(), 2, (0, 0, 0), -1)
     torch.manual_seed(seed)
     dark = training_window(marked)[0].numpy().sum(0)
@@ -93,13 +93,13 @@ def test_the_heat_map_finder_learns_saves_and_starts_from_what_it_saved(faces, t
 
 def test_candidates_are_marks_where_clicked_unknown_where_ignored_and_bare_elsewhere(faces):
     ignored = RoundMark("spot", np.float32([10, 10]), 2.0, 0.3)
-    one = replace(faces[0], ignored=(ignored,))
-    mole, spot = one.clicks[0].xy, one.clicks[1].xy
+    face = replace(faces[0], ignored=(ignored,))
+    mole, spot = face.clicks[0].xy, face.clicks[1].xy
     places = np.float32([mole, mole + np.float32([0.7, 0]), spot, ignored.xy, [60, 10]])
     sure = np.stack([np.ones(5), [1, 3, 0, 0, 2]], 1)
     found = BlobCandidates(places, np.ones(5), sure, np.zeros((5, 6)))
     # Of two on the mole the surer one is it, and the other neither it nor bare skin.
-    assert label_blobs(found, one).tolist() == [-2, 0, 1, -2, -1]
+    assert label_blobs(found, face).tolist() == [-2, 0, 1, -2, -1]
 
 
 def test_weights_move_with_many_annotations_and_stay_with_few():

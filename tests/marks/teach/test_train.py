@@ -32,12 +32,12 @@ from realism.marks.teach.train import (
 
 
 def test_a_cut_face_keeps_its_marks_where_they_are(faces, mei, engine):
-    one, whole = faces[0], engine.find(mei[0].pixels)[0]
-    assert face_span(one.face) == pytest.approx(120, rel=0.02)
-    assert np.allclose(one.clicks[0].xy, one.face.mesh[205, :2], atol=0.01)
-    scale = face_span(one.face) / face_span(whole)
-    assert one.clicks[0].radius == pytest.approx(3 * scale, rel=0.02)
-    assert np.allclose(one.to_picture(one.clicks[0].xy), whole.mesh[205, :2], atol=0.1)
+    face, whole = faces[0], engine.find(mei[0].pixels)[0]
+    assert face_span(face.face) == pytest.approx(120, rel=0.02)
+    assert np.allclose(face.clicks[0].xy, face.face.mesh[205, :2], atol=0.01)
+    scale = face_span(face.face) / face_span(whole)
+    assert face.clicks[0].radius == pytest.approx(3 * scale, rel=0.02)
+    assert np.allclose(face.to_picture(face.clicks[0].xy), whole.mesh[205, :2], atol=0.1)
 
 
 def test_every_image_is_on_one_side_and_stays_there_when_others_come(faces):
@@ -60,12 +60,12 @@ def test_a_mirrored_face_has_its_marks_and_outline_where_they_are_seen(faces):
     x, y = np.rint(marked.clicks[0].xy).astype(int)
     marked.pixels[y - 1 : y + 2, x - 1 : x + 2] = 0
     seen = [augment(marked, np.random.default_rng(seed)) for seed in range(8)]
-    mirrored = [one.clicks[0].xy[0] != marked.clicks[0].xy[0] for one in seen]
+    mirrored = [face.clicks[0].xy[0] != marked.clicks[0].xy[0] for face in seen]
     assert True in mirrored and False in mirrored
-    for one in seen:
-        x, y = np.rint(one.clicks[0].xy).astype(int)
-        assert one.pixels[y, x].max() < 30
-        assert one.face.box[0] < one.face.mesh[205, 0] < one.face.box[2]
+    for face in seen:
+        x, y = np.rint(face.clicks[0].xy).astype(int)
+        assert face.pixels[y, x].max() < 30
+        assert face.face.box[0] < face.face.mesh[205, 0] < face.face.box[2]
 
 
 class Scripted(TrainableCompactRcnn):
@@ -95,23 +95,23 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(faces, tmp_path):
     assert [type(e) for e in events] == [TrainStep, TrainStep, ValidationScore, TrainingEnd]
     assert all(np.isfinite(e.loss) for e in events if isinstance(e, TrainStep))
     # How often it saves is no part of a run: this one saves before it was ever evaluated.
-    often = replace(TRAINING, save_every=1)
-    for event in train(faces, compact_finder(), broken, often):
+    saving_often = replace(TRAINING, save_every=1)
+    for event in train(faces, compact_finder(), broken, saving_often):
         if event.number == 2:
             break
     again = list(train(faces, compact_finder(), broken, TRAINING))
     assert (again[0].number, again[1].step) == (2, 2) and again[-1].best == events[-1].best
-    one, other = (load_file(str(checkpoint_path(path))) for path in (whole, broken))
-    assert one.keys() == other.keys()
-    assert all(torch.allclose(one[k].float(), other[k].float(), atol=1e-5) for k in one)
+    state, resumed = (load_file(str(checkpoint_path(path))) for path in (whole, broken))
+    assert state.keys() == resumed.keys()
+    assert all(torch.allclose(state[k].float(), resumed[k].float(), atol=1e-5) for k in state)
 
 
 def test_fewer_steps_than_were_done_end_with_weights_all_the_same(faces, tmp_path):
-    out, often = tmp_path / "f.safetensors", replace(TRAINING, steps=3, judge_every=3, save_every=1)
-    for event in train(faces, compact_finder(), out, often):
+    out, short = tmp_path / "f.safetensors", replace(TRAINING, steps=3, judge_every=3, save_every=1)
+    for event in train(faces, compact_finder(), out, short):
         if event.number == 3:
             break  # two steps are saved, and none was evaluated
-    (ended,) = train(faces, compact_finder(), out, replace(often, steps=1))
+    (ended,) = train(faces, compact_finder(), out, replace(short, steps=1))
     assert ended.best[0] == 2 and out.is_file()
 
 
