@@ -4,16 +4,15 @@ import argparse
 import os
 
 from realism.page.blocks import main
-from realism.page.session import hosted
+from realism.page.session import default_host
 
 
 def _options() -> argparse.Namespace:
     """Where to listen: the shell's options, else Gradio's variables, else this machine alone."""
     parser = argparse.ArgumentParser(description="The page of Realism.")
-    everywhere = "0.0.0.0" if hosted() else "127.0.0.1"
     parser.add_argument(
         "--host",
-        default=os.environ.get("GRADIO_SERVER_NAME", everywhere),
+        default=os.environ.get("GRADIO_SERVER_NAME") or default_host(),
         help="address to listen at (default %(default)s)",
     )
     parser.add_argument(

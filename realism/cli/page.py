@@ -17,6 +17,6 @@ def page(
 ) -> None:
     """Open the page for a browser; Ctrl-C ends it."""
     from realism.page.blocks import main
-    from realism.page.session import hosted
+    from realism.page.session import default_host
 
-    main(host or ("0.0.0.0" if hosted() else "127.0.0.1"), port)
+    main(host or default_host(), port)

@@ -66,8 +66,8 @@ def layout(localized: Localizer) -> SimpleNamespace:
     return SimpleNamespace(
         title=title, language=language, person=person, new=new, example=example, delete=delete,
         creation=creation, name=name, class_word=class_word, consent=consent, create=create,
-        leave=leave,
-        deletion=deletion, question=question, confirm=confirm, keep=keep, status=status,
+        leave=leave, deletion=deletion, question=question, confirm=confirm, keep=keep,
+        status=status,
     )  # fmt: skip
 
 

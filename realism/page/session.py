@@ -205,6 +205,11 @@ def hosted() -> bool:
     return any(os.environ.get(name) for name in ("SPACE_ID", "MODELSCOPE_ENVIRONMENT"))
 
 
+def default_host() -> str:
+    """Where the page listens unless told otherwise: everywhere if hosted, else this machine."""
+    return "0.0.0.0" if hosted() else "127.0.0.1"
+
+
 def visitors_folder() -> Path:
     """Where the people of the visitors of a hosted page are kept, a folder each."""
     return home() / "visitors"
