@@ -18,6 +18,13 @@ BROWS = (
 )
 LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
 NOSTRILS = ([79, 166, 219, 240, 75, 60, 20, 238], [309, 392, 439, 460, 305, 290, 250, 458])
+# Cheeks, nose and the middle of the forehead: where skin is seldom covered.
+CORE = (
+    [117, 118, 101, 205, 187, 123],
+    [346, 347, 330, 425, 411, 352],
+    [151, 108, 69, 66, 9, 296, 299, 337],
+    [6, 197, 195, 5, 4, 45, 51, 236, 248, 281, 275],
+)
 # The code of each feature in messages, and its outlines.
 FEATURES = {"on_brow": BROWS, "on_eye": EYES, "on_lips": (LIPS,), "on_nostril": NOSTRILS}
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.faces.features import disc, feature_mask
+from realism.faces.occluders import find_occluders
 from realism.faces.skin import BLACK, LEAST_SKIN
 
 PAINTABLE_REACH = 9.0  # mm around a pixel whose skin its colour must be near
@@ -20,7 +21,9 @@ LARGEST_HOLE = 3.5  # mm, radius: what a mark may leave out of the skin's mask
 LEAST_COMPACT = 0.5  # of the area of a disc as long: such a hole may be a mark
 
 
-def paintable_mask(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarray:
+def paintable_mask(
+    pixels: np.ndarray, skin: np.ndarray, face: Face, covered: np.ndarray | None = None
+) -> np.ndarray:
     """Where marks may be put on a portrait: the skin mask, and what beside it looks like skin.
 
     The mask is strict, as finding needs it: the turned-away side and shaded rims are left out of
@@ -33,12 +36,16 @@ def paintable_mask(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarr
     skin : np.ndarray, (H, W) float32, 0..1
         Of `skin_mask`.
     face : Face
+    covered : np.ndarray, optional, (H, W) bool
+        Where glasses and hair are, of `Occluders.mask`; None looks for them.
 
     Returns
     -------
     np.ndarray, (H, W) float32, 0..1
-        Nowhere below `skin`.
+        Nowhere below `skin`, but 0 where it is covered.
     """
+    if covered is None:
+        covered = find_occluders(pixels, face).mask()
     scale = 1 / mm_per_px_from_eyes(face)
     x0, y0 = np.maximum(np.floor(face.mesh[:, :2].min(0) - 30 * scale), 0).astype(int)
     x1, y1 = np.ceil(face.mesh[:, :2].max(0) + 30 * scale).astype(int)
@@ -58,20 +65,34 @@ def paintable_mask(pixels: np.ndarray, skin: np.ndarray, face: Face) -> np.ndarr
     opened = cv2.morphologyEx(skin_like.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     wide = skin.copy()
     wide[part] = np.maximum(wide[part], cv2.GaussianBlur(opened.astype(np.float32), (0, 0), 0.8))
+    wide[covered] = 0
     return wide
 
 
-def close_holes(wide: np.ndarray, face: Face) -> np.ndarray:
+def close_holes(wide: np.ndarray, face: Face, covered: np.ndarray) -> np.ndarray:
     """`paintable_mask` with the hole or notch that a large dark mark leaves there filled.
 
-    Such a mark is so unlike the skin around it that it is no skin by its colour.
-    wide    (H, W) float32 0..1    ->    the same
+    Such a mark is so unlike the skin around it that it is no skin by its colour. A nose pad is as
+    large, so that what is covered stays open.
+
+    Parameters
+    ----------
+    wide : np.ndarray, (H, W) float32, 0..1
+        Of `paintable_mask`.
+    face : Face
+    covered : np.ndarray, (H, W) bool
+        Where glasses and hair are, of `Occluders.mask`.
+
+    Returns
+    -------
+    np.ndarray, (H, W) float32, 0..1
     """
     scale = 1 / mm_per_px_from_eyes(face)
     bare = (wide > LEAST_SKIN).astype(np.uint8)
     largest = disc(LARGEST_HOLE * scale)
     holes = cv2.morphologyEx(bare, cv2.MORPH_CLOSE, largest) - bare
     holes[feature_mask(face, (0, 0), wide.shape, FEATURE_MARGIN * scale) > 0] = 0
+    holes[covered] = 0
     _, parts, about, _ = cv2.connectedComponentsWithStats(holes)
     # Gaps between hairs are long; marks are not.
     long = about[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1)

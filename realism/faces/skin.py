@@ -6,14 +6,19 @@ the face as light does (a quadratic surface in log RGB, fitted robustly), so tha
 hands and backdrop fall out while any skin tone in any light stays in. Brightness may differ
 more than hue, since folds throw shadows. A small compact spot of another colour stays, too: it
 may be a mole.
+
+Deep lines and hard light make old skin as rough and as uneven as hair. Where the network of
+`occluders.py` rules hair out, skin may be rough and more unlike its usual colour; where it sees
+glasses or hair, there is none.
 """
 
 import cv2
 import numpy as np
 
 from realism.faces.face import Face
-from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS, disc, fill_outlines
+from realism.faces.features import BROWS, CORE, EYES, LIPS, NOSTRILS, disc, fill_outlines
 from realism.faces.mesh import FACE_OVAL
+from realism.faces.occluders import Occluders, find_occluders
 
 LEAST_SKIN = 0.5  # of the mask: from here on a pixel counts as skin, wherever that is asked
 # Lengths are shares of the face's height where no unit is given. Set by eye on photographs and
@@ -38,6 +43,10 @@ LIVELY = 2.6  # fine contrast over the skin's own median
 LEAST_FINE = 0.008  # log units; the fine contrast of very smooth skin
 ROUGH_WINDOW = 0.06
 ROUGH = 0.45  # share of lively pixels from which it is hair
+LEAST_HAIR = 0.3  # chance of hair below which what is rough is lined skin
+BARE_LIGHT = 2.0  # share by which light may differ more where hair is ruled out
+BARE_HUE = 1.0  # the same of hue
+BARE_SHADE = 0.8  # the same of the deepest shade
 HIGHLIGHT = 0.30  # how much paler a highlight may be, a deviation of light
 UNLIKE = 3.6  # standard deviations from the face's own skin
 UNLIKE_FOREHEAD = 3.0  # the same above the mesh, where hair is likelier
@@ -52,22 +61,17 @@ BENDING = np.diag([0, 0, 0, 1, 1, 1]).astype(np.float32)
 CHANGE = np.diag([0, 1, 1, 1, 1, 1]).astype(np.float32)
 # log R, G, B to brightness and to two differences.
 HUE = np.array([[1 / 3, 1, 0], [1 / 3, -1, 1], [1 / 3, 0, -1]], np.float32)
-# Cheeks, nose and the middle of the forehead: where skin is seldom covered.
-CORE = (
-    [117, 118, 101, 205, 187, 123],
-    [346, 347, 330, 425, 411, 352],
-    [151, 108, 69, 66, 9, 296, 299, 337],
-    [6, 197, 195, 5, 4, 45, 51, 236, 248, 281, 275],
-)
 
 
-def skin_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
+def skin_mask(pixels: np.ndarray, face: Face, occluders: Occluders | None = None) -> np.ndarray:
     """The skin of one face.
 
     Parameters
     ----------
     pixels : np.ndarray, (H, W, 3) uint8 sRGB
     face : Face
+    occluders : Occluders, optional
+        Of that face; None looks for them.
 
     Returns
     -------
@@ -84,12 +88,15 @@ def skin_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     points = (face.mesh[:, :2] - [x0, y0]) * scale
     inside, forehead = _regions(points, view.shape[:2])
     holes = _holes(points, view.shape[:2])
-    distance = _unlike_skin(view, points, inside & ~holes)
+    occluders = occluders or find_occluders(pixels, face)
+    hair = cv2.resize(occluders.hair[y0:y1, x0:x1], small)
+    distance = _unlike_skin(view, points, inside & ~holes, hair)
     like = distance < np.where(inside, UNLIKE, UNLIKE_FOREHEAD)
     skin = _connected(like & (inside | forehead), inside, inside | forehead)
     soft = cv2.GaussianBlur((skin & ~holes).astype(np.float32), (0, 0), EDGE)
     mask = np.zeros((height, width), np.float32)
     mask[y0:y1, x0:x1] = cv2.resize(soft, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+    mask[occluders.mask()] = 0
     return mask
 
 
@@ -134,7 +141,9 @@ def _holes(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return holes
 
 
-def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.ndarray:
+def _unlike_skin(
+    view: np.ndarray, points: np.ndarray, sure: np.ndarray, hair: np.ndarray
+) -> np.ndarray:
     """How far each pixel is from this face's own skin, in standard deviations.
 
     Parameters
@@ -143,6 +152,8 @@ def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.n
     points : np.ndarray, (468, 2) px
     sure : np.ndarray, (h, w) bool
         Pixels of which most should be skin.
+    hair : np.ndarray, (h, w) float32, 0..1
+        How likely each pixel is hair.
 
     Returns
     -------
@@ -173,10 +184,13 @@ def _unlike_skin(view: np.ndarray, points: np.ndarray, sure: np.ndarray) -> np.n
     usual = np.median(colour[core.ravel(), 0]) if core.any() else np.median(values[:, 0])
     # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be.
     hue /= 1 + HIGHLIGHT * np.clip(light, 0, 3)
-    distance = np.maximum(np.abs(light), hue)
-    distance[colour[:, 0] < usual - DEEPEST_SHADE] = np.inf
+    # Hard light and deep lines are less unlike where no hair is seen.
+    bare = (1 - np.minimum(hair / LEAST_HAIR, 1)).ravel() * sure.ravel()
+    distance = np.maximum(np.abs(light) / (1 + BARE_LIGHT * bare), hue / (1 + BARE_HUE * bare))
+    distance[colour[:, 0] < usual - DEEPEST_SHADE * (1 + BARE_SHADE * bare)] = np.inf
     distance = distance.reshape(view.shape[:2])
     rough = _rough(colour[:, 0].reshape(view.shape[:2]), core, _size(points))
+    rough &= hair > LEAST_HAIR
     return _without_spots(np.where(rough, np.inf, distance), _size(points))
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from realism.faces.face import Face, mm_per_px_from_eyes
+from realism.faces.occluders import find_occluders
 from realism.faces.paintable import paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import steady_mesh
@@ -38,7 +39,12 @@ class PhotoAnalysis:
     @cached_property
     def paintable(self) -> np.ndarray:
         """(H, W) float32 0..1, the skin with what beside it looks like skin."""
-        return paintable_mask(self.pixels, self.skin, self.face)
+        return paintable_mask(self.pixels, self.skin, self.face, self.covered)
+
+    @cached_property
+    def covered(self) -> np.ndarray:
+        """(H, W) bool, where glasses and hair lie over the face."""
+        return find_occluders(self.pixels, self.face).mask()
 
     @cached_property
     def head_evidence(self) -> tuple[np.ndarray, tuple[int, int]]:

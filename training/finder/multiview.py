@@ -27,6 +27,7 @@ import torch
 
 from data_sets.marked_people import analyse_picture, read_views
 from data_sets.scoring import read_truth_to_score
+from realism.faces.occluders import find_occluders
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import fit_person
@@ -130,7 +131,7 @@ def render_evidence(net: HeatmapNet, data: Path) -> Iterator[list[ViewEvidence]]
                 for value in truth[f"{folder}-{view.marked.name}"]:
                     marks[value["certain"]].append(mark_from_json(value))
                 candidates = find_candidates(net, picture.pixels, picture.face, picture.skin)
-                skin = close_holes(picture.paintable, picture.face)
+                skin = close_holes(picture.paintable, picture.face, picture.covered)
                 several.append(
                     view_evidence(person, candidates, marks[True], marks[False], head, skin)
                 )
@@ -153,7 +154,9 @@ def paint_evidence(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[
             bare = skin_mask(sample.pixels, face)
             candidates = find_candidates(net, sample.pixels, face, bare)
             zoom, corner = window_to_picture(crop)
-            skin = close_holes(paintable_mask(sample.pixels, bare, face), face)
+            covered = find_occluders(sample.pixels, face).mask()
+            wide = paintable_mask(sample.pixels, bare, face, covered)
+            skin = close_holes(wide, face, covered)
             back = np.float32([[1 / zoom, 0, corner[0]], [0, 1 / zoom, corner[1]]])
             skin = cv2.warpAffine(skin, back, picture.pixels.shape[1::-1])
             several.append(

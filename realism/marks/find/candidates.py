@@ -14,6 +14,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.features import disc
+from realism.faces.occluders import find_occluders
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.blobs import (
@@ -112,9 +113,10 @@ def measure_evidence(
     """All that may be a mark, and what speaks for it; pixels, face and skin as in `find_marks`."""
     # The strict mask leaves out folds, shade and marks at its own edge: where skin may be, the
     # network tells; how far inside the strict one a place lies is evidence.
-    paintable = paintable_mask(pixels, skin, face)
+    covered = find_occluders(pixels, face).mask()
+    paintable = paintable_mask(pixels, skin, face, covered)
     wide, closed = (
-        crop_face(pixels, face, mask) for mask in (paintable, close_holes(paintable, face))
+        crop_face(pixels, face, mask) for mask in (paintable, close_holes(paintable, face, covered))
     )
     span = float(np.clip(face_span(face), SPAN, MOST_SPAN))
     seen = crop_face(pixels, face, skin, span)

@@ -78,7 +78,10 @@ def find_marks_multiview(
     scores = [(found.odds, found.kinds, found.wrinkle_odds) for found in candidates]
     if len(photos) > 1:
         heads = fit_person([photo.analysis.head_evidence for photo in photos])
-        skins = [close_holes(photo.analysis.paintable, photo.face) for photo in photos]
+        skins = [
+            close_holes(photo.analysis.paintable, photo.face, photo.analysis.covered)
+            for photo in photos
+        ]
         scores = rescore(candidates, heads, skins, net)
     least = HEATMAP.threshold if threshold is None else threshold
     return [

@@ -9,6 +9,7 @@ from marked import BLOOD, MELANIN, painted, round_marks, truth_of
 
 from realism.faces.face import mm_per_px_from_eyes
 from realism.faces.features import feature_at
+from realism.faces.occluders import find_occluders
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import skin_mask
 from realism.marks.find.crop import crop_face
@@ -62,24 +63,22 @@ def test_round_marks_lie_on_skin_only(dotted):
     marks = [m for m in find_marks(pixels, face, skin, threshold=0.0) if isinstance(m, RoundMark)]
     assert len(marks) > 20
     # Shade and folds that the strict mask leaves out may carry marks; brows, eyes and lips never.
-    wide = close_holes(paintable_mask(pixels, skin, face), face)
+    covered = find_occluders(pixels, face).mask()
+    wide = close_holes(paintable_mask(pixels, skin, face, covered), face, covered)
     for mark in marks:
         x, y = np.rint(mark.xy).astype(int)
         assert wide[y, x] > 0.5 and feature_at(mark.xy, face, slack=0) == ""
 
 
 @pytest.mark.parametrize("place", [346, 369, 428])  # by the edge of the strict mask
-def test_a_mole_so_dark_that_it_is_no_skin_by_its_colour_is_found(frontal, place):
+def test_a_mole_much_darker_than_skin_is_on_skin_and_found(frontal, place):
     pixels, face, _ = frontal
     at = face.mesh[place, :2]
     marked = painted(pixels, tuple(at), 3.0 / mm_per_px_from_eyes(face), 2.7 * MELANIN)
-    skin = skin_mask(marked, face)
+    skin, covered = skin_mask(marked, face), find_occluders(marked, face).mask()
+    wide = paintable_mask(marked, skin, face, covered)
     x, y = np.rint(at).astype(int)
-    assert (
-        paintable_mask(marked, skin, face)[y, x]
-        < 0.5
-        < close_holes(paintable_mask(marked, skin, face), face)[y, x]
-    )
+    assert close_holes(wide, face, covered)[y, x] > 0.5
     assert found_of(at[None], find_marks(marked, face, skin)) == 1
 
 
