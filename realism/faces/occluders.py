@@ -79,8 +79,10 @@ def find_occluders(pixels: np.ndarray, face: Face) -> Occluders:
     strands = np.where(rows < points[MID_NOSE, 1], chances[1], 0)
     size = pixels.shape[1::-1]
     way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    maps = [cv2.warpAffine(chance, to_view, size, flags=way) for chance in (*chances, strands)]
-    return Occluders(*maps, mm_per_px_from_eyes(face))
+    glasses, hair, strands = (
+        cv2.warpAffine(chance, to_view, size, flags=way) for chance in (*chances, strands)
+    )
+    return Occluders(glasses, hair, strands, mm_per_px_from_eyes(face))
 
 
 def upright_view(

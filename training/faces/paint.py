@@ -56,7 +56,7 @@ def paint_glasses(rng: np.random.Generator, view: np.ndarray, points: np.ndarray
         cv2.fillPoly(inside, [_fixed(lens.outline)], 1.0, cv2.LINE_AA, SUBPIXEL)
     _draw_frame(rng, rim, lenses, width)
     if rng.random() < 0.7:
-        shift = np.float32([[1, 0, rng.uniform(-6, 6)], [0, 1, rng.uniform(1, 10)]])
+        shift = np.array([[1, 0, rng.uniform(-6, 6)], [0, 1, rng.uniform(1, 10)]])
         shadow = cv2.warpAffine(rim, shift, shape[::-1])
         shadow = cv2.GaussianBlur(shadow, (0, 0), rng.uniform(1, 4)) * rng.uniform(0.1, 0.55)
         view *= (1 - shadow)[..., None]
@@ -132,10 +132,10 @@ def paint_wrinkles(rng: np.random.Generator, view: np.ndarray, skin: np.ndarray)
         valley = cv2.GaussianBlur(drawn, (0, 0), soft)
         valley *= rng.uniform(0.1, 0.8) / (valley.max() + 1e-6)
         off = soft * rng.uniform(1.2, 2.5)
-        shift = np.float32([[1, 0, off * np.sin(angle)], [0, 1, -off * np.cos(angle)]])
+        shift = np.array([[1, 0, off * np.sin(angle)], [0, 1, -off * np.cos(angle)]])
         relief += rng.uniform(0, 0.7) * cv2.warpAffine(valley, shift, shape[::-1]) - valley
     relief *= cv2.GaussianBlur(skin.astype(np.float32), (0, 0), 2)
-    tint = np.float32([1, 1.15, 1.2]) if rng.random() < 0.7 else np.ones(3, np.float32)
+    tint = np.array([1, 1.15, 1.2], np.float32) if rng.random() < 0.7 else np.float32(1)
     view *= np.exp(relief[..., None] * tint)
 
 
