@@ -4,11 +4,11 @@
     python -m benchmarks.find --method heatmap --weights W.safetensors --data DIR --found OUT.json
 
 DIR has the form of ../shared/data/marked-people (truth/, marked/, clean/) or of
-../shared/data/face-marks (annotations.json). Both are scored by ../shared/tools/score_marks.py;
-of rendered people, too, how many moles of a millimetre's radius are found that face the
-camera, and how much is found where nothing is; and the same of each person's photos together, which
-is how they are looked at in use. Times are for a face of the first folder, in one
-thread and in two.
+../shared/data/face-marks (annotations.json). Both are scored by ../shared/tools/score_marks.py, and
+again as the original's keypoint R-CNN can, which finds one mark of each kind a face; of rendered
+people, too, how many moles of a millimetre's radius are found that face the camera, and how much is
+found where nothing is; and the same of each person's photos together, which is how they are looked
+at in use. Times are for a face of the first folder, in one thread and in two.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from data_sets.marked_people import LEAST_CONTRAST, analyse_picture, read_views
+from data_sets.one_of_each_kind import format_one_of_each_kind, score_one_of_each_kind
 from data_sets.scoring import SHARED, load_scorer, read_truth_to_score
 from realism.disk import write_json
 from realism.marks.find.finders import AS_LIKELY_AS_NOT, find_marks
@@ -114,6 +115,7 @@ def print_figures(data: Path, found: dict[str, list[Mark]]) -> None:
     scorer = load_scorer()
     truth = [entry for _, entry in read_truth_to_score(data)]
     scorer.show(scorer.evaluate(truth, marks_to_json(found.items())))
+    print(format_one_of_each_kind(score_one_of_each_kind(truth, found)))
     alarms = [
         sum(isinstance(m, RoundMark) and m.score >= AS_LIKELY_AS_NOT for m in found[e["image"]])
         for e in truth

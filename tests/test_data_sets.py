@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from data_sets.marked_people import analyse_picture, mark_from_truth, read_truth, read_views
-from data_sets.scoring import read_truth_to_score
+from data_sets.one_of_each_kind import score_one_of_each_kind
+from data_sets.scoring import SCORER, read_truth_to_score
 from realism.config import ASSETS
-from realism.marks.mark import RoundMark, Wrinkle
+from realism.marks.mark import RoundMark, Wrinkle, make_mark
 
 MEI = ASSETS / "people/mei"
 
@@ -82,3 +83,28 @@ def test_a_picture_is_looked_at_once(twins):
     path = twins / "marked/mei-01.jpg"
     assert analyse_picture(path) is analyse_picture(path)
     assert analyse_picture(path).skin.shape == analyse_picture(path).pixels.shape[:2]
+
+
+def test_one_mark_of_each_kind_counts_and_is_right_on_its_own_kind_only():
+    if not SCORER.exists():
+        pytest.skip("the scorer lies outside the repository")
+    about = {"size": [1024, 1024], "face_box": [0, 0, 1024, 1024], "ignore": []}
+    at = {"mole": [[100, 100], [200, 200]], "acne": [[300, 300]]}
+    marks = [
+        {"kind": kind, "xy": xy, "radius": 5, "certain": True} for kind in at for xy in at[kind]
+    ]
+    truth = [{"image": "a", **about, "marks": marks}, {"image": "b", **about, "marks": []}]
+
+    def finding(kind, x, score):
+        return make_mark(kind, np.float32([x, x]), 5.0, score)
+
+    # The second mole is one too many to count, and the spot lies on another kind.
+    found = {
+        "a": [finding("mole", 200, 0.9), finding("mole", 600, 0.8), finding("spot", 100, 0.6)],
+        "b": [finding("mole", 500, 0.3)],
+    }
+    figures = score_one_of_each_kind(truth, found)
+    assert figures.wanted == 2 and figures.ap == 0.5 and figures.precision == 1
+    assert figures.sure == 2 and figures.on_a_mark == 1
+    found["a"].append(finding("acne", 300, 0.2))
+    assert score_one_of_each_kind(truth, found).ap == 0.5 + 0.5 * 2 / 4

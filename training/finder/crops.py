@@ -8,8 +8,9 @@ hand-drawn wrinkle masks are traced, for their shapes only.
     python -m training.finder.crops --marked ../shared/data/synthetic-faces \\
         --pairs work/renders/r71 --masks ../shared/data/wrinkle-masks --out work/finder
 
-`--marked` and `--clean` (folders with metadata.jsonl and images/) and `--pairs` (with truth/,
-marked/ and clean/) may be given several times.
+`--marked` and `--clean` (folders with metadata.jsonl and images/), `--photos` (of the form of
+../shared/data/photo-faces, each picture a person of its own, what marks it has left as they are)
+and `--pairs` (with truth/, marked/ and clean/) may be given several times.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from realism.marks.mark import Wrinkle, mark_to_json
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
 LEAST_FACING = 0.12  # cosine; marks of twins turned away further are left out
+LEAST_WIDTH, MOST_TURN = 170, 40  # px and degrees of the portraits of `--photos`
 HELD_OUT = 12  # one person in so many is kept for choosing checkpoints
 
 
@@ -122,6 +124,20 @@ def prepare(data: Path, wipe: bool, out: Path) -> None:
     print_count(data, kept)
 
 
+def prepare_photos(data: Path, out: Path) -> None:
+    """The same of portraits that are large and look towards the camera."""
+    entries = map(json.loads, (data / "metadata.jsonl").read_text("utf-8").splitlines())
+    kept = [
+        save_crop(
+            out, e["image"], Path(e["image"]).stem,
+            lambda e=e: crop_surroundings(data / e["image"], False),
+        )
+        for e in entries
+        if e["box"][2] - e["box"][0] >= LEAST_WIDTH and abs(e["yaw"]) <= MOST_TURN
+    ]  # fmt: skip
+    print_count(data, kept)
+
+
 def prepare_pairs(data: Path, out: Path) -> None:
     """The same of twins with and without marks."""
     kept = [
@@ -157,18 +173,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--marked", type=Path, action="append", default=[])
     parser.add_argument("--clean", type=Path, action="append", default=[])
+    parser.add_argument("--photos", type=Path, action="append", default=[])
     parser.add_argument("--pairs", type=Path, action="append", default=[])
     parser.add_argument("--masks", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     cv2.setNumThreads(1)
+    write_json(options.out / "courses.json", trace_masks(options.masks))
     for data in options.clean:
         prepare(data, False, options.out)
     for data in options.marked:
         prepare(data, True, options.out)
+    for data in options.photos:
+        prepare_photos(data, options.out)
     for data in options.pairs:
         prepare_pairs(data, options.out)
-    write_json(options.out / "courses.json", trace_masks(options.masks))
 
 
 if __name__ == "__main__":

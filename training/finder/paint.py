@@ -44,6 +44,7 @@ def paint(
     faces: PreparedFaces,
     manner: Manner = TRAINING,
     side: int | None = 256,
+    share: float = 1.0,
 ) -> PaintedSample:
     """One painted picture.
 
@@ -52,6 +53,8 @@ def paint(
     side : int or None, px
         Of a square cut from a face, turned, mirrored and scaled at random; None: a whole
         face at the finder's size, as it stands.
+    share : float
+        Of the usual number of round marks.
     """
     u = rng.uniform
     crops = faces.pairs if rng.random() < PAIRED and faces.pairs else faces.bare or faces.pairs
@@ -71,7 +74,7 @@ def paint(
     own, ignored = uneven_skin(rng, shape, manner)
     lamp = u(0, 2 * np.pi)
     if not round_marks or rng.random() < 0.5:
-        painted, added = paint_round_marks(rng, places, scale, manner, lamp, round_marks)
+        painted, added = paint_round_marks(rng, places, scale, manner, lamp, round_marks, share)
         round_change, round_marks = round_change + painted, round_marks + added
     own += paint_look_alikes(rng, shape, manner, round_marks, flat)
     folds, painted_courses = paint_wrinkles(rng, skin, flat, faces.courses, lamp)

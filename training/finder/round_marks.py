@@ -45,6 +45,7 @@ def paint_round_marks(
     manner: Manner,
     lamp: float,
     there: list[RoundMark],
+    share: float = 1.0,
 ) -> tuple[np.ndarray, list[RoundMark]]:
     """Moles, spots and pimples on the skin: their change of log light (h, w, 3), and Marks.
 
@@ -53,6 +54,8 @@ def paint_round_marks(
     places : (h, w) bool
     there
         Marks to be kept clear of.
+    share : float
+        Of the usual number.
     """
     u, marks = rng.uniform, []
     change = np.zeros((*places.shape, 3), np.float32)
@@ -60,7 +63,7 @@ def paint_round_marks(
     if len(rows) < 200 or rng.random() < 0.15:
         return change, marks
     # One mark in about 12,000 px of skin; few faces have many.
-    usual = 4 * max(1.0, places.size / 65536 * 0.4)
+    usual = 4 * max(1.0, places.size / 65536 * 0.4) * share
     for _ in range(min(1 + rng.poisson(usual), 40)):
         index = rng.integers(len(rows))
         centre = np.array([columns[index], rows[index]]) + 6 + rng.random(2) - 0.5

@@ -2,8 +2,9 @@
 
 The default, "heatmap", joins a network with plain measures of the light, which alone are "dog"
 (of the difference of Gaussians that they refine). "keypoint-rcnn" is the original entry's network,
-"compact" a small detector of any number of marks; both come without weights. Networks are imported
-where they are asked for: the page opens before torch is loaded.
+which comes with weights on a small backbone; "compact" is a small detector of any number of marks
+and comes without. Networks are imported where they are asked for: the page opens before torch is
+loaded.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from realism.marks.mark import Mark
 
 # The heat-map finder's own, from painted marks: `training/finder`.
 HEATMAP_WEIGHTS = Path(__file__).parent / "weights" / "heatmap.safetensors"
+# The original's network, from painted photo-like faces: likewise.
+KEYPOINT_WEIGHTS = HEATMAP_WEIGHTS.with_name("keypoint-rcnn.safetensors")
 # Every finder's score is made so that a mark at it is as likely one as not.
 AS_LIKELY_AS_NOT = 0.5
 
@@ -79,7 +82,7 @@ def _find_with_keypoints(
     from realism.marks.find.keypoint_rcnn import find_with_keypoints, load_keypoints
 
     assert weights is not None
-    return find_with_keypoints(load_keypoints(weights), pixels, face)
+    return find_with_keypoints(load_keypoints(weights), pixels, face, skin)
 
 
 def _find_with_compact(
@@ -93,7 +96,7 @@ def _find_with_compact(
 
 HEATMAP = Finder("heatmap", _find_with_heatmap, weights=HEATMAP_WEIGHTS)
 DOG = Finder("dog", _find_with_dog)
-KEYPOINT_RCNN = Finder("keypoint-rcnn", _find_with_keypoints, needs_weights=True)
+KEYPOINT_RCNN = Finder("keypoint-rcnn", _find_with_keypoints, weights=KEYPOINT_WEIGHTS)
 COMPACT = Finder("compact", _find_with_compact, needs_weights=True)
 # In the order in which they are offered; the first is the default.
 FINDERS = {finder.name: finder for finder in (HEATMAP, DOG, KEYPOINT_RCNN, COMPACT)}
@@ -130,7 +133,7 @@ def find_marks(
     skin : (H, W) float32 ndarray, 0..1
         From `faces.skin.skin_mask`.
     method : str
-        One of `FINDERS`; "keypoint-rcnn" and "compact" need weights from `marks train`.
+        One of `FINDERS`; "compact" needs weights from `marks train`.
     weights : Path, optional
         Safetensors; None for those that come with the program.
     threshold : float, 0..1, optional

@@ -5,7 +5,9 @@ have lies at (0, 0) with visibility 0 in training. The network always answers fo
 whether one is there is read from its heat map's peak, against a level measured after training.
 It finds at most one mark of a kind: that is its design, kept for comparison.
 
-Network: torchvision's `keypointrcnn_resnet50_fpn` (He et al., "Mask R-CNN", ICCV 2017).
+Network: torchvision's `keypointrcnn_resnet50_fpn` (He et al., "Mask R-CNN", ICCV 2017), as the
+original's; the weights that come with the program are of the same on a smaller backbone, see
+`keypoint_heatmap.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realism.faces.face import Face
+from realism.marks.find.crop import crop_face
 from realism.marks.find.weights_io import read_about, read_network, save_network
 from realism.marks.mark import KINDS, Mark, make_mark
 
@@ -39,9 +42,10 @@ class KeypointSettings:
     Attributes
     ----------
     backbone : str
-        "imagenet": frozen batch norm, first blocks fixed; "scratch": all trained.
+        Of ResNet-50, "imagenet": frozen batch norm, first blocks fixed; "scratch": all trained.
+        "heatmap": the heat-map network's features, fixed.
     min_size : int, px
-        To which the crop's shorter side is brought.
+        To which the crop's shorter side is brought; "heatmap" looks at the finders' own size.
     levels : tuple of float
         Peak of the heat map from which each of `KINDS` counts as there.
     """
@@ -59,8 +63,41 @@ class KeypointFinder:
     settings: KeypointSettings
 
 
+@dataclass(frozen=True, eq=False)
+class FaceView:
+    """A face as the network sees it.
+
+    Attributes
+    ----------
+    image : (3 or 4, h, w) float32 Tensor
+    origin : (2,) ndarray, px of the picture
+        Of the view's corner.
+    scale : float
+        Px of the view per px of the picture.
+    box : (4,) float32 ndarray, px of the view
+        Of the face: x0, y0, x1, y1.
+    """
+
+    image: torch.Tensor
+    origin: np.ndarray
+    scale: float
+    box: np.ndarray
+
+    def to_picture(self, points: np.ndarray) -> np.ndarray:
+        """(..., 2) px of the view to px of the picture."""
+        return points / self.scale + self.origin
+
+    def from_picture(self, points: np.ndarray) -> np.ndarray:
+        """(..., 2) px of the picture to px of the view."""
+        return (points - self.origin) * self.scale
+
+
 def build_keypoints(settings: KeypointSettings) -> KeypointRCNN:
     """The network with random weights (`marks train` loads the backbone's)."""
+    if settings.backbone == "heatmap":
+        from realism.marks.find.keypoint_heatmap import build_on_heatmap
+
+        return build_on_heatmap()
     from torchvision.models.detection import keypointrcnn_resnet50_fpn
 
     network = keypointrcnn_resnet50_fpn(
@@ -121,6 +158,35 @@ def _settings(about: dict) -> KeypointSettings:
 load_keypoints = cache(read_keypoints)  # for those who only look with it
 
 
+def view_face(
+    settings: KeypointSettings, pixels: np.ndarray, face: Face, skin: np.ndarray
+) -> FaceView:
+    """The face with a margin, as a network of these settings sees it.
+
+    Parameters
+    ----------
+    settings : KeypointSettings
+    pixels : (H, W, 3) uint8 ndarray, sRGB
+    face : Face
+    skin : (H, W) float32 ndarray, 0..1
+    """
+    import torch
+
+    if settings.backbone == "heatmap":
+        from realism.marks.find.keypoint_heatmap import box_of_face, network_input
+
+        seen = crop_face(pixels, face, skin)
+        box = box_of_face(seen.from_picture(face.mesh[:, :2]), seen.skin.shape)
+        # torchvision's pixels reach from 0 to 1, ours lie around their centres.
+        image = network_input(seen.log_light, seen.skin)
+        return FaceView(image, seen.origin - 0.5, seen.scale, box)
+    crop, origin = face_crop(pixels, face.box)
+    high = np.tile([crop.shape[1], crop.shape[0]], 2)
+    box = np.clip(face.box - np.concatenate([origin, origin]), 0, high).astype(np.float32)
+    image = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))).float() / 255
+    return FaceView(image, origin, 1.0, box)
+
+
 def face_crop(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The face with a margin.
 
@@ -143,14 +209,9 @@ def face_crop(pixels: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return pixels[y0:y1, x0:x1], np.array([x0, y0])
 
 
-def as_tensor(crop: np.ndarray) -> torch.Tensor:
-    """(h, w, 3) uint8 to (3, h, w) float32 0..1."""
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))).float() / 255
-
-
-def find_with_keypoints(finder: KeypointFinder, pixels: np.ndarray, face: Face) -> list[Mark]:
+def find_with_keypoints(
+    finder: KeypointFinder, pixels: np.ndarray, face: Face, skin: np.ndarray
+) -> list[Mark]:
     """At most one mark of each kind, of any score, surest first.
 
     Parameters
@@ -158,10 +219,11 @@ def find_with_keypoints(finder: KeypointFinder, pixels: np.ndarray, face: Face) 
     finder : KeypointFinder
     pixels : (H, W, 3) uint8 ndarray, sRGB
     face : Face
+    skin : (H, W) float32 ndarray, 0..1
     """
-    crop, origin = face_crop(pixels, face.box)
-    points, peaks = four_points(finder.network, crop)
-    marks = marks_from_points(points, peaks, finder.settings, origin, face)
+    view = view_face(finder.settings, pixels, face, skin)
+    points, peaks = four_points(finder.network, view.image)
+    marks = marks_from_points(points, peaks, finder.settings, view, face)
     return sorted(marks, key=lambda mark: -mark.score)
 
 
@@ -169,19 +231,18 @@ def marks_from_points(
     points: np.ndarray | None,
     peaks: np.ndarray,
     settings: KeypointSettings,
-    origin: np.ndarray,
+    view: FaceView,
     face: Face,
 ) -> list[Mark]:
     """What `four_points` answered, as marks of the picture, of any score.
 
     Parameters
     ----------
-    points : (4, 2) ndarray, px of the crop, or None
+    points : (4, 2) ndarray, px of the view, or None
     peaks : (4,) ndarray
         Of their heat maps.
     settings : KeypointSettings
-    origin : (2,) ndarray, px of the picture
-        Of the crop's (0, 0).
+    view : FaceView
     face : Face
     """
     if points is None:
@@ -189,22 +250,25 @@ def marks_from_points(
     scores = 1 / (1 + np.exp(-(peaks - np.array(settings.levels))))
     radius = RADIUS * face.width
     return [
-        make_mark(kind, (point + origin).astype(np.float32), radius, float(score))
-        for kind, point, score in zip(KINDS, points, scores, strict=True)
+        make_mark(kind, xy.astype(np.float32), radius, float(score))
+        for kind, xy, score in zip(KINDS, view.to_picture(points), scores, strict=True)
     ]
 
 
-def four_points(network: torch.nn.Module, crop: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+def four_points(
+    network: torch.nn.Module, image: torch.Tensor
+) -> tuple[np.ndarray | None, np.ndarray]:
     """Where the network sees one mark of each kind.
 
     Parameters
     ----------
     network : KeypointRCNN
-    crop : (h, w, 3) uint8 ndarray, sRGB
+    image : (c, h, w) float32 Tensor
+        Of `view_face`.
 
     Returns
     -------
-    points : (4, 2) float32 ndarray, px of the crop, or None
+    points : (4, 2) float32 ndarray, px of the view, or None
         In the order of `KINDS`; None where it sees no face.
     peaks : (4,) float32 ndarray
         Of their heat maps.
@@ -214,7 +278,7 @@ def four_points(network: torch.nn.Module, crop: np.ndarray) -> tuple[np.ndarray 
     network.eval()
     device = next(network.parameters()).device
     with torch.inference_mode():
-        answer = network([as_tensor(crop).to(device)])[0]
+        answer = network([image.to(device)])[0]
     if len(answer["boxes"]) == 0:
         return None, np.zeros(len(KINDS))
     points, peaks = answer["keypoints"][0, :, :2], answer["keypoints_scores"][0]

@@ -88,15 +88,19 @@ class HeatmapNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
+        return self.head(self.features(x)[0])
+
+    def features(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the head sees, (B, 32, h/2, w/2), and the deepest, (B, 128, h/32, w/32)."""
         x1 = self.down1(x)
         x2 = self.down2(x1)
         x3 = self.down3(x2)
         x4 = self.down4(x3)
-        y = self.down5(x4)
+        y = deep = self.down5(x4)
         levels = (x4, x3, x2, self.beside(x1))
         for narrow, smooth, level in zip(self.narrow, self.smooth, levels, strict=True):
             y = smooth(F.interpolate(narrow(y), scale_factor=2.0, mode="nearest") + level)
-        return self.head(y)
+        return y, deep
 
 
 def normalise(log_light: np.ndarray, skin: np.ndarray) -> np.ndarray:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realism.marks.find.keypoint_rcnn import (
+    FaceView,
     KeypointFinder,
     KeypointSettings,
-    as_tensor,
     build_keypoints,
-    face_crop,
     four_points,
     marks_from_points,
     read_keypoints,
     save_keypoints,
+    view_face,
 )
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.dataset import AnnotatedFace
@@ -62,17 +62,17 @@ class TrainableKeypointRcnn:
         import torch
 
         device = next(self.network.parameters()).device
-        crops = [face_crop(face.pixels, face.face.box) for face in faces]
-        images = [as_tensor(crop).to(device) for crop, _ in crops]
+        views = [self._view(face) for face in faces]
+        images = [view.image.to(device) for view in views]
         targets = [
-            {name: value.to(device) for name, value in keypoint_target(face, crop, origin).items()}
-            for face, (crop, origin) in zip(faces, crops, strict=True)
+            {name: value.to(device) for name, value in keypoint_target(face, view).items()}
+            for face, view in zip(faces, views, strict=True)
         ]
         return sum(self.network(images, targets).values(), torch.zeros(()))
 
     def calibrate(self, faces: list[AnnotatedFace]) -> None:
         """Measure from which height of its heat map each kind counts as there."""
-        answers = [four_points(self.network, face_crop(f.pixels, f.face.box)[0]) for f in faces]
+        answers = [four_points(self.network, self._view(face).image) for face in faces]
         there = [[any(c.kind == kind for c in f.clicks) for kind in KINDS] for f in faces]
         peaks = [peaks for _, peaks in answers]
         seen = [points is not None for points, _ in answers]
@@ -82,10 +82,13 @@ class TrainableKeypointRcnn:
         """The four points of each face, scored against the levels."""
         found = []
         for face in faces:
-            crop, origin = face_crop(face.pixels, face.face.box)
-            points, peaks = four_points(self.network, crop)
-            found.append(marks_from_points(points, peaks, self.settings, origin, face.face))
+            view = self._view(face)
+            points, peaks = four_points(self.network, view.image)
+            found.append(marks_from_points(points, peaks, self.settings, view, face.face))
         return found
+
+    def _view(self, face: AnnotatedFace) -> FaceView:
+        return view_face(self.settings, face.pixels, face.face, face.skin)
 
     def save(self, path: Path) -> None:
         """Weights with the levels measured last."""
@@ -143,33 +146,28 @@ def load_imagenet_backbone() -> tuple[dict | None, str]:
     return {k: v for k, v in weights.items() if not k.startswith("fc.")}, ""
 
 
-def keypoint_target(
-    face: AnnotatedFace, crop: np.ndarray, origin: np.ndarray
-) -> "dict[str, torch.Tensor]":
-    """One box and four points of a crop; of each kind the first click counts, as the original.
+def keypoint_target(face: AnnotatedFace, view: FaceView) -> "dict[str, torch.Tensor]":
+    """One box and four points of a face; of each kind the first click counts, as the original.
 
     Parameters
     ----------
     face : AnnotatedFace
-    crop : (h, w, 3) uint8 ndarray, sRGB
-    origin : (2,) ndarray, px of `face.pixels`
-        Where the crop begins.
+    view : FaceView
+        Of it.
 
     Returns
     -------
     dict of str to tensor
-        "boxes" (1, 4) px, "labels" (1,) and "keypoints" (1, 4, 3): x, y px of the crop and 1, in
+        "boxes" (1, 4) px, "labels" (1,) and "keypoints" (1, 4, 3): x, y px of the view and 1, in
         the order of KINDS; 0, 0, 0 where absent.
     """
     import torch
 
     points = np.zeros((len(KINDS), 3), np.float32)
     for click in reversed(face.clicks):
-        points[KINDS.index(click.kind)] = [*(click.xy - origin), 1]
-    high = np.tile([crop.shape[1], crop.shape[0]], 2)
-    box = np.clip(face.face.box - np.concatenate([origin, origin]), 0, high).astype(np.float32)
+        points[KINDS.index(click.kind)] = [*view.from_picture(click.xy), 1]
     return {
-        "boxes": torch.from_numpy(box)[None],
+        "boxes": torch.from_numpy(view.box)[None],
         "labels": torch.ones(1, dtype=torch.int64),
         "keypoints": torch.from_numpy(points)[None],
     }

@@ -121,7 +121,7 @@ def test_an_unknown_finder_and_missing_weights_are_refused_in_words(frontal):
     with pytest.raises(InputError, match="keypoint-rcnn"):
         find_marks(*frontal, method="magic")
     with pytest.raises(InputError, match="no weights"):
-        find_marks(*frontal, method="keypoint-rcnn")
+        find_marks(*frontal, method="compact")
     with pytest.raises(InputError, match="safetensors"):
         find_marks(*frontal, method="keypoint-rcnn", weights=Path("finder.pth"))
 

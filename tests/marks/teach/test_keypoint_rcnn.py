@@ -11,11 +11,11 @@ from tiny_finders import SMALL, TRAINING, keypoint_finder
 from realism.marks.find.keypoint_rcnn import (
     KeypointFinder,
     build_keypoints,
-    face_crop,
     find_with_keypoints,
     four_points,
     load_keypoints,
     save_keypoints,
+    view_face,
 )
 from realism.marks.mark import KINDS
 from realism.marks.teach.keypoint_rcnn import (
@@ -30,9 +30,9 @@ from realism.marks.teach.train import (
 
 
 def test_absent_kinds_lie_at_zero_with_visibility_zero_and_the_first_of_a_kind_counts(faces):
-    crop, origin = face_crop(faces[0].pixels, faces[0].face.box)
-    points = keypoint_target(faces[0], crop, origin)["keypoints"][0].numpy()
-    assert np.allclose(points[0], [*(faces[0].clicks[0].xy - origin), 1])
+    view = view_face(SMALL, faces[0].pixels, faces[0].face, faces[0].skin)
+    points = keypoint_target(faces[0], view)["keypoints"][0].numpy()
+    assert np.allclose(points[0], [*(faces[0].clicks[0].xy - view.origin), 1])
     assert points[KINDS.index("spot"), 2] == 1
     assert not points[KINDS.index("acne")].any() and not points[KINDS.index("wrinkle")].any()
 
@@ -64,8 +64,8 @@ def test_saved_keypoints_load_and_answer_the_same(faces, tmp_path):
     save_keypoints(path, KeypointFinder(network, SMALL))
     loaded = load_keypoints(path)
     loaded.network.roi_heads.score_thresh = 0.0
-    crop, _ = face_crop(faces[0].pixels, faces[0].face.box)
-    before, after = four_points(network, crop), four_points(loaded.network, crop)
+    image = view_face(SMALL, faces[0].pixels, faces[0].face, faces[0].skin).image
+    before, after = four_points(network, image), four_points(loaded.network, image)
     assert before[0] is not None
     assert np.allclose(before[0], after[0])
     assert np.allclose(before[1], after[1])
@@ -79,6 +79,7 @@ def test_it_finds_at_most_one_mark_of_each_kind(mei, engine):
     network = build_keypoints(SMALL)
     network.roi_heads.score_thresh = 0.0
     face = engine.find(mei[0].pixels)[0]
-    marks = find_with_keypoints(KeypointFinder(network, SMALL), mei[0].pixels, face)
+    skin = np.ones(mei[0].pixels.shape[:2], np.float32)
+    marks = find_with_keypoints(KeypointFinder(network, SMALL), mei[0].pixels, face, skin)
     assert sorted(m.kind for m in marks) == sorted(KINDS)
     assert all(a.score >= b.score for a, b in itertools.pairwise(marks))
