@@ -7,7 +7,7 @@ deepest are where the box of the face is found. The rest is torchvision's keypoi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -125,7 +125,9 @@ def start_from_heatmap(network: KeypointRCNN, net: HeatmapNet) -> None:
     Features are not negative, so that layers which pass them on change nothing; a kind's map is
     that of any round mark and how much likelier the kind is than the others.
     """
-    backbone, heads = network.backbone, network.roi_heads
+    # To torch what a module holds is a tensor or a module: what these are torchvision knows.
+    backbone: Any = network.backbone
+    heads: Any = network.roi_heads
     backbone.net.load_state_dict(net.state_dict())
     for layer in heads.keypoint_head:
         if isinstance(layer, nn.Conv2d):
@@ -134,8 +136,10 @@ def start_from_heatmap(network: KeypointRCNN, net: HeatmapNet) -> None:
             nn.init.dirac_(passed[: layer.in_channels])
             with torch.no_grad():
                 layer.weight[: layer.in_channels] = passed[: layer.in_channels]
-                layer.bias.zero_()
-    weight, bias = net.head.weight.detach()[:, :, 0, 0], net.head.bias.detach()
+                if layer.bias is not None:
+                    layer.bias.zero_()
+    answers: Any = net.head
+    weight, bias = answers.weight.detach()[:, :, 0, 0], answers.bias.detach()
     predictor = heads.keypoint_predictor
     with torch.no_grad():
         predictor.weight.zero_()
