@@ -28,7 +28,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.pocket_vae import to_pixels, vae_figures
 from data_sets.captions import LENGTH, full_caption, new_tokenizer
-from realism.config import find_preset
+from realism.diffusion.families import find_preset
 from realism.faces.engine import load_engine
 
 PROMPTS = [

@@ -178,28 +178,20 @@ class Preset:
     stages : (Stage, Stage)
         On faces in general, then on the person.
     guidance_scale : float
+        1: the prompt as it is.
+    steps : int
+        Of the sampler.
     """
 
     stages: tuple[Stage, Stage]
     guidance_scale: float = PORTRAITS.guidance_scale
+    steps: int = PORTRAITS.steps
 
 
-# By a base's name, or its family's.
+# Of single bases, by name; what suits a family is in its file, `diffusion/families/`.
 PRESETS = {
     "pocket": Preset(
         (replace(_POCKET, steps=120, learning_rate=1e-3), _POCKET),
         guidance_scale=1.5,  # more burns out its skin
     ),
-    "sd15": Preset((Stage(2000, 1e-4, preview_every=500), Stage(800, 1e-4))),
-    "sdxl": Preset(
-        (
-            Stage(2000, 1e-4, batch=2, gradient_checkpointing=True, preview_every=500),
-            Stage(800, 1e-4, batch=2, gradient_checkpointing=True),
-        )
-    ),
 }
-
-
-def find_preset(base: str, family: str = "sd15") -> Preset:
-    """The preset of the base of that name, else of its family."""
-    return PRESETS.get(base) or PRESETS[family]

@@ -29,7 +29,9 @@ def portraits(
     negative_prompt: Annotated[str, typer.Option(help="What to keep away from.")] = "",
     count: Annotated[int, typer.Option(help="1 to 64.")] = PORTRAITS.count,
     seed: Annotated[int | None, typer.Option(help="Of the first; the next ones count up.")] = None,
-    steps: Annotated[int, typer.Option(help="Of the sampler.")] = PORTRAITS.steps,
+    steps: Annotated[
+        int | None, typer.Option(help="Of the sampler; without, what suits the base.")
+    ] = None,
     guidance_scale: Annotated[
         float | None, typer.Option(help="1 to 30; without, what suits the base.")
     ] = None,

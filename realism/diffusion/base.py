@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from realism.config import ASSETS
+from realism.config import ASSETS, Preset
 from realism.diffusion.device import Device, choose_device, free_memory
+from realism.diffusion.families import find_preset
 from realism.diffusion.families.family import Conditioning, Family
 from realism.diffusion.hub import fetch, is_hub_id
 from realism.diffusion.hub_clients import Progress
@@ -57,6 +58,8 @@ class Base:
         Where it comes from, one sentence, "" where it is not known.
     device : Device
         Where it runs.
+    distilled : bool
+        Made to draw in few steps, not to be trained.
     """
 
     name: str
@@ -69,6 +72,17 @@ class Base:
     licence: str
     provenance: str
     device: Device
+    distilled: bool = False
+
+    @property
+    def preset(self) -> Preset:
+        """Stages, steps and guidance that suit it."""
+        return find_preset(self.name, self.family.name, self.distilled)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width of a picture's latents."""
+        return self.family.latent_shape(self.pipeline, self.resolution)
 
     @property
     def network(self) -> Any:
@@ -177,6 +191,7 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
         licence=facts["licence"],
         provenance=facts["provenance"],
         device=device,
+        distilled=files.distilled,
     )
 
 
@@ -252,10 +267,8 @@ def encode_images(base: Base, pixels: np.ndarray) -> tuple[torch.Tensor, torch.T
     means, stds = [], []
     with torch.no_grad():
         for picture in pixels:  # one by one: the VAE at full resolution is the largest of all
-            value = torch.from_numpy(np.ascontiguousarray(picture)).to(base.device.name)
-            value = value.permute(2, 0, 1)[None].float() / 127.5 - 1
-            latent = vae.encode(value).latent_dist
-            mean, std = base.family.scale_latents(vae, latent.mean, latent.std)
+            value = torch.tensor(picture, device=base.device.name).permute(2, 0, 1)[None]
+            mean, std = base.family.encode_picture(vae, value.float() / 127.5 - 1)
             means.append(mean.cpu())
             stds.append(std.cpu())
     return torch.cat(means), torch.cat(stds)
@@ -269,7 +282,7 @@ def decode_latents(base: Base, latents: torch.Tensor) -> np.ndarray:
     pictures = []
     with torch.no_grad():
         for latent in latents:
-            value = vae.decode(base.family.unscale_latents(vae, latent[None].float())).sample[0]
+            value = base.family.decode_latents(vae, latent[None].float())[0]
             value = (value * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
             pictures.append(value.permute(1, 2, 0).cpu().numpy())
     return np.stack(pictures)

@@ -58,6 +58,8 @@ class BaseFiles:
         How many numbers all its parts hold.
     vae_parameters : int
         How many of them are the VAE's.
+    distilled : bool
+        Made to draw in few steps, not to be trained.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class BaseFiles:
     variant: str | None
     parameters: int
     vae_parameters: int
+    distilled: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -95,7 +98,9 @@ def read_base(path: Path) -> BaseFiles:
 
 
 def _read_folder(path: Path) -> BaseFiles:
-    family, network, vae = _recognise_folder(path)
+    family, index, network, vae = _recognise_folder(path)
+    file = path / "scheduler" / "scheduler_config.json"
+    scheduler = read_json(file, "file_base_index") if file.exists() else {}
     parts = family.weight_parts
     variant, files = _weight_files(path, parts)
     headers = {part: merge_headers(files[part]) for part in parts}
@@ -111,11 +116,12 @@ def _read_folder(path: Path) -> BaseFiles:
         variant=variant,
         parameters=sum(counts.values()),
         vae_parameters=counts["vae"],
+        distilled=family.is_distilled(index, network, scheduler),
     )
 
 
-def _recognise_folder(path: Path) -> tuple[Family, dict, dict]:
-    """The family of a folder in diffusers layout, and the configurations of network and VAE."""
+def _recognise_folder(path: Path) -> tuple[Family, dict, dict, dict]:
+    """The family of a folder in diffusers layout; its index, network's and VAE's configuration."""
     if not (path / "model_index.json").exists():
         raise _not_a_base(path)
     index = read_json(path / "model_index.json", "file_base_index")
@@ -128,7 +134,7 @@ def _recognise_folder(path: Path) -> tuple[Family, dict, dict]:
         if not all(isinstance(read, dict) for read in (index, network, vae)):
             raise _not_a_base(path)
         if family.recognises_folder(path.name, index, network, vae):
-            return family, network, vae
+            return family, index, network, vae
     raise _not_a_base(path)
 
 

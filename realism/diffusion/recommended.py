@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from realism.config import ASSETS
+from realism.config import ASSETS, Preset
+from realism.diffusion.families import find_preset
 from realism.disk import read_json
 from realism.errors import Message
 
@@ -34,6 +35,8 @@ class RecommendedBase:
         px, side of its pictures.
     note : Message
         What it is good for, and what to know before.
+    distilled : bool
+        Made to draw in few steps, not to be trained.
     """
 
     name: str
@@ -44,6 +47,7 @@ class RecommendedBase:
     family: str
     resolution: int
     note: Message
+    distilled: bool = False
 
 
 @lru_cache
@@ -61,6 +65,14 @@ def recommended_bases() -> tuple[RecommendedBase, ...]:
         )
         for row in rows
     )
+
+
+def preset_for(where: str) -> Preset:
+    """Stages, steps and guidance for a base that is not loaded yet: its row's, else SD 1.5's."""
+    for row in recommended_bases():
+        if where in row.where:
+            return find_preset(where, row.family, row.distilled)
+    return find_preset(where)
 
 
 def known_facts(where: str, path: Path) -> dict[str, str]:

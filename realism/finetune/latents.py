@@ -164,8 +164,8 @@ class Batch:
     ----------
     latents, noise : (b, c, h, w) float32
         On the scale that the network works on; standard normal.
-    timesteps : (b,) int64
-        Of the base's noise scheduler.
+    timesteps : (b,)
+        Of the base's noise scheduler, as its family draws them.
     weight : (b, 1, h, w) float32
         How much the loss counts a place.
     conditioning : dict of str to tensor
@@ -194,9 +194,8 @@ def draw_batch(
     drawn = latents.mean[which] + latents.std[which] * torch.randn(shape, generator=generator)
     noise = torch.randn(shape, generator=generator)
     # One timestep from each of `size` equal parts: the loss of a small batch is then less noisy.
-    steps = base.noise_scheduler.config.num_train_timesteps
     parts = torch.randperm(size, generator=generator) + torch.rand(size, generator=generator)
-    timesteps = (parts / size * steps).long().clamp(max=steps - 1)
+    timesteps = base.family.draw_timesteps(base.noise_scheduler, parts / size)
     device, dtype = base.device.name, base.device.dtype
     captions = latents.caption[which][own_share]
     return Batch(

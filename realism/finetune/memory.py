@@ -64,7 +64,7 @@ def require_memory(base: Base, stage: Stage, free: int | None = None) -> None:
 def training_memory(base: Base, stage: Stage) -> int:
     """Bytes beyond the loaded weights that a step takes at its peak."""
     size = (base.device.autocast or base.device.dtype).itemsize
-    side = base.resolution // base.pipeline.vae_scale_factor
+    side = base.latent_shape[-1]
     config = json.dumps(dict(base.network.config), sort_keys=True)
     name = base.family.name
     kept = _rehearsed(name, config, side, stage.batch, False)

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from realism.config import PORTRAITS, Stage
+from realism.config import Stage
 from realism.diffusion.base import Base, decode_latents
+from realism.diffusion.denoise import denoise, encode_prompts
+from realism.diffusion.families import find_preset
 from realism.diffusion.lora import save_lora
 from realism.disk import write_json
 from realism.faces.engine import Engine
@@ -157,15 +159,12 @@ def preview_images(base: Base, stage: Stage, prompt: str) -> list[np.ndarray]:
     """A picture (R, R, 3) uint8 sRGB for each preview seed, by the base as it is now."""
     import torch
 
-    seeds = [torch.Generator("cpu").manual_seed(seed) for seed in stage.preview_seeds]
-    latents = base.pipeline(
-        [prompt] * len(seeds),
-        num_inference_steps=stage.preview_steps,
-        guidance_scale=PORTRAITS.guidance_scale,
-        generator=seeds,
-        output_type="latent",
-    ).images
-    return list(decode_latents(base, latents))
+    guidance_scale = find_preset("", base.family.name, base.distilled).guidance_scale
+    conditioning, latents = encode_prompts(base, "", prompt), []
+    for seed in stage.preview_seeds:
+        *_, last = denoise(base, conditioning, seed, stage.preview_steps, guidance_scale)
+        latents.append(last)
+    return list(decode_latents(base, torch.cat(latents)))
 
 
 def _nearness(engine: Engine, image: np.ndarray, held_out: HeldOut) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.config import ASSETS, Stage, find_preset, home
+from realism.config import ASSETS, Stage, home
 from realism.diffusion.base import Base
 from realism.diffusion.lora import SIDECAR, describe_lora
 from realism.errors import InputError, Message
@@ -34,7 +34,7 @@ FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is gi
 
 def default_stages(base: Base) -> tuple[Stage, Stage]:
     """Settings of stage 1 and stage 2 for a base."""
-    return find_preset(base.name, base.family.name).stages
+    return base.preset.stages
 
 
 def stage1_folder(base: Base, stage: Stage, faces: Path, root: Path | None = None) -> Path:

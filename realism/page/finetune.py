@@ -10,10 +10,9 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 
-from realism.config import find_preset
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import lora_file
-from realism.diffusion.recommended import recommended_bases
+from realism.diffusion.recommended import preset_for, recommended_bases
 from realism.faces.engine import load_engine
 from realism.finetune.crops import PictureSkipped
 from realism.finetune.events import (
@@ -50,7 +49,7 @@ LOSS_COLOUR, LIKENESS_COLOUR = "var(--color-accent)", "#d98324"
 
 def layout(localized: Localizer) -> SimpleNamespace:
     """Left the choices, right what is learned."""
-    first, second = find_preset("pocket").stages
+    first, second = preset_for("pocket").stages
     needs = gr.HTML(elem_classes="needs")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -173,8 +172,7 @@ def on_leave() -> tuple:
 
 def on_settings(base: str) -> tuple:
     """The settings that suit the base chosen."""
-    families = {where: row.family for row in recommended_bases() for where in row.where}
-    first, second = find_preset(base, families.get(base, "sd15")).stages
+    first, second = preset_for(base).stages
     return (
         first.steps, first.learning_rate, second.steps, second.learning_rate, second.rank,
         second.batch, second.gradient_checkpointing,

@@ -13,18 +13,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from realism.config import PORTRAITS, Portraits, find_preset
-from realism.diffusion.base import Base, decode_latents, encode_text, predict
-from realism.diffusion.families.family import Conditioning
+from realism.config import PORTRAITS, Portraits
+from realism.diffusion.base import Base, decode_latents
+from realism.diffusion.denoise import denoise, encode_prompts
 from realism.diffusion.lora import Adapter, applied_loras
 from realism.diffusion.weights import fingerprint
 from realism.errors import InputError
 from realism.portraits.portrait import AppliedLora, GenerationParameters, Portrait
-
-if TYPE_CHECKING:
-    import torch
 
 MAX_SEED = 2**32 - 1
 MAX_STEPS = 200  # of the sampler: it has converged at 20
@@ -66,17 +62,12 @@ def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAIT
     return [first + number for number in range(count)]
 
 
-def default_guidance(base: str, family: str = "sd15") -> float:
-    """The guidance scale that suits a base, by its name, else its family's."""
-    return find_preset(base, family).guidance_scale
-
-
 def sample_portraits(
     base: Base,
     prompt: str,
     negative_prompt: str,
     seeds: Sequence[int],
-    steps: int = PORTRAITS.steps,
+    steps: int | None = None,
     guidance_scale: float | None = None,
     adapter: Adapter | None = None,
     styles: Sequence[Adapter] = (),
@@ -89,13 +80,15 @@ def sample_portraits(
     ----------
     seeds : sequence of int
         One for each portrait, 0 .. MAX_SEED.
+    steps : int, optional
+        1 .. MAX_STEPS; None: what suits the base.
     guidance_scale : float, optional
         1 .. MAX_GUIDANCE; None: what suits the base.
     adapter : Adapter, optional
         The person's LoRA.
     styles : sequence of Adapter
         LoRAs of styles.
-    base, prompt, negative_prompt, steps
+    base, prompt, negative_prompt
         See `GenerationParameters`.
 
     Raises
@@ -103,10 +96,11 @@ def sample_portraits(
     InputError
         Numbers out of range, or a LoRA that does not fit the base.
     """
+    steps = base.preset.steps if steps is None else steps
     if not 1 <= steps <= MAX_STEPS:
-        raise InputError("steps_out_of_range", steps=steps, enough=PORTRAITS.steps)
+        raise InputError("steps_out_of_range", steps=steps, enough=base.preset.steps)
     if guidance_scale is None:
-        guidance_scale = default_guidance(base.name, base.family.name)
+        guidance_scale = base.preset.guidance_scale
     if not 1 <= guidance_scale <= MAX_GUIDANCE:
         raise InputError("guidance_out_of_range", guidance_scale=guidance_scale)
     if not seeds or not all(0 <= seed <= MAX_SEED for seed in seeds):
@@ -116,7 +110,7 @@ def sample_portraits(
         AppliedLora(lora.name, fingerprint([lora.file])[:16], lora.weight) for lora in adapters
     )
     with applied_loras(base, adapters):
-        conditioning = _encode_prompts(base, negative_prompt, prompt)
+        conditioning = encode_prompts(base, negative_prompt, prompt)
         for number, seed in enumerate(seeds, 1):
             parameters = GenerationParameters(
                 seed=seed,
@@ -129,63 +123,8 @@ def sample_portraits(
                 guidance_scale=guidance_scale,
                 resolution=base.resolution,
             )
-            for step, latents in enumerate(_denoise(base, conditioning, parameters), 1):
+            walk = denoise(base, conditioning, seed, steps, guidance_scale)
+            for step, latents in enumerate(walk, 1):
                 yield SamplingStep(number, len(seeds), step, steps)
                 if step == steps:
                     yield Portrait(decode_latents(base, latents)[0], parameters)
-
-
-def _denoise(
-    base: Base, conditioning: Conditioning, parameters: GenerationParameters
-) -> Iterator[torch.Tensor]:
-    """Latents (1, c, h, w) float32 after each step of the sampler, from the seed's noise on."""
-    import torch
-
-    scheduler = base.family.sampler(base.pipeline.scheduler.config)
-    scheduler.set_timesteps(parameters.steps, device=base.device.name)
-    side = parameters.resolution // base.pipeline.vae_scale_factor
-    # The noise is drawn on the processor: the same seed then starts alike on every device.
-    generator = torch.Generator("cpu").manual_seed(parameters.seed)
-    shape = (1, base.pipeline.vae.config.latent_channels, side, side)
-    latents = torch.randn(shape, generator=generator)
-    latents = latents.to(base.device.name) * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
-        with torch.no_grad():  # never across a yield: it would reach whoever walks us
-            pair = scheduler.scale_model_input(latents, timestep).repeat(2, 1, 1, 1)
-            prediction = predict(base, pair.to(base.device.dtype), timestep, conditioning).float()
-            without, with_prompt = prediction.chunk(2)
-            guided = without + parameters.guidance_scale * (with_prompt - without)
-            latents = scheduler.step(guided, timestep, latents, return_dict=False)[0]
-        yield latents
-
-
-def _encode_prompts(base: Base, negative_prompt: str, prompt: str) -> Conditioning:
-    """Conditioning of the negative prompt and the prompt, in this order."""
-    negative = drop_unknown_words(base, negative_prompt)
-    conditioning = encode_text(base, [negative, drop_unknown_words(base, prompt)])
-    return conditioning if negative else base.family.without_prompt(base.pipeline, conditioning, 0)
-
-
-def drop_unknown_words(base: Base, text: str) -> str:
-    """The text without words that the base's tokenizer has no token for.
-
-    SD's tokenizer spells out every word and keeps all; the embedded base knows about eighty words,
-    and a negative prompt full of unknown ones would steer it somewhere at random.
-    """
-    tokenizer = base.pipeline.tokenizer
-    unknown = tokenizer.unk_token_id
-    if unknown is None or unknown == tokenizer.eos_token_id:
-        return text
-    kept = [
-        word
-        for word in text.split()
-        if set(tokenizer(word, add_special_tokens=False).input_ids) - {unknown}
-    ]
-    return " ".join(kept)
-
-
-def unread_prompt_end(base: Base, prompt: str) -> str:
-    """The end of a prompt that the base does not read, since it is too long; "" where it fits."""
-    tokenizer = base.pipeline.tokenizer
-    tokens = tokenizer(drop_unknown_words(base, prompt)).input_ids
-    return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()

@@ -8,6 +8,7 @@ from typing import Literal
 from realism.checks import photo_to_photo
 from realism.config import PORTRAITS
 from realism.diffusion.base import Base
+from realism.diffusion.denoise import unread_prompt_end
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
@@ -15,12 +16,7 @@ from realism.images import Photo
 from realism.person.person import Person
 from realism.portraits.portrait import Portrait, save_portrait
 from realism.portraits.rank import Ranked, rank
-from realism.portraits.sample import (
-    SamplingStep,
-    new_seeds,
-    sample_portraits,
-    unread_prompt_end,
-)
+from realism.portraits.sample import SamplingStep, new_seeds, sample_portraits
 from realism.portraits.styles import find_style, prompt_for
 
 
@@ -94,8 +90,8 @@ class PortraitRequest:
         Portraits.
     seed : int or None
         Of the first, the next ones count up; None: a random one.
-    steps : int
-        Of the sampler.
+    steps : int or None
+        Of the sampler; None: what suits the base.
     guidance_scale : float or None, 1..30
         None: what suits the base.
     adapter : str
@@ -115,7 +111,7 @@ class PortraitRequest:
     negative_prompt: str | None = None
     count: int = PORTRAITS.count
     seed: int | None = None
-    steps: int = PORTRAITS.steps
+    steps: int | None = None
     guidance_scale: float | None = None
     adapter: str = "best"
     weight: float = 1.0

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from realism.cli.demo_run import run_demo
-from realism.config import find_preset, home
+from realism.config import home
+from realism.diffusion.families import find_preset
 from realism.errors import InputError
 from realism.images import open_photo
 from realism.portraits.portrait import read_parameters

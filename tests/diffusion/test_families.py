@@ -7,7 +7,6 @@ import torch
 from tiny import make_sd
 from tiny_lora import CPU
 
-from realism.config import PRESETS
 from realism.diffusion.base import encode_text, load_base, target
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.identify import CONFIGS
@@ -18,7 +17,7 @@ from realism.errors import InputError
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_has_stages_configurations_and_parts(name):
     family = FAMILIES[name]
-    assert family.name == name and name in PRESETS
+    assert family.name == name and len(family.preset.stages) == 2
     for part in family.weight_parts:
         assert (CONFIGS / name / part / "config.json").exists()
     assert family.network in family.weight_parts

@@ -17,8 +17,9 @@ import torch
 from finetune_run import FLOAT32, SUBJECT, painted_crops, tiny_stage
 from safetensors.torch import load_file
 
-from realism.config import ASSETS, Stage, find_preset
+from realism.config import ASSETS, Stage
 from realism.diffusion.base import load_base, predict
+from realism.diffusion.families import find_preset
 from realism.diffusion.lora import describe_lora, load_lora
 from realism.errors import InputError, Message
 from realism.finetune.checkpoint import read_state

@@ -11,7 +11,9 @@ from PIL import Image, ImageFont
 from skimage.data import astronaut
 
 from realism.diffusion.base import load_base
+from realism.diffusion.denoise import drop_unknown_words, unread_prompt_end
 from realism.diffusion.device import choose_device
+from realism.diffusion.families import find_preset
 from realism.diffusion.lora import Adapter, add_lora, save_lora
 from realism.errors import InputError
 from realism.images import open_photo, read_info, save_png
@@ -30,11 +32,8 @@ from realism.portraits.provenance import (
 )
 from realism.portraits.sample import (
     SamplingStep,
-    default_guidance,
-    drop_unknown_words,
     new_seeds,
     sample_portraits,
-    unread_prompt_end,
 )
 from realism.portraits.styles import find_style, load_styles, prompt_for
 
@@ -93,13 +92,10 @@ def test_our_walk_of_the_sampler_is_the_pipelines_own(base):
 
 def test_guidance_is_what_suits_the_base_unless_it_is_given(base):
     (usual,) = made(base, [5])
-    assert (
-        usual.parameters.guidance_scale
-        == default_guidance(base.name)
-        == default_guidance("another")
-    )
+    preset = find_preset("another")
+    assert usual.parameters.guidance_scale == base.preset.guidance_scale == preset.guidance_scale
     # More burns out the skin of the embedded base.
-    assert 1 < default_guidance("pocket") < default_guidance("another")
+    assert 1 < find_preset("pocket").guidance_scale < preset.guidance_scale
     (given,) = made(base, [5], guidance_scale=4)
     assert given.parameters.guidance_scale == 4
 

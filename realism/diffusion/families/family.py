@@ -1,9 +1,10 @@
 """What a family of bases answers: the questions that the rest of the program asks of it.
 
-In the order in which they are asked: is this base of yours, how is it loaded, how are pictures
-scaled into latents, how are captions encoded, how is a noisy latent made, denoised and judged, what
-of it does a LoRA change. Latents are (b, c, h, w) float32 everywhere outside; what a network wants
-otherwise (packed, shifted, other timesteps) is done inside these methods.
+In the order in which they are asked: is this base of yours, how is it loaded, how do pictures
+become latents, how are captions encoded, how is a noisy latent made, denoised and judged, how does
+a portrait come out of noise, what of it does a LoRA change. Latents are (b, c, h, w) float32
+everywhere outside; what a network wants otherwise (packed, shifted, negated, other timesteps) is
+done inside these methods.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from realism.diffusion.weights import TensorHeader
 if TYPE_CHECKING:
     import torch
 
+    from realism.config import Preset
+
 # Name of an input of the network to tensor, captions first.
 Conditioning = dict[str, "torch.Tensor"]
 Headers = Mapping[str, TensorHeader]
@@ -28,7 +31,11 @@ class Family(ABC):
     Attributes
     ----------
     name : str
-        As `config.PRESETS`, `assets/bases.json` and a base's description name it.
+        As `assets/bases.json` and a base's description name it.
+    preset : Preset
+        Stages, steps and guidance that suit its bases.
+    distilled_preset : Preset or None
+        The same for its distilled bases, which need few steps; None where there are none.
     network : str
         The denoising network: its folder, and its attribute of the pipeline.
     weight_parts : tuple of str
@@ -43,9 +50,15 @@ class Family(ABC):
         Part to how its tensors' names begin in a single file; "network", "vae", "text".
     file_resolution : int
         px, of a single file, which does not say it.
+    shares_loras : bool
+        Whether a LoRA of one of its bases is meant for the others, too: learned on the undistilled
+        one, drawn with the distilled one.
     """
 
     name: ClassVar[str]
+    preset: ClassVar[Preset]
+    distilled_preset: ClassVar[Preset | None] = None
+    shares_loras: ClassVar[bool] = False
     network: ClassVar[str]
     weight_parts: ClassVar[tuple[str, ...]]
     other_parts: ClassVar[tuple[str, ...]]
@@ -81,6 +94,16 @@ class Family(ABC):
     def resolution(self, network: dict, vae: dict) -> int:
         """px, side of the square that a base was trained at, by its configurations."""
 
+    def is_distilled(self, index: dict, network: dict, scheduler: dict) -> bool:
+        """Whether a base was distilled to few steps: to be drawn with, not to be trained.
+
+        Parameters
+        ----------
+        index, network, scheduler : dict
+            model_index.json, and the configurations of `self.network` and the scheduler.
+        """
+        return False
+
     # Loaded.
 
     @abstractmethod
@@ -110,14 +133,25 @@ class Family(ABC):
     # Pictures and captions.
 
     @abstractmethod
-    def scale_latents(
-        self, vae: Any, mean: torch.Tensor, std: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and deviation of a VAE's latents on the scale that the network works on."""
+    def latent_shape(self, pipeline: Any, resolution: int) -> tuple[int, int, int]:
+        """Channels, height, width of the latents of a picture of `resolution` px."""
 
     @abstractmethod
-    def unscale_latents(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
-        """Latents of the network's scale as the VAE decodes them."""
+    def encode_picture(self, vae: Any, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The Gaussian of a picture's latents, on the scale that the network works on.
+
+        Parameters
+        ----------
+        picture : (1, 3, H, W) float32, -1..1
+
+        Returns
+        -------
+        mean, std : (1, c, h, w) float32
+        """
+
+    @abstractmethod
+    def decode_latents(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Latents (1, c, h, w) of the network's scale as a picture (1, 3, H, W), -1..1."""
 
     @abstractmethod
     def encode_text(self, pipeline: Any, captions: list[str], resolution: int) -> Conditioning:
@@ -127,13 +161,21 @@ class Family(ABC):
         """The conditioning with `row`, an empty prompt, as the base met it in training."""
         return conditioning
 
-    # Training and sampling.
+    @abstractmethod
+    def text_reader(self, pipeline: Any) -> tuple[Any, int]:
+        """The tokenizer that decides what of a prompt is read, and how many of its tokens."""
+
+    # Training.
+
+    @abstractmethod
+    def draw_timesteps(self, scheduler: Any, shares: torch.Tensor) -> torch.Tensor:
+        """Timesteps to train at, from numbers (b,) spread evenly over 0..1; of the base's units."""
 
     @abstractmethod
     def add_noise(
         self, scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
     ) -> torch.Tensor:
-        """Latents (b, c, h, w) with noise, at timesteps (b,) of `noise_scheduler`."""
+        """Latents (b, c, h, w) with noise, at timesteps (b,) of `draw_timesteps`."""
 
     @abstractmethod
     def predict(
@@ -156,6 +198,30 @@ class Family(ABC):
     @abstractmethod
     def rehearse(self, network: Any, batch: int, side: int) -> Any:
         """The network's answer to `batch` empty latents of `side`: its shapes, for `memory.py`."""
+
+    # Sampling.
+
+    @abstractmethod
+    def sampling_timesteps(
+        self, sampler: Any, steps: int, shape: tuple[int, int, int], device: str
+    ) -> torch.Tensor:
+        """Sets `sampler` to so many steps for latents of `shape`; the timesteps it then takes."""
+
+    def uses_negative_prompt(self, network: Any, guidance_scale: float) -> bool:
+        """Whether guidance needs the network's answer to the negative prompt as well."""
+        return True
+
+    def with_guidance(
+        self, network: Any, conditioning: Conditioning, guidance_scale: float
+    ) -> Conditioning:
+        """The conditioning for a network that reads the guidance scale itself."""
+        return conditioning
+
+    def guide(
+        self, without: torch.Tensor, with_prompt: torch.Tensor, guidance_scale: float
+    ) -> torch.Tensor:
+        """Answers without and with the prompt as one; 1 is the prompt's alone."""
+        return without + guidance_scale * (with_prompt - without)
 
     # LoRA.
 

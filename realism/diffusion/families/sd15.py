@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from realism.config import Preset, Stage
 from realism.diffusion.families.family import Conditioning, Headers
 from realism.diffusion.families.unet import UNetFamily
 
@@ -17,6 +18,7 @@ class SD15(UNetFamily):
     """SD 1.5 and what was trained from it; the embedded base is of this family, too."""
 
     name = "sd15"
+    preset = Preset((Stage(2000, 1e-4, preview_every=500), Stage(800, 1e-4)))
     weight_parts = ("unet", "vae", "text_encoder")
     other_parts = ("tokenizer", "scheduler")
     lora_parts = ("unet", "text_encoder")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from realism.config import Preset, Stage
 from realism.diffusion.families.family import Conditioning, Headers
 from realism.diffusion.families.unet import UNetFamily
 from realism.errors import InputError
@@ -19,6 +20,12 @@ class SDXL(UNetFamily):
     """SDXL base and what was trained from it; not the refiner."""
 
     name = "sdxl"
+    preset = Preset(
+        (
+            Stage(2000, 1e-4, batch=2, gradient_checkpointing=True, preview_every=500),
+            Stage(800, 1e-4, batch=2, gradient_checkpointing=True),
+        )
+    )
     weight_parts = ("unet", "vae", "text_encoder", "text_encoder_2")
     other_parts = ("tokenizer", "tokenizer_2", "scheduler")
     lora_parts = ("unet", "text_encoder", "text_encoder_2")

@@ -89,13 +89,23 @@ class UNetFamily(Family):
 
         return UniPCMultistepScheduler.from_config(config, use_karras_sigmas=True)
 
-    def scale_latents(
-        self, vae: Any, mean: torch.Tensor, std: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        return mean * vae.config.scaling_factor, std * vae.config.scaling_factor
+    def latent_shape(self, pipeline: Any, resolution: int) -> tuple[int, int, int]:
+        side = resolution // pipeline.vae_scale_factor
+        return pipeline.vae.config.latent_channels, side, side
 
-    def unscale_latents(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
-        return latents / vae.config.scaling_factor
+    def encode_picture(self, vae: Any, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        latent = vae.encode(picture).latent_dist
+        return latent.mean * vae.config.scaling_factor, latent.std * vae.config.scaling_factor
+
+    def decode_latents(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
+        return vae.decode(latents / vae.config.scaling_factor).sample
+
+    def text_reader(self, pipeline: Any) -> tuple[Any, int]:
+        return pipeline.tokenizer, pipeline.tokenizer.model_max_length
+
+    def draw_timesteps(self, scheduler: Any, shares: torch.Tensor) -> torch.Tensor:
+        steps = scheduler.config.num_train_timesteps
+        return (shares * steps).long().clamp(max=steps - 1)
 
     def add_noise(
         self, scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
@@ -143,6 +153,12 @@ class UNetFamily(Family):
             torch.empty(batch, TOKENS, config.cross_attention_dim),
             added_cond_kwargs=added or None,
         )
+
+    def sampling_timesteps(
+        self, sampler: Any, steps: int, shape: tuple[int, int, int], device: str
+    ) -> torch.Tensor:
+        sampler.set_timesteps(steps, device=device)
+        return sampler.timesteps
 
     def _added_widths(self, config: Any) -> dict[str, int]:
         """Numbers for each picture in each of `added_inputs`."""

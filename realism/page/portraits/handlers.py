@@ -12,6 +12,7 @@ import gradio as gr
 
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import Adapter
+from realism.diffusion.recommended import preset_for
 from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.page import draw
@@ -109,6 +110,12 @@ def on_leave() -> tuple:
 def on_language(language: str) -> Any:
     """The presets under their names in this language."""
     return gr.update(choices=presets(language))
+
+
+def on_base_chosen(base: str) -> tuple[float, int]:
+    """Guidance and steps that suit the base chosen."""
+    preset = preset_for(base)
+    return preset.guidance_scale, preset.steps
 
 
 def on_style(slug: str) -> tuple[str, str]:

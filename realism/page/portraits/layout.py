@@ -6,11 +6,11 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.config import PORTRAITS
+from realism.diffusion.recommended import preset_for
 from realism.page.finetune import on_base
 from realism.page.i18n import Localizer
 from realism.page.portraits import handlers
 from realism.page.session import SharedWidgets, download_after, hidden_download, listener
-from realism.portraits.sample import default_guidance
 from realism.portraits.styles import load_styles
 
 
@@ -38,10 +38,10 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 seed = localized(gr.Textbox, "portraits.seed", value="", max_lines=1)
                 guidance = localized(
                     gr.Slider, "portraits.guidance", minimum=1, maximum=12, step=0.5,
-                    value=default_guidance("pocket"),
+                    value=preset_for("pocket").guidance_scale,
                 )  # fmt: skip
                 steps = localized(
-                    gr.Slider, "portraits.steps", minimum=5, maximum=60, step=1,
+                    gr.Slider, "portraits.steps", minimum=1, maximum=60, step=1,
                     value=PORTRAITS.steps,
                 )  # fmt: skip
                 which = localized(gr.Radio, "portraits.adapter", value="best")
@@ -129,7 +129,7 @@ def wire(
     leaving = shared.person.change(**listener(handlers.on_leave, None, shown))
     leaving.then(**show).then(**arrive)
     shared.shown_language.change(**listener(handlers.on_language, shared.language, ui.style))
-    shared.base.change(**listener(default_guidance, shared.base, ui.guidance))
+    shared.base.change(**listener(handlers.on_base_chosen, shared.base, [ui.guidance, ui.steps]))
     ui.style.input(**listener(handlers.on_style, ui.style, [ui.prompt, ui.negative]))
     ui.brought.upload(**listener(lambda: "file", None, ui.which))
     loading = ui.make.click(
