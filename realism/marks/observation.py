@@ -20,6 +20,7 @@ from realism.marks.mark import Mark, Wrinkle
 LEAST_PHOTO_FACING = 0.25  # cosine in the photo; seen flatter, a mark is smeared
 SAME_MARK_MM = 6.0  # mm; observations in several photos that near are one mark
 SURE_FACING = 0.6  # cosine in the photo from which a place is sharp
+VAGUEST = 0.15  # of a distance counts at least, however edge-on
 POLYLINE_POINTS = 12  # of a wrinkle's course that are taken to the head, about
 
 # The mark passport: when a mark is believed.
@@ -134,7 +135,7 @@ def distance_mm(first: Observation, second: Observation) -> float:
     if first.is_traced:
         return polyline_distance(first.polyline_mm, second.polyline_mm)
     away = float(np.linalg.norm(first.place_mm - second.place_mm))
-    return away * float(foreshortening_weight(first.facing, second.facing))
+    return away * same_mark_weight(first.facing, second.facing)
 
 
 def polyline_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -174,6 +175,15 @@ def foreshortening_weight(
     float or ndarray, 0.3..1
     """
     return np.clip(np.minimum(first, second) / SURE_FACING, 0.3, 1)
+
+
+def same_mark_weight(first: float, second: float) -> float:
+    """What a distance counts when two observations may be one mark, 0.15..1.
+
+    Where the head is too deep or too flat, what is seen edge-on moves along the line of sight,
+    too: the weight of one px, squared.
+    """
+    return float(np.clip((min(first, second) / SURE_FACING) ** 2, VAGUEST, 1))
 
 
 def group_by_distance(

@@ -46,7 +46,7 @@ class Sliders:
     acne: float = 1.0
     wrinkle: float = 1.0
     brightness_match: float = 1.0
-    denoise: float = 0.25
+    denoise: float = 0.1
     edge_softness: float = 0.5
 
     def strength(self, kind: str) -> float:

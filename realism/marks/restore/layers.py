@@ -15,21 +15,17 @@ from realism.faces.skin import LEAST_SKIN
 from realism.images import GREY
 from realism.marks.mark import Mark
 from realism.marks.photo import PhotoAnalysis
-from realism.marks.restore.falloff import fade_out
 from realism.marks.restore.paste import outline_round, outline_wrinkle, warp_pixels
-from realism.marks.restore.pigment import clip_to_pigment
-from realism.marks.restore.placement import MarkView, Placement
-from realism.marks.restore.quotient import (
-    REACH,
-    QuotientPatch,
-    crop_square,
-    distances_from,
-    is_on_shading_edge,
-    mask_out_marks,
-    measure_quotient,
-    warp_log_ratio,
-)
+from realism.marks.restore.placement import Placement
+from realism.marks.restore.quotient import REACH, distances_from
 from realism.marks.restore.shown import measure_shown
+from realism.marks.restore.views import (
+    average_radius,
+    average_views,
+    lay_sheen,
+    measure_views,
+    sheen,
+)
 from realism.marks.restore.wrinkle import (
     REACH_MM,
     bandpass_across,
@@ -42,8 +38,6 @@ from realism.marks.restore.wrinkle import (
     subtract_shown,
 )
 
-LEAST_CLEAN = 0.3  # share of a mark's surroundings that must be clean skin
-FADE_FROM = 0.7  # of its reach, from where a mark fades out as it is laid
 LARGEST_SCALE = 8  # px of the portrait over px of the photo; a map beyond has exploded
 
 Box = tuple[np.ndarray, tuple[int, int]]  # (2,) int px of the portrait at (0, 0); (height, width)
@@ -133,21 +127,20 @@ def build_round_layer(
     RatioLayer or None
         None where no photo has enough clean skin around the mark.
     """
-    measured = [(view, _measure_view(view, *photos[view.photo])) for view in placement.views]
-    patches = [(view, patch) for view, patch in measured if patch is not None]
-    if not patches:
+    measured = measure_views(placement.views, photos)
+    if not measured:
         return None
     to = placement.to.astype(np.float64)
-    reach = REACH * np.average(
-        [patch.radius * view.scale for view, patch in patches],
-        weights=[view.quality for view, _ in patches],
-    )
+    radius = average_radius(measured)
+    reach = REACH * radius
     box = _box_around(to[None], reach + 1, portrait.skin.shape)
     if box is None:
         return None
-    laid = _average_views(patches, to, reach, box)
+    bare = measured[0].patch.bare_log_light
+    shine = sheen(placement.facing)
+    laid = lay_sheen(average_views(measured, to, reach, *box), shine)
     share, shift = measure_shown(
-        laid, box[0], portrait.log_light, portrait.paintable, to, reach / REACH, portrait.mm_per_px
+        laid, box[0], portrait.log_light, portrait.paintable, to, radius, portrait.mm_per_px
     )
     if share > 0:
         # It stays where the portrait has it; only what is missing is added there.
@@ -155,7 +148,7 @@ def build_round_layer(
         if moved is None:
             return None
         to, box = to + shift, moved
-        laid = _average_views(patches, to, reach, box) * (1 - share)
+        laid = lay_sheen(average_views(measured, to, reach, *box), shine) * (1 - share)
     falloff = distances_from(to - box[0], box[1]) / reach
     return RatioLayer(
         index,
@@ -164,41 +157,8 @@ def build_round_layer(
         falloff.astype(np.float32),
         _crop(portrait.paintable, box),
         laid.astype(np.float32),
-        patches[0][1].bare_log_light,
+        bare,
     )
-
-
-def _measure_view(view: MarkView, photo: PhotoAnalysis, marks: list[Mark]) -> QuotientPatch | None:
-    """The mark's ratio in one photo, fading to nothing where the mark ends."""
-    mark = view.mark
-    clean = mask_out_marks(photo.skin, marks, mark)
-    patch = measure_quotient(photo.log_light, clean, mark.xy, mark.radius)
-    pale = mark.kind == "acne"  # a pimple's head may be paler than the skin beside it
-    if patch.clean_share < LEAST_CLEAN or (not pale and is_on_shading_edge(patch, mark.radius)):
-        return None
-    falloff = distances_from(patch.centre, patch.log_ratio.shape) / (REACH * patch.radius)
-    ratio = clip_to_pigment(patch, mark.kind)
-    # What is not skin in the photo (backdrop, hair, lips) must not come along.
-    x, y = np.round(mark.xy).astype(int)
-    skin = crop_square(photo.paintable, x, y, len(ratio) // 2, edge=0)
-    on_skin = np.maximum(skin, falloff * REACH < 0.7)
-    return patch._replace(log_ratio=ratio * (fade_out(falloff, FADE_FROM) * on_skin)[..., None])
-
-
-def _average_views(
-    patches: list[tuple[MarkView, QuotientPatch]], to: np.ndarray, reach: float, box: Box
-) -> np.ndarray:
-    """The mark of all its views on the portrait's pixels, (h, w, 3) log-ratio."""
-    laid = np.average(
-        [
-            warp_log_ratio(patch.log_ratio, patch.centre, view.clamped_matrix, to, *box)
-            for view, patch in patches
-        ],
-        axis=0,
-        weights=[view.quality for view, _ in patches],
-    )
-    falloff = distances_from(to - box[0], box[1]) / reach
-    return laid * fade_out(falloff, FADE_FROM)[..., None]
 
 
 def build_wrinkle_layer(

@@ -10,13 +10,15 @@ from realism.marks.mark import Wrinkle
 from realism.marks.observation import (
     SAME_MARK_MM,
     distance_mm,
-    foreshortening_weight,
     group_by_distance,
     polyline_distance,
+    same_mark_weight,
 )
 from realism.marks.restore.placement import Placement
 
 WORTH_AVERAGING = 0.4  # of the best view's quality: measured there too
+PLACE_MM = 1.0  # mm by which a mark's place is off that is seen face on
+MEAN_STEPS = 4  # of reweighting
 
 
 def merge_placements(placements: Sequence[Placement], portrait_face: Face) -> list[Placement]:
@@ -39,7 +41,7 @@ def merge_placements(placements: Sequence[Placement], portrait_face: Face) -> li
     groups = group_by_distance(
         ordered, lambda first, second: _distance_mm(first, second, mm_per_px), SAME_MARK_MM
     )
-    return [_merge_group(group) for group in groups]
+    return [_merge_group(group, mm_per_px) for group in groups]
 
 
 def _quality(placement: Placement) -> float:
@@ -59,20 +61,23 @@ def _distance_mm(first: Placement, second: Placement, mm_per_px: float) -> float
         distance = polyline_distance(first.polyline, second.polyline) * mm_per_px
     else:
         distance = float(np.hypot(*(first.to - second.to))) * mm_per_px
-        distance *= float(foreshortening_weight(first.photo_facing, second.photo_facing))
+        distance *= same_mark_weight(first.photo_facing, second.photo_facing)
     if first.observation is None or second.observation is None:
         return distance
     return min(distance, distance_mm(first.observation, second.observation))
 
 
-def _merge_group(group: list[Placement]) -> Placement:
+def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
     """The best view, where the placements whose photos face the mark put it on average."""
     best, photos = group[0], {member.photo for member in group}
     visible = [member for member in group if member.visible]
     if len(visible) < 2 or len(best.polyline):
         return replace(best, photo_count=len(photos))
-    weights = np.array([max(member.photo_facing, 0.05) ** 2 for member in visible])
-    mean = (weights[:, None] * [member.to for member in visible]).sum(0) / weights.sum()
+    mean = _robust_mean(
+        np.array([member.to for member in visible], np.float64),
+        np.array([max(member.photo_facing, 0.05) for member in visible]),
+        mm_per_px,
+    )
     others = tuple(
         member.view
         for member in group[1:]
@@ -80,3 +85,21 @@ def _merge_group(group: list[Placement]) -> Placement:
         and member.mark.kind == best.mark.kind
     )
     return replace(best, to=mean.astype(np.float32), photo_count=len(photos), other_views=others)
+
+
+def _robust_mean(places: np.ndarray, facings: np.ndarray, mm_per_px: float) -> np.ndarray:
+    """Where views of one mark put it together: (2,) px.
+
+    A view from the side is off along the line of sight, by the inverse square of its facing; one
+    that the others contradict weighs less (Cauchy).
+
+    places    (n, 2) px of the portrait
+    facings   (n,) cosine in the photos
+    """
+    deviation = PLACE_MM / facings**2
+    weights = 1 / deviation**2
+    for _ in range(MEAN_STEPS):
+        mean = weights @ places / weights.sum()
+        off = np.linalg.norm(places - mean, axis=1) * mm_per_px / deviation
+        weights = 1 / (deviation**2 * (1 + off**2))
+    return weights @ places / weights.sum()

@@ -9,6 +9,7 @@ under the sliders: fast, on every move. Two methods: `ratio` (ours, `quotient.py
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from realism.errors import InputError, Message
@@ -31,6 +32,8 @@ from realism.marks.restore.placement import Placement, place_marks
 from realism.marks.restore.relight import estimate_light, estimate_relighting
 
 METHODS = ("ratio", "paste")
+FILLED = 1.5  # of a mark's radius: what is filled in
+FILL_FROM = 3  # px beside it, from which it is filled
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,7 @@ def locate_marks(
         pairs = [(photo_head, head) for photo_head in heads]
         grid = build_grid(portrait.pixels, head)
         shifts = [
-            register(photo.pixels, photo_head, grid) if photo.marks else None
+            register(without_round_marks(photo), photo_head, grid) if photo.marks else None
             for photo, photo_head in zip(photos, heads, strict=True)
         ]
     portrait_light, placements = None, []
@@ -133,6 +136,16 @@ def locate_marks(
             placed = [_with_relighting(wrinkle, pair, lights) for wrinkle in placed]
         placements += placed
     return merge_placements(placements, portrait.face) if len(photos) > 1 else placements
+
+
+def without_round_marks(photo: MarkedPhoto) -> np.ndarray:
+    """The photo's pixels with its round marks filled in, to compare with skin that lacks them."""
+    covered = np.zeros(photo.pixels.shape[:2], np.uint8)
+    for mark in photo.marks:
+        if not mark.is_traced:
+            x, y = (round(float(value)) for value in mark.xy)
+            cv2.circle(covered, (x, y), int(np.ceil(FILLED * mark.radius + 1)), 1, -1)
+    return cv2.inpaint(photo.pixels, covered, FILL_FROM, cv2.INPAINT_TELEA)
 
 
 def _with_relighting(

@@ -20,6 +20,12 @@ from realism.faces.skin import LEAST_SKIN
 from realism.marks.mark import Mark
 
 REACH = 1.6  # of a mark's radius: where it has faded to nothing
+RING = {"mole": 1.7, "spot": 1.7, "acne": 2.6}  # of its radius: where bare skin begins
+LEAST_RING = 12  # px of skin beside a mark from which its bare skin can be told
+LEAST_SPREAD = 0.01  # log units of noise that skin has at least
+ALIKE_PIXELS = 6.0  # neighbours that err alike: so many are worth one
+# What skin's log-light has of level, slope and bend over half a patch: standard deviations.
+PRIOR = np.array([10.0, 0.3, 0.3, 0.12, 0.12, 0.12])
 
 
 class QuotientPatch(NamedTuple):
@@ -35,15 +41,15 @@ class QuotientPatch(NamedTuple):
         Where its darkness has nearly gone.
     bare_log_light : (3,) float
         Log-light of its bare skin, as `images.log_light` has it.
-    clean_share : float, 0..1
-        How much of the ring around it was clean skin.
+    doubt : float, log units
+        Standard deviation of the bare skin under it; inf without skin around it.
     """
 
     log_ratio: np.ndarray
     centre: np.ndarray
     radius: float
     bare_log_light: np.ndarray
-    clean_share: float
+    doubt: float
 
 
 def mask_out_marks(skin: np.ndarray, marks: list[Mark], keep: Mark | None = None) -> np.ndarray:
@@ -62,7 +68,7 @@ def mask_out_marks(skin: np.ndarray, marks: list[Mark], keep: Mark | None = None
 
 
 def measure_quotient(
-    log_pixels: np.ndarray, clean: np.ndarray, xy: np.ndarray, radius: float
+    log_pixels: np.ndarray, clean: np.ndarray, xy: np.ndarray, radius: float, kind: str = "mole"
 ) -> QuotientPatch:
     """Measure a round mark as the ratio of its light to its bare skin's.
 
@@ -75,22 +81,25 @@ def measure_quotient(
     xy : (2,) px
     radius : float, px
         Roughly.
+    kind : str
+        "mole", "spot" or "acne": the skin around a pimple is flushed.
     """
-    half = int(np.ceil(2.8 * radius + 3))
+    ring = RING[kind]
+    half = int(np.ceil((ring + 1.1) * radius + 3))
     x, y = round(float(xy[0])), round(float(xy[1]))
     patch, weight = crop_square(log_pixels, x, y, half), crop_square(clean, x, y, half, edge=0)
     centre = np.array([half, half]) + np.asarray(xy, np.float64) - [x, y]
     away = distances_from(centre, patch.shape)
-    beside = away - 1.7 * radius - 1
+    beside = away - ring * radius - 1
     nearness = np.where(beside > 0, np.exp(-beside / (0.7 * radius + 2)), 0)
-    base, clean_share = fit_bare_skin(patch, weight * nearness)
+    base, doubt = fit_bare_skin(patch, weight * nearness)
     ratio = patch - base
     return QuotientPatch(
         ratio.astype(np.float32),
         centre,
         float(fading_radius(ratio, away, radius)),
         base[half, half],
-        clean_share,
+        doubt,
     )
 
 
@@ -125,6 +134,10 @@ def distances_from(centre: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def fit_bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
     """Fit the skin under a mark: a quadratic surface through the log-light around it.
 
+    Slopes and bends are held to what skin has by a prior, so that a ring with skin on all sides
+    carries a curve, one with skin on some a plane, and a few pixels their own brightness; the
+    posterior says how far that can be believed under the mark.
+
     Parameters
     ----------
     patch : (h, w, 3) float32
@@ -136,33 +149,35 @@ def fit_bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, fl
     -------
     (h, w, 3) ndarray
         Log-light of the skin without the mark.
-    float, 0..1
-        How much of the ring took part.
+    float, log units
+        Standard deviation of that in the middle; inf without skin to be seen.
     """
     height, width = weight.shape
     ys, xs = np.mgrid[:height, :width]
     u, v = (xs - width // 2) / (width / 2), (ys - height // 2) / (height / 2)
     surface = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], -1)
     chosen = weight > 0.02
-    if chosen.sum() < 12:
+    if chosen.sum() < LEAST_RING:
         # No skin to be seen around it: the middle brightness of the patch is all there is.
-        return np.broadcast_to(np.median(patch, (0, 1)), patch.shape), 0.0
+        return np.broadcast_to(np.median(patch, (0, 1)), patch.shape), np.inf
     ring, design, near = patch[chosen].astype(np.float64), surface[chosen], weight[chosen]
-    # Skin on all sides carries a curve; on some, a plane; on one, only its own brightness.
-    sides = len(np.unique(np.floor(np.arctan2(v[chosen], u[chosen]) / (np.pi / 4))))
-    tilt, bend = (1e-2 if sides >= 5 else 1e3), (1e-2 if sides >= 7 else 1e3)
-    stiffness = np.diag([0, tilt, tilt, bend, bend, bend])
     weights, fit = near.copy(), np.zeros((6, 3))
     for _ in range(8):
         weighted = design * weights[:, None]
-        normal = design.T @ weighted + stiffness * weights.sum()
-        fit = np.linalg.solve(normal, weighted.T @ ring)
+        level = (weights[:, None] * ring).sum(0) / weights.sum()
+        off = ring - design @ fit if fit.any() else ring - level
+        spread = max(1.4826 * float(np.median(np.linalg.norm(off, axis=1))), LEAST_SPREAD)
+        variance = ALIKE_PIXELS * spread**2 / 3
+        precision = design.T @ weighted + np.diag(variance / PRIOR**2)
+        fit = np.linalg.solve(precision, weighted.T @ ring)
         off = np.linalg.norm(ring - design @ fit, axis=1)
-        spread = max(1.4826 * float(np.median(off)), 0.01)
+        spread = max(1.4826 * float(np.median(off)), LEAST_SPREAD)
         weights = near * np.clip(1 - (off / (4 * spread)) ** 2, 0, None) ** 2
         if (weights > 0).sum() < 8:
             weights = near.copy()
-    return surface @ fit, float(np.clip(chosen.sum() / (0.5 * chosen.size), 0, 1))
+    middle = surface[height // 2, width // 2]
+    doubt = np.sqrt(variance * middle @ np.linalg.solve(precision, middle))
+    return surface @ fit, float(doubt)
 
 
 def fading_radius(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:

@@ -55,17 +55,17 @@ def measure_shown(
     """
     search = int(np.ceil(max(SEARCH_MM / mm_per_px, 2)))
     height, width = laid.shape[:2]
-    half = max(height, width) // 2 + search + 2
     x, y = round(to[0]), round(to[1])
     clean = (skin > LEAST_SKIN).astype(np.float32)
     around = measure_quotient(log_pixels, clean, to, max(radius, 1.0))
-    shown = crop_square(log_pixels, x, y, half) - around.bare_log_light
     column, row = (int(value) for value in np.array([x, y]) - origin)
     small = max(2, int(np.ceil(1.6 * radius)))
     if min(column, row, width - 1 - column, height - 1 - row) < small:
         return 0.0, np.zeros(2)  # cut by the picture's edge: nothing to compare
     middle = crop_square(laid, column, row, small)
-    field = crop_square(shown, half, half, small + search)
+    # A large mark fills its own window of search: what is usual is asked of skin beyond it.
+    beyond = max(search, 2 * small)
+    field = crop_square(log_pixels, x, y, small + beyond) - around.bare_log_light
     return find_shown(middle, field, search)
 
 
@@ -76,9 +76,11 @@ def find_shown(wanted: np.ndarray, shown: np.ndarray, search: int) -> tuple[floa
     ----------
     wanted : (h, w, 3) ndarray
         Log-ratio of the mark.
-    shown : (h + 2 search, w + 2 search, 3) ndarray
-        Log-ratio of the portrait itself around the mark's place.
+    shown : (h + 2 beyond, w + 2 beyond, 3) ndarray
+        Log-ratio of the portrait itself around the mark's place; beyond >= search, and wide enough
+        that most of it lies off the mark.
     search : int, px
+        How far off the mark is looked for.
 
     Returns
     -------
@@ -95,17 +97,20 @@ def find_shown(wanted: np.ndarray, shown: np.ndarray, search: int) -> tuple[floa
     if energy < 1e-6:
         return 0.0, np.zeros(2)
     field = (shown @ colour).astype(np.float32)
+    height, width = template.shape
+    beyond = (field.shape[0] - height) // 2
+    near = np.s_[beyond - search : beyond + search + 1, beyond - search : beyond + search + 1]
     correlation = cv2.matchTemplate(field, template, cv2.TM_CCOEFF_NORMED)
-    _, best, _, (x, y) = cv2.minMaxLoc(correlation)
+    _, best, _, (x, y) = cv2.minMaxLoc(np.ascontiguousarray(correlation[near]))
     if best < SAME_MARK_CORRELATION:
         return 0.0, np.zeros(2)
-    height, width = template.shape
-    there = field[y : y + height, x : x + width]
+    row, column = y + beyond - search, x + beyond - search
+    there = field[row : row + height, column : column + width]
     share = float((there * template).sum()) / energy
     # Skin that is lively all around has something like a faint mark everywhere.
     around = cv2.matchTemplate(field, template, cv2.TM_CCOEFF)
     usual = 1.4826 * float(np.median(np.abs(around - np.median(around))))
-    stands_out = float(around[y, x] - np.median(around)) > STANDS_OUT * usual
+    stands_out = float(around[row, column] - np.median(around)) > STANDS_OUT * usual
     if share < LEAST_SHOWN or not stands_out:
         return 0.0, np.zeros(2)
     return float(np.clip(share, 0, 1)), np.array([x - search, y - search], np.float64)

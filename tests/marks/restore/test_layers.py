@@ -1,5 +1,7 @@
 """What a portrait shows of a mark already is read as it is, on light skin and on dark."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from marked import MELANIN, painted
@@ -74,3 +76,20 @@ def test_on_skin_as_light_as_the_photos_a_mark_takes_the_same_light_matched_or_n
     matched, taken = (blend(laid, Sliders(brightness_match=share)) for share in (1.0, 0.0))
     assert not np.array_equal(matched, bare)
     assert np.array_equal(matched, taken)
+
+
+@pytest.mark.parametrize("millimetres", [1.5, 2.5, 4.0])
+def test_a_mark_that_the_portrait_shows_whole_is_not_laid_again_however_large(
+    ravi, face, millimetres
+):
+    shape = ravi[0].pixels.shape[:2]
+    bare = skin_of_light(0.2, shape)
+    radius = millimetres / analysis(bare, face).mm_per_px
+    marked = analysis(painted(bare, tuple(cheek(face)), radius, DENSITY), face)
+    placement = replace(spot_of(face), mark=RoundMark("mole", cheek(face), radius))
+    photos = {"photo": (marked, [placement.mark])}
+    whole, rest = (
+        build_round_layer(0, placement, photos, portrait).log_ratio
+        for portrait in (analysis(bare, face), marked)
+    )
+    assert abs(rest.sum() / whole.sum()) < 0.05
