@@ -5,13 +5,19 @@ from functools import cached_property
 
 import numpy as np
 
+from realism.errors import InputError
 from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.faces.occluders import find_occluders
 from realism.faces.paintable import paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import steady_mesh
 from realism.images import Photo, log_light
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, Wrinkle
+
+# Radii of marks that can be; age spots are the largest of the round ones.
+LARGEST_ROUND_MM = 10.0
+LARGEST_WRINKLE_MM = 3.0  # half its width
+LEAST_LARGEST_PX = 2.5  # on a small face a px or two are many millimetres
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +92,26 @@ class MarkedPhoto:
     def __post_init__(self):
         if self.analysis is None or self.analysis.pixels is not self.pixels:
             object.__setattr__(self, "analysis", PhotoAnalysis(self.pixels, self.face, self.skin))
+
+
+def refuse_too_large(photo: MarkedPhoto) -> None:
+    """Raise InputError for a mark that is larger than a mark of skin can be.
+
+    Files of others may mean something else by a radius: half a wrinkle's length, or a diameter.
+    """
+    mm = photo.analysis.mm_per_px
+    for mark in photo.marks:
+        most = LARGEST_WRINKLE_MM if isinstance(mark, Wrinkle) else LARGEST_ROUND_MM
+        if mark.radius > max(most / mm, LEAST_LARGEST_PX):
+            raise InputError(
+                "mark_too_large",
+                name=photo.name,
+                kind=mark.kind,
+                x=round(float(mark.xy[0])),
+                y=round(float(mark.xy[1])),
+                radius=round(mark.radius * mm, 1),
+                most=most,
+            )
 
 
 def analyse_photo(photo: Photo, face: Face, marks: list[Mark] | None = None) -> MarkedPhoto:

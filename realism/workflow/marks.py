@@ -20,7 +20,7 @@ from realism.marks.atlas import build_atlas as atlas_of_photos
 from realism.marks.find.finders import DEFAULT_FINDER, find_marks
 from realism.marks.find.multiview import find_marks_multiview
 from realism.marks.mark import Mark, flipped
-from realism.marks.photo import MarkedPhoto, analyse_photo
+from realism.marks.photo import MarkedPhoto, analyse_photo, refuse_too_large
 from realism.person.person import Person
 from realism.person.photos import PhotoRecord
 from realism.workflow import translated
@@ -65,7 +65,8 @@ def open_marked_photo(
 ) -> MarkedPhoto:
     """A photo ready to take marks from: with its face, its skin and the marks given.
 
-    Raises InputError, with the picture's name, where it cannot be read or has not one face.
+    Raises InputError, with the picture's name, where it cannot be read or has not one face, and
+    for a mark given that is larger than one can be.
     """
     if isinstance(photo, PhotoRecord):
         return analyse_photo(photo.photo(), photo.face, marks)
@@ -75,7 +76,9 @@ def open_marked_photo(
         face = primary_face(engine.find(photo.pixels))
     except InputError as error:
         raise InputError("of_picture", name=photo.name, reason=error) from error
-    return analyse_photo(photo, face, marks)
+    opened = analyse_photo(photo, face, marks)
+    refuse_too_large(opened)
+    return opened
 
 
 def find_marks_in_photo(

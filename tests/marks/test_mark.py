@@ -14,6 +14,7 @@ from realism.marks.mark import (
     mark_to_json,
     marks_by_image,
 )
+from realism.workflow.marks import open_marked_photo
 
 
 def test_a_mark_of_each_kind_comes_back_from_json_as_it_was_written():
@@ -80,3 +81,17 @@ def test_a_mark_is_made_of_the_name_of_its_kind():
 def test_a_marks_file_that_is_not_one_is_refused(value):
     with pytest.raises(InputError):
         marks_by_image(value)
+
+
+@pytest.mark.parametrize("mark", [("wrinkle", 20.0), ("mole", 80.0)])
+def test_a_mark_of_a_file_that_is_larger_than_one_can_be_is_refused_in_one_sentence(
+    ravi, engine, mark
+):
+    kind, radius = mark
+    middle = engine.find(ravi[0].pixels)[0].mesh[50, :2]
+    line = middle + np.float32([[-20, 0], [20, 0]]) if kind == "wrinkle" else None
+    large = make_mark(kind, middle, radius, 1.0, line)
+    with pytest.raises(InputError) as refused:
+        open_marked_photo(ravi[0], engine, [large])
+    assert refused.value.code == "mark_too_large"
+    assert open_marked_photo(ravi[0], engine, [make_mark(kind, middle, 2.0, 1.0, line)]).marks

@@ -20,10 +20,10 @@ from realism.marks.restore.placement import Placement
 from realism.marks.restore.quotient import REACH, distances_from
 from realism.marks.restore.shown import measure_shown
 from realism.marks.restore.views import (
-    average_radius,
     average_views,
     lay_sheen,
     measure_views,
+    median_radius,
     sheen,
 )
 from realism.marks.restore.wrinkle import (
@@ -131,7 +131,7 @@ def build_round_layer(
     if not measured:
         return None
     to = placement.to.astype(np.float64)
-    radius = average_radius(measured)
+    radius = median_radius(measured)
     reach = REACH * radius
     box = _box_around(to[None], reach + 1, portrait.skin.shape)
     if box is None:

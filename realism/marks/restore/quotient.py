@@ -21,6 +21,7 @@ from realism.marks.mark import Mark
 
 REACH = 1.6  # of a mark's radius: where it has faded to nothing
 RING = {"mole": 1.7, "spot": 1.7, "acne": 2.6}  # of its radius: where bare skin begins
+NEVER_FADING = 1.8  # of its radius: taken where its darkness goes on beside a mark
 LEAST_RING = 12  # px of skin beside a mark from which its bare skin can be told
 LEAST_SPREAD = 0.01  # log units of noise that skin has at least
 ALIKE_PIXELS = 6.0  # neighbours that err alike: so many are worth one
@@ -199,11 +200,12 @@ def fading_radius(ratio: np.ndarray, away: np.ndarray, radius: float) -> float:
     """
     dark = np.abs(ratio.mean(2))
     middle = dark[away <= max(0.5 * radius, 1)].mean()
-    for reach in np.linspace(0.6, 1.8, 13) * radius:
+    for reach in np.linspace(0.6, NEVER_FADING, 13)[:-1] * radius:
         near = (away > reach - 0.75) & (away <= reach + 0.75)
         if near.any() and dark[near].mean() < 0.2 * middle:
             return reach
-    return 1.8 * radius
+    # It never fades: the skin beside it is no skin, or its halo is wide.
+    return NEVER_FADING * radius
 
 
 def is_on_shading_edge(patch: QuotientPatch, radius: float) -> bool:

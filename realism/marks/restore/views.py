@@ -24,6 +24,7 @@ from realism.marks.restore.falloff import fade_out
 from realism.marks.restore.pigment import clip_to_pigment
 from realism.marks.restore.placement import MarkView
 from realism.marks.restore.quotient import (
+    NEVER_FADING,
     REACH,
     QuotientPatch,
     crop_square,
@@ -36,6 +37,8 @@ from realism.marks.restore.quotient import (
 
 FADE_FROM = 0.7  # of its reach, from where a mark fades out as it is laid
 TYPICAL_DEPTH = 0.6  # log units: how far marks differ from skin; less doubt than that is little
+MODEL_DOUBT = 4.0  # times what the fit says: skin is no quadratic surface
+FADING_DOUBT = 0.4  # log units more, where its darkness does not end beside a mark
 EDGE_DOUBT = 0.6  # log units more, where one side of a mark is darker than itself
 GRAIN = 0.15  # log units by which views of one mark differ anyhow
 DISAGREES = 3.0  # deviations of the views from which one counts for nothing
@@ -87,10 +90,13 @@ def _measure_view(view: MarkView, photo: PhotoAnalysis, marks: list[Mark]) -> Me
     mark = view.mark
     clean = mask_out_marks(photo.skin, marks, mark)
     patch = measure_quotient(photo.log_light, clean, mark.xy, mark.radius, mark.kind)
-    doubt = patch.doubt
-    # A pimple's head may be paler than the skin beside it.
-    if mark.kind != "acne" and is_on_shading_edge(patch, mark.radius):
-        doubt = float(np.hypot(doubt, EDGE_DOUBT))
+    doubt = MODEL_DOUBT * patch.doubt
+    # A pimple's head may be paler than the skin beside it, and its halo is wide.
+    if mark.kind != "acne":
+        if is_on_shading_edge(patch, mark.radius):
+            doubt = float(np.hypot(doubt, EDGE_DOUBT))
+        if patch.radius >= NEVER_FADING * mark.radius:
+            doubt = float(np.hypot(doubt, FADING_DOUBT))
     falloff = distances_from(patch.centre, patch.log_ratio.shape) / (REACH * patch.radius)
     ratio = lift_sheen(clip_to_pigment(patch, mark.kind), sheen(view.facing))
     # What is not skin in the photo (backdrop, hair, lips) must not come along.
@@ -101,10 +107,17 @@ def _measure_view(view: MarkView, photo: PhotoAnalysis, marks: list[Mark]) -> Me
     return MeasuredView(view, patch._replace(log_ratio=ratio.astype(np.float32)), doubt)
 
 
-def average_radius(measured: Sequence[MeasuredView]) -> float:
-    """The mark's radius in the portrait by its views, px."""
-    radii = [seen.patch.radius * seen.view.scale for seen in measured]
-    return float(np.average(radii, weights=[seen.weight for seen in measured]))
+def median_radius(measured: Sequence[MeasuredView]) -> float:
+    """The mark's radius in the portrait by most of its views, px."""
+    radii = np.array([seen.patch.radius * seen.view.scale for seen in measured])
+    return float(radii[_weighted_median(radii, np.array([seen.weight for seen in measured]))])
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> int:
+    """Index of the value that halves the weights."""
+    order = np.argsort(values)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return int(order[min(half, len(order) - 1)])
 
 
 def average_views(
@@ -156,14 +169,12 @@ def _agreeing(
     doubts = np.array([seen.doubt for seen in measured])
     if len(laid) > 2 and core.any():
         depths = laid[:, core].mean((1, 2))
-        order = np.argsort(depths)
-        half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
-        middle = depths[order][min(half, len(order) - 1)]
+        middle = depths[_weighted_median(depths, weights)]
         spread = np.hypot(doubts, GRAIN * (1 + abs(middle)))
         weights = weights * np.clip(1 - ((depths - middle) / (DISAGREES * spread)) ** 2, 0.01, 1)
     weights = weights / weights.sum()
-    # Views of one place err alike, so their doubts do not average out.
-    return weights, float(weights @ doubts)
+    # Views of one place err alike: together they are as sure as the sure ones, and no surer.
+    return weights, float((weights @ (doubts + 1e-3) ** -2.0) ** -0.5)
 
 
 def sheen(facing: float) -> float:
