@@ -136,7 +136,7 @@ def _fate(value: dict, placements: list[dict], mm_per_px: float) -> str:
     put = [placement for placement in placements if placement["visible"]]
     if put:
         gaps = [np.hypot(*(np.array(p["to"]) + 0.5 - value["xy"])) * mm_per_px for p in put]
-        return "put, and too weak" if min(gaps) <= SHIFT else "put, and too far off"
+        return "put there, and looks unlike it" if min(gaps) <= SHIFT else "put too far off"
     if placements:
         return placements[0]["reason"]
     return "no mark of it: never found, or taken for a neighbour"

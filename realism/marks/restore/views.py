@@ -36,13 +36,13 @@ from realism.marks.restore.quotient import (
 )
 
 FADE_FROM = 0.7  # of its reach, from where a mark fades out as it is laid
-TYPICAL_DEPTH = 0.6  # log units: how far marks differ from skin; less doubt than that is little
+TYPICAL_DEPTH = 1.0  # log units: doubt well below it is little
 MODEL_DOUBT = 4.0  # times what the fit says: skin is no quadratic surface
 FADING_DOUBT = 0.4  # log units more, where its darkness does not end beside a mark
 EDGE_DOUBT = 0.6  # log units more, where one side of a mark is darker than itself
 GRAIN = 0.15  # log units by which views of one mark differ anyhow
 DISAGREES = 3.0  # deviations of the views from which one counts for nothing
-SHEEN = 1.5  # light reflected over light from within, at a grazing view
+SHEEN = 0.8  # light reflected over light from within, at a grazing view
 SHEEN_POWER = 3  # of 1 - cosine, by which it grows towards that
 DARKEST_LIFTED = 0.07  # of the skin's light: what a mark is that is all veil
 PICTURE_BLUR = 0.5  # px, sigma: of a lens, a sensor and a file
