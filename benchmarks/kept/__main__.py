@@ -39,7 +39,7 @@ from realism.marks.restore.prepare import METHODS
 
 def main() -> None:
     """Print the figures of one folder."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--given", action="store_true", help="the truth's marks, none looked for")
     parser.add_argument("--method", default=METHODS[0], choices=METHODS)

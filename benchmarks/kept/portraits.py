@@ -113,7 +113,8 @@ def given_marks(view: TwinView) -> list[Mark]:
     for value in view.truth["marks"]:
         if not value["visible"]:
             continue
-        xy, line = np.float32(value["xy"]), np.float32(value.get("polyline", [])).reshape(-1, 2)
+        xy = np.array(value["xy"], np.float32)
+        line = np.array(value.get("polyline", []), np.float32).reshape(-1, 2)
         radius = GIVEN_HALF_WIDTH if value["kind"] == "wrinkle" else value["radius_px"]
         marks.append(make_mark(value["kind"], xy, radius, 1.0, line))
     return marks
