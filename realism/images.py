@@ -21,8 +21,8 @@ from realism.config import INTAKE, Intake
 from realism.disk import whole_file
 from realism.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif")
-FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 NAMED = ("GIF", "BMP", "TIFF")  # read only to name them when they are refused
 # Added to linear light before the logarithm: below it a camera's noise is larger than light.
 DARKEST = 0.002
@@ -52,7 +52,7 @@ TOO_LARGE = ("photo_too_large", "photo_too_many_pixels", "photo_decompression_bo
 
 
 def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTAKE) -> Photo:
-    """Open a JPEG, PNG, WebP or HEIC of any mode and bit depth.
+    """Open a JPEG, PNG, WebP, AVIF or HEIC of any mode and bit depth.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def encoded(picture: Image.Image, format: str, **options) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_the_usual_formats_open_as_the_same_picture(picture, format):
     photo = open_photo(encoded(picture, format, quality=95), "a")
     assert photo.pixels.shape == (512, 512, 3)

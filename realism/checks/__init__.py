@@ -1,11 +1,13 @@
 """Step 1: find out of every photo whether a person can be learned from it, and why not.
 
-First a photo alone (`photo.py`), then the set (`set.py`). Nothing is mended; every refusal has a
-sentence and a number (`verdict.py`), and the owner may overrule it where there is a face.
+A picture that lies on its side is turned (`upright.py`). Then a photo alone is judged (`photo.py`):
+what of the face it hides (`hidden.py`), what was done to it (`traces.py`); then the set (`set.py`).
+Every refusal has a sentence (`verdict.py`), and the owner may overrule it where there is a face.
 """
 
 from realism.checks.photo import check_photo
 from realism.checks.set import SET_CODES, check_set, photo_to_photo, similarity_to_others
+from realism.checks.upright import find_upright
 from realism.checks.verdict import Reason, Verdict, reason_from_json, reason_to_json
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "Verdict",
     "check_photo",
     "check_set",
+    "find_upright",
     "photo_to_photo",
     "reason_from_json",
     "reason_to_json",

@@ -1,36 +1,38 @@
-"""Judge a photo alone: is there one face, large, sharp, well lit and turned to the camera?
-
-Sharpness: gradients at a fine scale over those at a coarse one, which noise and contrast hardly
-change (after Elder and Zucker, "Local scale control for edge detection", PAMI 1998).
-"""
+"""Judge a photo alone: is there one face, whole, large, sharp, well lit, turned to the camera?"""
 
 import cv2
 import numpy as np
 
+from realism.checks.hidden import find_hidden
+from realism.checks.sharpness import sharpness
+from realism.checks.traces import find_traces
 from realism.checks.verdict import Reason, Verdict
 from realism.config import CHECK
 from realism.errors import Message
 from realism.faces.engine import Engine
-from realism.faces.face import Face, eye_centres
-from realism.faces.mesh import FACE_OVAL, roll_angle, upright_crop, upright_extent
-from realism.images import LUMINANCE, Photo, luma, to_linear
+from realism.faces.face import Face
+from realism.faces.mesh import FACE_OVAL
+from realism.faces.occluders import find_occluders
+from realism.faces.skin import skin_mask
+from realism.images import LUMINANCE, Photo, to_linear
 
-SHARPNESS_SIDE = 192  # px of the face's crop in which sharpness is measured
 
-
-def check_photo(photo: Photo, engine: Engine) -> Verdict:
+def check_photo(photo: Photo, engine: Engine, faces: list[Face] | None = None) -> Verdict:
     """Judge one photo by itself.
 
     Parameters
     ----------
     photo : Photo
     engine : Engine
+    faces : list of Face, optional
+        All of it, largest first; None looks for them.
 
     Returns
     -------
     Verdict
     """
-    faces = engine.find(photo.pixels)
+    if faces is None:
+        faces = engine.find(photo.pixels)
     if not faces:
         reason = Reason("no_face", Message("no_face"), 0.0, 1.0)
         return Verdict(photo.name, False, (reason,), (), None, {})
@@ -38,7 +40,13 @@ def check_photo(photo: Photo, engine: Engine) -> Verdict:
     measures = measure(photo.pixels, face) | {"faces": float(len(faces))}
     if len(faces) > 1:
         measures["times_larger"] = faces[0].area / faces[1].area
-    reasons, notes = _reasons(measures), _notes(measures)
+    occluders = find_occluders(photo.pixels, face)
+    hidden, partly_hidden, shares = find_hidden(photo.pixels, face, occluders)
+    skin = skin_mask(photo.pixels, face, occluders)
+    traces, changes = find_traces(photo.pixels, face, skin)
+    measures |= shares | changes
+    reasons = [*_reasons(measures), *hidden]
+    notes = [*_notes(measures), *partly_hidden, *traces]
     return Verdict(photo.name, not reasons, tuple(reasons), tuple(notes), face, measures)
 
 
@@ -71,67 +79,12 @@ def measure(pixels: np.ndarray, face: Face) -> dict[str, float]:
     }
 
 
-def sharpness(pixels: np.ndarray, face: Face) -> float:
-    """How much steeper the steepest edges of the face are at a fine scale than at a coarse one.
-
-    Parameters
-    ----------
-    pixels : np.ndarray, (H, W, 3) uint8 sRGB
-    face : Face
-
-    Returns
-    -------
-    float
-        About 1 when out of focus, 2 and more when sharp; the same for every face size, since the
-        face is brought to one size first.
-    """
-    grey, _ = upright_grey(pixels, face, 1.0, SHARPNESS_SIDE)
-    fine, coarse = (_steepest(grey, sigma) for sigma in (0.8, 3.2))  # px
-    return float(fine / max(coarse, 1e-6))
-
-
-def _steepest(grey: np.ndarray, sigma: float) -> float:
-    """The gradient that a hundredth of the pixels exceeds after a blur of `sigma` px."""
-    blurred = cv2.GaussianBlur(grey, (0, 0), sigma)
-    across, down = (cv2.Sobel(blurred, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    return float(np.percentile(np.hypot(across, down), 99))
-
-
 def _in_oval(pixels: np.ndarray, face: Face) -> np.ndarray:
     """The pixels inside the face's outline, (n, 3) uint8."""
     mask = np.zeros(pixels.shape[:2], np.uint8)
     cv2.fillPoly(mask, [face.mesh[FACE_OVAL, :2].round().astype(np.int32)], 1)
     inside = pixels[mask > 0]
     return inside if len(inside) else np.zeros((1, 3), np.uint8)
-
-
-def upright_grey(
-    pixels: np.ndarray, face: Face, reach: float, side: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The face, upright and in grey.
-
-    Parameters
-    ----------
-    pixels : np.ndarray, (H, W, 3) uint8 sRGB
-    face : Face
-    reach : float
-        Face sizes that the crop spans.
-    side : int, px
-        Of the crop.
-
-    Returns
-    -------
-    grey : np.ndarray, (side, side) float32, 0..255
-    shown : np.ndarray, (side, side) bool
-        Where there is picture.
-    """
-    roll = roll_angle(eye_centres(face.mesh))
-    centre, extent = upright_extent(face.mesh, roll)
-    grey = luma(pixels)
-    # The second channel is turned along, and is 0 outside the picture.
-    layers = np.dstack([grey, np.full_like(grey, 255), grey])
-    crop, _ = upright_crop(layers, centre, extent * reach, roll, side)
-    return crop[..., 0].astype(np.float32), crop[..., 1] > 250
 
 
 def _reasons(measures: dict[str, float]) -> list[Reason]:

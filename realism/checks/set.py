@@ -1,4 +1,4 @@
-"""Judge the photos of a set against each other: copies of one picture, and other people.
+"""Judge the photos of a set against each other: copies, other people, stretched ones.
 
 Who the person is the set says itself: the centre of the embeddings of most photos, found from its
 densest half, so that a third of strangers does not move it.
@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from realism.checks.photo import upright_grey
+from realism.checks.sharpness import upright_grey
+from realism.checks.traces import STRAIGHT
 from realism.checks.verdict import Reason, Verdict
 from realism.errors import Message
 from realism.faces.engine import Engine
@@ -24,7 +25,14 @@ SAME_PICTURE = 0.92  # correlation round the face; copies from 0.93
 # renders, 0.59 on photographs.
 OWN_SHARE = 0.5
 MIXED = 0.4  # share of others from which the set counts as of two people
-SET_CODES = ("duplicate", "other_person", "two_people")
+SET_CODES = (
+    "duplicate",
+    "other_person",
+    "two_people",
+    "shape_unlike_others",
+)
+LEAST_OTHERS = 3  # photos that say what is usual for the person
+MOST_UNLIKE = 1.12  # width over height of the head against the usual; a person's own to 1.06
 COPY_SIDE = 64  # px of the crops that are compared for copies
 AROUND = 3.5  # face sizes; the reach of the wider of the two
 
@@ -45,7 +53,7 @@ def check_set(photos: list[Photo], verdicts: list[Verdict], engine: Engine) -> l
     list of Verdict
         In the same order; of copies the first usable one is kept.
     """
-    return _refuse_strangers(_refuse_copies(photos, verdicts), engine)
+    return _note_unlike_shapes(_refuse_strangers(_refuse_copies(photos, verdicts), engine))
 
 
 def _refuse_copies(photos: list[Photo], verdicts: list[Verdict]) -> list[Verdict]:
@@ -160,6 +168,32 @@ def _refuse_strangers(verdicts: list[Verdict], engine: Engine) -> list[Verdict]:
             advice = Reason("two_people", message, float(len(strangers)), float(len(at)))
             judged[index] = replace(judged[index], notes=(*judged[index].notes, advice))
     return judged
+
+
+def _note_unlike_shapes(verdicts: list[Verdict]) -> list[Verdict]:
+    """Advice on photos that were stretched, which the person's others tell best."""
+    straight = [
+        "width_over_height" in verdict.measures and abs(verdict.measures["yaw"]) <= STRAIGHT
+        for verdict in verdicts
+    ]
+    shapes = [
+        verdict.measures["width_over_height"]
+        for verdict, judged in zip(verdicts, straight, strict=True)
+        if judged and verdict.usable
+    ]
+    if len(shapes) <= LEAST_OTHERS:
+        return verdicts
+    usual, noted = float(np.median(shapes)), []
+    for verdict, judged in zip(verdicts, straight, strict=True):
+        if judged and not any(note.code == "stretched" for note in verdict.notes):
+            ratio = verdict.measures["width_over_height"] / usual
+            unlike = max(ratio, 1 / max(ratio, 1e-6))
+            if unlike > MOST_UNLIKE:
+                message = Message("shape_unlike_others", more=unlike - 1)
+                advice = Reason("shape_unlike_others", message, unlike, MOST_UNLIKE)
+                verdict = replace(verdict, notes=(*verdict.notes, advice))
+        noted.append(verdict)
+    return noted
 
 
 def similarity_to_others(

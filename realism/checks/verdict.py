@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from realism.errors import Message, as_written, message_from_json, message_to_json
 from realism.faces.face import Face
 
+# Codes of advice on photos whose skin says nothing of marks, neither that they are nor are not.
+WITHOUT_SKIN = ("no_colour", "smoothed")
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -14,7 +17,9 @@ class Reason:
     ----------
     code : str
         Reasons: unreadable too_large no_face several_faces small_face blurred too_dark blown_out
-        turned duplicate other_person; advice: bystanders soft dim strong_turn two_people.
+        turned cut_off eyes_hidden duplicate other_person; advice: turned_upright bystanders soft
+        dim strong_turn slightly_cut_off glasses no_colour compressed enlarged smoothed stretched
+        shape_unlike_others two_people.
     message : Message
         The sentence for the owner, with the numbers.
     value : float, optional
@@ -71,8 +76,8 @@ class Verdict:
     face : Face or None
         The subject. Without one it cannot be accepted by hand either.
     measures : dict of str to float
-        faces, face_width px, sharpness, light L*, blown 0..1, yaw degrees; times_larger where
-        there are several faces.
+        faces, face_width px, sharpness, light L*, blown 0..1, yaw degrees, and those of
+        `hidden.py` and `traces.py`; times_larger where there are several faces.
     """
 
     name: str
@@ -81,3 +86,8 @@ class Verdict:
     notes: tuple[Reason, ...]
     face: Face | None
     measures: dict[str, float]
+
+    @property
+    def shows_skin(self) -> bool:
+        """Whether marks would show, were there any: the skin is neither colourless nor smoothed."""
+        return not any(note.code in WITHOUT_SKIN for note in self.notes)

@@ -15,7 +15,9 @@ DECISIONS = {"accept": True, "refuse": False, "check": None}
 
 def add(
     person: PersonName,
-    files: Annotated[list[Path], typer.Argument(help="JPEG, PNG, WebP or HEIC.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="JPEG, PNG, WebP, AVIF or HEIC, or folders of them.")
+    ],
     consent: Annotated[
         bool, typer.Option("--consent", help="The person shown is me or has agreed.")
     ] = False,
@@ -26,13 +28,14 @@ def add(
     """Add photos; the person is made when new (that needs --consent)."""
     from realism.person.names import slug_of
     from realism.person.person import create_person, open_person, people
-    from realism.workflow.photos import add_photos
+    from realism.workflow.photos import add_photos, picture_files
 
+    pictures = picture_files(files)
     if slug_of(person) in {known.folder.name for known in people()}:
         opened = open_person(person)
     else:
         opened = create_person(person, consent, class_word)
-    show(add_photos(opened, files, load_named_engine()))
+    show(add_photos(opened, pictures, load_named_engine()))
     print_photos(opened)
 
 

@@ -1,4 +1,4 @@
-"""What a crop shows, as its caption: turn, expression, light, exposure, framing, backdrop.
+"""What a crop shows, as its caption: turn, expression, light, colour, framing, backdrop.
 
 What a caption names is not learned as the person, so it names what varies between photos. The
 clauses and their order are those of the embedded base's captions (`data_sets/captions.py`),
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from realism.checks.traces import LEAST_COLOUR, colour_spread
 from realism.faces.face import Face
 from realism.images import to_linear
 
@@ -95,10 +96,16 @@ def describe_crop(
         describe_turn(face, cropping),
         describe_light(photo, face, cropping),
         describe_exposure(crop, cropping),
+        describe_colour(photo, face),
         framing,
         describe_backdrop(photo, head, cropping),
     )
     return ", ".join(clause for clause in clauses if clause)
+
+
+def describe_colour(photo: np.ndarray, face: Face) -> str:
+    """That a photo has no colour or one tint, so that it is not learned as the person's."""
+    return "black and white" if colour_spread(photo, face) < LEAST_COLOUR else ""
 
 
 def describe_turn(face: Face, cropping: Cropping = CROPPING) -> str:

@@ -38,6 +38,7 @@ from realism.images import SUFFIXES, Photo, open_photo
 # Caption of skin at the photo's own resolution. No word of it names a framing: pocket then mixes
 # the two up, and portraits from near became skin.
 SKIN = "skin"
+CAPTION_SUFFIXES = (".txt", ".caption")  # beside a picture: kohya's sd-scripts
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,8 +219,8 @@ def _cut(pixels: np.ndarray, frame: _Frame, resolution: int) -> np.ndarray:
 def list_pictures(folder: Path) -> list[tuple[Path, str]]:
     """The pictures of a folder and their captions, by name.
 
-    Captions come from metadata.jsonl ("file_name", "text") where the folder has one; "" where a
-    picture has none.
+    Captions come from metadata.jsonl ("file_name", "text") where the folder has one, else from a
+    text file beside the picture that is named like it (kohya's layout); "" where there is none.
 
     Raises
     ------
@@ -233,7 +234,22 @@ def list_pictures(folder: Path) -> list[tuple[Path, str]]:
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise InputError("faces_folder_empty", folder=folder)
-    return [(file, captions.get(file.relative_to(folder).as_posix(), "")) for file in files]
+    return [
+        (file, captions.get(file.relative_to(folder).as_posix()) or _caption_beside(file))
+        for file in files
+    ]
+
+
+def _caption_beside(picture: Path) -> str:
+    """The text of `a.txt` beside `a.jpg`, on one line; "" where there is none."""
+    for suffix in CAPTION_SUFFIXES:
+        file = picture.with_suffix(suffix)
+        if file.is_file():
+            try:
+                return " ".join(file.read_text("utf-8-sig").split())
+            except (OSError, UnicodeDecodeError) as error:
+                raise InputError("caption_not_readable", file=file) from error
+    return ""
 
 
 def _read_captions(metadata: Path) -> dict[str, str]:

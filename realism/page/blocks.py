@@ -6,7 +6,7 @@ Local by default: 127.0.0.1, no share link, no telemetry, nothing from the inter
 import os
 from pathlib import Path
 
-from realism.config import INTAKE, home, page_copies
+from realism.config import home, page_copies
 
 # Before gradio is imported: it reads these once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -30,6 +30,9 @@ from realism.page.session import (
 STYLE = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 MINUTE, HOUR = 60, 3600  # s
+# Of one upload: a LoRA of a large base. A photo over its own limit is refused with a sentence by
+# the check; here Gradio would refuse all that came with it.
+MOST_UPLOADED = 2**30  # bytes
 
 
 def build_page() -> gr.Blocks:
@@ -102,7 +105,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> N
         theme=theme,
         css_paths=[STYLE],
         footer_links=["settings"],
-        max_file_size=INTAKE.max_bytes,
+        max_file_size=MOST_UPLOADED,
         # Pictures of a person are shown from their folder, not copied about.
         allowed_paths=[str(home().resolve())],
         # Words of a fault may name folders of this machine: not for strangers.

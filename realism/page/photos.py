@@ -9,7 +9,6 @@ import gradio as gr
 import numpy as np
 
 from realism.faces.engine import load_engine
-from realism.images import SUFFIXES
 from realism.page import draw
 from realism.page.i18n import Localizer, text, words
 from realism.page.session import (
@@ -32,8 +31,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             files = localized(
-                gr.File, "photos.files", file_count="multiple", height=170,
-                file_types=list(SUFFIXES),
+                gr.File, "photos.files", file_count="multiple", height=170
             )  # fmt: skip
             message = gr.HTML(elem_classes="tab-message")
             stop = localized(gr.Button, "photos.stop", size="sm", elem_classes="while-running")
@@ -134,6 +132,7 @@ def on_add(
     """Take photos in, one by one."""
     with user_errors(language):
         person = chosen_person(name, root)
+        # Of any suffix: Gradio would refuse all files for one that it does not expect.
         paths = [Path(file) for file in files or []]
         for event in add_photos(person, paths, load_engine()):
             if isinstance(event, PhotoChecked):

@@ -20,6 +20,7 @@ from realism.checks import (
     Verdict,
     check_photo,
     check_set,
+    find_upright,
     photo_to_photo,
     reason_from_json,
     reason_to_json,
@@ -173,7 +174,9 @@ class PhotosFolder(PersonFolder):
             code = "too_large" if error.code in TOO_LARGE else "unreadable"
             verdict = Verdict(name, False, (Reason(code, error.message),), (), None, {})
             return self._write(PhotoRecord(name, None, verdict, None), engine)
-        verdict = check_photo(photo, engine)
+        photo, faces, turned = find_upright(photo, engine)
+        verdict = check_photo(photo, engine, faces)
+        verdict = replace(verdict, notes=(*turned, *verdict.notes))
         path = self._path(name, ".png")
         save_png(path, photo.pixels)
         return self._write(PhotoRecord(name, path, verdict, None), engine)
@@ -201,7 +204,10 @@ class PhotosFolder(PersonFolder):
         found_by = read_model(file, _StoredPhoto, "file_verdict").engine
         if record.path is None or found_by == engine.name:
             return record
-        return self._write(replace(record, verdict=check_photo(record.photo(), engine)), engine)
+        verdict = check_photo(record.photo(), engine)
+        turned = [note for note in record.verdict.notes if note.code == "turned_upright"]
+        verdict = replace(verdict, notes=(*turned, *verdict.notes))
+        return self._write(replace(record, verdict=verdict), engine)
 
     # On disk -----------------------------------------------------------------------------
 

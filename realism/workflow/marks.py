@@ -202,7 +202,9 @@ def find_marks_of_person(
     InputError
         The person has no accepted photos.
     """
-    photos, known = person.accepted()[:most], person.marks()
+    accepted = person.accepted()
+    photos = [photo for photo in accepted if photo.verdict.shows_skin] or accepted
+    photos, known = photos[:most], person.marks()
     reviewed = person.reviewed(photo.name for photo in photos)
     found = yield from find_marks_of_photos(
         photos, engine, known, held, reviewed, threshold=threshold

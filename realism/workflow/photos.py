@@ -4,7 +4,9 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from realism.errors import InputError
 from realism.faces.engine import Engine
+from realism.images import SUFFIXES
 from realism.person.person import Person
 from realism.person.photos import PhotoRecord
 
@@ -42,6 +44,43 @@ class SetChecked:
     photo_to_photo: dict[str, float]
 
 
+def picture_files(paths: Iterable[Path]) -> list[Path]:
+    """The files that paths mean: of a folder its pictures, folders in it included.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files of any suffix, and folders.
+
+    Returns
+    -------
+    list of Path
+        Files as given, of folders by name; hidden files of a folder are left out.
+
+    Raises
+    ------
+    InputError
+        A path does not exist, or a folder holds no picture; nothing was taken in yet.
+    """
+    files = []
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise InputError("photo_file_not_found", name=path)
+            files.append(path)
+            continue
+        inside = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in SUFFIXES
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        if not inside:
+            raise InputError("folder_without_pictures", folder=path)
+        files += inside
+    return files
+
+
 def add_photos(
     person: Person, files: Iterable[Path], engine: Engine
 ) -> Generator[PhotoChecked | SetChecked, None, tuple[PhotoRecord, ...]]:
@@ -52,7 +91,7 @@ def add_photos(
     person : Person
         Whose photos they are.
     files : iterable of Path
-        JPEG, PNG, WebP or HEIC; one that cannot be read is listed as refused.
+        JPEG, PNG, WebP, AVIF or HEIC; one that cannot be read is listed as refused.
     engine : Engine
         Finds the faces.
 

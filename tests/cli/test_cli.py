@@ -43,6 +43,26 @@ def test_photos_are_added_listed_and_a_person_is_deleted(run, tmp_path):
     assert list((tmp_path / "people").iterdir()) == []
 
 
+def test_a_folder_means_its_pictures_and_a_wrong_path_takes_nothing_in(run, tmp_path):
+    folder = tmp_path / "phone"
+    (folder / "older").mkdir(parents=True)
+    shutil.copy(MEI / "mei-01.jpg", folder / "a.JPG")
+    shutil.copy(MEI / "mei-02.jpg", folder / "older" / "b.jfif")
+    shutil.copy(MEI / "mei-03.jpg", folder / ".hidden.jpg")
+    (folder / "notes.txt").write_text("not a picture")
+    code, _, err = run("photos", "add", "Mei", folder, tmp_path / "typo.jpg", "--consent")
+    assert code == 2 and "typo.jpg" in err and "Check the path" in err
+    assert run("photos", "list")[1] == ""  # not even the person was made
+    code, out, _ = run("photos", "add", "Mei", folder, "--consent")
+    assert code == 0 and "2 of 2 photos of Mei are accepted." in out
+    code, _, err = run("photos", "add", "Mei", tmp_path / "phone" / "notes.txt")
+    assert code == 0  # a file that was named has its own verdict
+    assert "notes.txt: refused" in run("photos", "list", "Mei")[1]
+    (tmp_path / "empty").mkdir()
+    code, _, err = run("photos", "add", "Mei", tmp_path / "empty")
+    assert code == 2 and "no pictures" in err
+
+
 def test_rank_writes_the_fixed_form_closest_first(run, tmp_path):
     photos, portraits = tmp_path / "photos", tmp_path / "portraits"
     photos.mkdir()

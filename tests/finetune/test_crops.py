@@ -22,7 +22,7 @@ from realism.finetune.crops import (
     face_extent,
     folder_digest,
 )
-from realism.images import Photo, open_photo
+from realism.images import Photo, luma, open_photo
 
 MEI = ASSETS / "people" / "mei"
 
@@ -174,6 +174,29 @@ def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_
     assert skipped["empty.png"] == Message("face_not_found")
     assert captions["a.jpg"].startswith("photo portrait of a young woman, front, close-up")
     assert captions["b.jpg"].startswith("photo portrait of a person, ")
+
+
+def test_captions_beside_the_pictures_are_read_as_kohya_lays_them(tmp_path, engine):
+    folder = tmp_path / "10_faces"
+    folder.mkdir()
+    shutil.copy(MEI / "mei-01.jpg", folder / "a.jpg")
+    shutil.copy(MEI / "mei-09.jpg", folder / "b.jfif")
+    (folder / "a.txt").write_text("a young woman,\n smiling", "utf-8-sig")
+    (folder / "b.caption").write_text("a woman in a blue shirt")
+    captions = {crop.photo: crop.caption for crop in crop_folder(tmp_path, engine, 256)}
+    assert captions["a.jpg"].startswith("a young woman, smiling")
+    assert captions["b.jfif"].startswith("a woman in a blue shirt")
+    (folder / "a.txt").write_bytes("Größe".encode("latin-1"))
+    with pytest.raises(InputError, match="UTF-8"):
+        list(crop_folder(tmp_path, engine, 256))
+
+
+def test_a_black_and_white_photo_says_so_in_its_caption(front):
+    photo, face = front
+    grey = np.repeat(luma(photo.pixels)[..., None], 3, 2)
+    for pixels, said in ((photo.pixels, False), (grey, True)):
+        captions = [c.caption for c in crop_photo(Photo("a", pixels), face, "ohwx woman", 256)]
+        assert captions and all(("black and white" in text) == said for text in captions)
 
 
 def test_the_digest_of_a_folder_changes_with_a_picture_or_a_caption(tmp_path):

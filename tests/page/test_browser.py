@@ -30,6 +30,19 @@ def test_another_program_can_create_a_person_and_add_photos_through_the_page(ser
     assert len(open_person("Ada").accepted()) == 2
 
 
+def test_a_file_of_any_kind_among_the_photos_gets_its_own_verdict(served, mei_files, tmp_path):
+    from gradio_client import Client, handle_file
+
+    (tmp_path / "notes.pdf").write_text("no picture")
+    client = Client(served, verbose=False)
+    client.predict("Ada", "woman", True, api_name="/create_person")
+    files = [handle_file(str(file)) for file in (*mei_files[:2], tmp_path / "notes.pdf")]
+    assert "3" in client.predict(files, "Ada", "zh", api_name="/add_photos")
+    ada = open_person("Ada")
+    assert len(ada.accepted()) == 2
+    assert "图片" in ada.record("notes.pdf").verdict.reasons[0].message.text("zh")
+
+
 def test_other_programs_are_offered_the_verbs_and_nothing_else(served):
     from gradio_client import Client
 

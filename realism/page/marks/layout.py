@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import gradio as gr
 from gradio.events import Dependency
 
-from realism.images import SUFFIXES
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.marks.mark import KINDS
 from realism.marks.observation import LEAST_OBSERVATIONS
@@ -32,9 +31,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 sources=["upload", "clipboard"], buttons=[],
             )  # fmt: skip
             run_portrait = localized(gr.Dropdown, "marks.mine", choices=[], value=None)
-            files = localized(
-                gr.File, "marks.files", file_count="multiple", file_types=list(SUFFIXES), height=150
-            )
+            files = localized(gr.File, "marks.files", file_count="multiple", height=150)
             with gr.Row():
                 restore = localized(gr.Button, "marks.restore", variant="primary", min_width=120)
                 stop = localized(gr.Button, "marks.stop", min_width=80)
