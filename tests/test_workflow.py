@@ -37,7 +37,7 @@ from realism.workflow.portraits import (
     PortraitRequest,
     PortraitSaved,
     PortraitsRanked,
-    PromptCut,
+    PromptNote,
     make_portraits,
     rank_pictures,
     rank_run,
@@ -146,10 +146,11 @@ def test_portraits_are_sampled_saved_and_ranked_and_the_ranking_is_read_back(per
     events = list(make_portraits(person, base, engine, request))
     kinds = [type(event) for event in events]
     assert kinds == [
-        PromptCut,
+        PromptNote,
         *[SamplingStep, SamplingStep, PortraitSaved] * 2,
         PortraitsRanked,
     ]
+    assert events[0].message.code == "prompt_end_not_read"
     saved = [event for event in events if isinstance(event, PortraitSaved)]
     assert [event.file.name for event in saved] == ["01-seed3.png", "02-seed4.png"]
     assert np.array_equal(open_photo(saved[0].file).pixels, saved[0].portrait.pixels)

@@ -7,7 +7,7 @@ from realism.portraits.sample import SamplingStep
 from realism.workflow.finetune import FacesBegin, FacesKnown, PersonBegins
 from realism.workflow.marks import PhotoOpened, PhotoSearched
 from realism.workflow.photos import PhotoChecked, SetChecked
-from realism.workflow.portraits import PhotoLeftOut, PortraitSaved, PortraitsRanked, PromptCut
+from realism.workflow.portraits import PhotoLeftOut, PortraitSaved, PortraitsRanked, PromptNote
 from realism.workflow.restore import PortraitRestored, PortraitSkipped, RestoredPortrait
 
 EVERY = 10  # steps between two lines
@@ -26,8 +26,8 @@ def line_of(event: object) -> str:
             return f"Stage 1 is done already: {lora}"
         case PersonBegins(photos, name):
             return f"Stage 2, on {photos} photos of {name}:"
-        case PromptCut(unread):
-            return f"  The prompt is too long for this base; it does not read: {unread}"
+        case PromptNote(message):
+            return f"  {message}"
         case PortraitSaved(_, portrait, number, of):
             return f"  {number} of {of}, seed {portrait.seed}"
         case PhotoLeftOut(name, reason):

@@ -72,6 +72,12 @@ def find_style(slug: str) -> Style:
     raise InputError("style_not_found", style=slug, choices=choices)
 
 
+def words_of_styles() -> frozenset[str]:
+    """Every word of the presets' prompts."""
+    prompts = [f"{style.prompt} {style.negative_prompt}" for style in load_styles()]
+    return frozenset(word.strip(",.;") for prompt in prompts for word in prompt.split())
+
+
 def prompt_for(prompt: str, person: str) -> str:
     """The prompt with the person in it.
 

@@ -8,23 +8,23 @@ from typing import Literal
 from realism.checks import photo_to_photo
 from realism.config import PORTRAITS
 from realism.diffusion.base import Base
-from realism.diffusion.denoise import unread_prompt_end
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
 from realism.images import Photo
 from realism.person.person import Person
 from realism.portraits.portrait import Portrait, save_portrait
+from realism.portraits.prompt import plain_prompt, unread_words
 from realism.portraits.rank import Ranked, rank
 from realism.portraits.sample import SamplingStep, new_seeds, sample_portraits
-from realism.portraits.styles import find_style, prompt_for
+from realism.portraits.styles import find_style, prompt_for, words_of_styles
 
 
 @dataclass(frozen=True)
-class PromptCut:
-    """The prompt is too long for the base: this end of it is not read."""
+class PromptNote:
+    """Something of the prompt or the negative prompt is not read, and what helps."""
 
-    unread: str
+    message: Message
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ class PortraitRequest:
 
 def make_portraits(
     person: Person, base: Base, engine: Engine, request: PortraitRequest | None = None
-) -> Generator[PromptCut | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
+) -> Generator[PromptNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
     """Make portraits of a person and rank them.
 
     Parameters
@@ -138,7 +138,7 @@ def make_portraits(
 
     Yields
     ------
-    PromptCut, SamplingStep, PortraitSaved or PortraitsRanked
+    PromptNote, SamplingStep, PortraitSaved or PortraitsRanked
         A SamplingStep after each step of the sampler; PortraitsRanked last.
 
     Returns
@@ -157,11 +157,17 @@ def make_portraits(
     seeds = new_seeds(request.count, request.seed)
     lora = person.adapter(base.name, request.adapter)
     prompt = preset.prompt if request.prompt is None else request.prompt
-    prompt = prompt_for(prompt, person.subject if lora else person.class_word)
     negative = request.negative_prompt
-    negative = preset.negative_prompt if negative is None else negative
-    if rest := unread_prompt_end(base, prompt):
-        yield PromptCut(rest)
+    prompt, marks = plain_prompt(prompt)
+    prompt = prompt_for(prompt, person.subject if lora else person.class_word)
+    negative, marks_of_negative = plain_prompt(negative or "")
+    usual = words_of_styles()
+    for note in (*marks, *unread_words(base, prompt, usual)):
+        yield PromptNote(note)
+    for note in (*marks_of_negative, *unread_words(base, negative, usual)):
+        yield PromptNote(Message("of_negative_prompt", note=note))
+    if request.negative_prompt is None:  # the preset's own: for any base, whatever it knows of it
+        negative = preset.negative_prompt
     run, number = request.run or person.new_run(), 0
     adapter = Adapter(lora, request.weight) if lora else None
     for event in sample_portraits(

@@ -5,6 +5,7 @@ longer does the run wait for the device, to be ranked anew.
 """
 
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from realism.workflow.portraits import (
     PortraitRequest,
     PortraitSaved,
     PortraitsRanked,
-    PromptCut,
+    PromptNote,
     make_portraits,
     rank_run,
 )
@@ -146,9 +147,8 @@ def on_make(
         yield [], "", gr.skip(), [], gr.update(visible=False)
         for event in make_portraits(person, base, load_engine(), request):
             match event:
-                case PromptCut():
-                    unread = text(language, "portraits.prompt_cut", unread=event.unread)
-                    gr.Warning(unread, title="Realism")
+                case PromptNote(message):
+                    gr.Warning(escape(message.text(language)), title="Realism")
                 case SamplingStep():
                     yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
                 case PortraitSaved():
