@@ -25,6 +25,14 @@ def page_copies() -> Path:
     return given if given.name == ".page" else given / ".page"
 
 
+def cache_folder() -> Path:
+    """Where copies are kept that can be made again: `$REALISM_CACHE`, else `~/.cache/realism`."""
+    given = os.environ.get("REALISM_CACHE")
+    return Path(
+        given or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "realism"
+    ).expanduser()
+
+
 @dataclass(frozen=True)
 class Intake:
     """What may come in as a picture at all.

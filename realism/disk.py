@@ -8,6 +8,7 @@ hand: what does not fit is refused with the place in the file, never a KeyError 
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,14 +50,48 @@ def whole_file(path: Path) -> Iterator[Path]:
         # mkstemp makes the file private to the owner; it keeps that: these are photos of people.
         temporary.replace(path)
     except OSError as error:
-        if error.errno in FULL:
-            raise InputError("disk_full", name=path.name) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise InputError("folder_not_writable", folder=path.parent) from error
+        if said := _said(error, path):
+            raise said from error
         raise
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; rename it to `path` when the block ends well.
+
+    Where another process was first, its folder stays.
+
+    Raises
+    ------
+    InputError
+        `disk_full`, `folder_not_writable`.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+        yield temporary
+        if not path.exists():
+            temporary.replace(path)
+    except OSError as error:
+        if said := _said(error, path):
+            raise said from error
+        raise
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _said(error: OSError, path: Path) -> InputError | None:
+    """What a person is told of a failed write that they can mend."""
+    if error.errno in FULL:
+        return InputError("disk_full", name=path.name)
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return InputError("folder_not_writable", folder=path.parent)
+    return None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

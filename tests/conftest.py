@@ -24,6 +24,7 @@ cv2.setNumThreads(1)
 # The page keeps copies of pictures beside the people: not in this checkout.
 COPIES = tempfile.TemporaryDirectory()
 os.environ["GRADIO_TEMP_DIR"] = COPIES.name
+os.environ["REALISM_CACHE"] = str(Path(COPIES.name) / "cache")
 
 pytest_plugins = ["tiny"]  # tiny_sd and tiny_sdxl, in tests/tiny.py
 

@@ -6,6 +6,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,24 @@ def tiny_sd(tmp_path_factory) -> Path:
 def tiny_sdxl(tmp_path_factory) -> Path:
     """Folder of a tiny base of the SDXL family."""
     return make_sdxl(tmp_path_factory.mktemp("sdxl"))
+
+
+@pytest.fixture
+def single_file(tmp_path, monkeypatch) -> tuple[Path, Path]:
+    """A thin base of the four levels of SD 1.5, as folder and as checkpoint in one file."""
+    folder = make_sd(
+        tmp_path,
+        width=768,  # by which SD 1.5 is known
+        block_out_channels=(8, 8, 16, 16),
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        layers_per_block=2,
+    )
+    configs = tmp_path / "configs"
+    shutil.copytree(folder, configs / "sd15", ignore=shutil.ignore_patterns("*.safetensors"))
+    monkeypatch.setattr("realism.diffusion.identify.CONFIGS", configs)
+    monkeypatch.setattr("realism.diffusion.families.unet.CLIP", tmp_path / "words")
+    return folder, make_single_file(folder, tmp_path / "base.safetensors")
 
 
 def make_single_file(folder: Path, file: Path) -> Path:

@@ -18,6 +18,8 @@ def bases(
         base = load_base(where, progress=say_download)
         print(f"{base.name}: {base.family.name}, {base.resolution} px, licence: {base.licence}")
         print(f"{base.provenance or 'provenance not known'} ({base.path})")
+        for note in base.notes:
+            print(note)
         return
     for row in recommended_bases():
         size = f"{row.size_gb} GB" if row.size_gb else "ships with the program"

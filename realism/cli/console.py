@@ -11,6 +11,7 @@ from realism.errors import InputError
 
 if TYPE_CHECKING:
     from realism.diffusion.base import Base
+    from realism.errors import Message
     from realism.faces.engine import Engine
     from realism.images import Photo
 
@@ -20,7 +21,8 @@ BaseName = Annotated[
     str,
     typer.Option(
         "--base",
-        help="`pocket`, a diffusers folder, a .safetensors file, a ModelScope or Hugging Face id.",
+        help="`pocket`, a diffusers folder, a .safetensors or .ckpt file, "
+        "an id of ModelScope or Hugging Face.",
     ),
 ]
 
@@ -32,14 +34,16 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def say_download(share: float, what: str) -> None:
+def say_download(share: float, what: "Message") -> None:
     """Progress of a download on one line; share 0..1."""
     say(f"  {share:4.0%} {what}")
 
 
 def say_base(base: "Base") -> None:
-    """The base, named with where it is from."""
+    """The base, named with where it is from, and what is to be known of how it was read."""
     say(f"Base: {base.name}. {base.provenance}")
+    for note in base.notes:
+        say(f"  {note}")
 
 
 def load_named_engine() -> "Engine":

@@ -1,8 +1,9 @@
 """A base: find it, load it, encode pictures and captions, predict.
 
 What a base is, its own files tell (`identify.py`); what its kind needs, its family
-(`families/`). Weights are read as safetensors only. The VAE stays in float32 on every device: in
-half precision it rounds away the finest detail of skin.
+(`families/`). Weights are loaded from safetensors only; pickles become such first (`pickles.py`).
+The VAE stays in float32 on every device: in half precision it rounds away the finest detail of
+skin.
 
 Latent diffusion: Rombach et al., CVPR 2022.
 """
@@ -10,6 +11,7 @@ Latent diffusion: Rombach et al., CVPR 2022.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,11 @@ from realism.diffusion.device import Device, choose_device, free_memory
 from realism.diffusion.families import find_preset
 from realism.diffusion.families.family import Conditioning, Family
 from realism.diffusion.hub import fetch, is_hub_id
-from realism.diffusion.hub_clients import Progress
 from realism.diffusion.identify import BaseFiles, read_base
+from realism.diffusion.pickles import Progress, is_pickle
+from realism.diffusion.pipeline import load_pipeline
 from realism.diffusion.recommended import known_facts
-from realism.diffusion.weights import merge_headers, refuse_pickle
-from realism.errors import InputError
+from realism.errors import InputError, Message
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +62,8 @@ class Base:
         Where it runs.
     distilled : bool
         Made to draw in few steps, not to be trained.
+    notes : tuple of Message
+        What a person should know of how it was read.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Base:
     provenance: str
     device: Device
     distilled: bool = False
+    notes: tuple[Message, ...] = ()
 
     @property
     def preset(self) -> Preset:
@@ -98,8 +103,8 @@ def load_base(
     Parameters
     ----------
     where : str
-        "pocket", a folder in diffusers layout, a .safetensors file, or "owner/name" of a hub, with
-        "@revision" and ":folder" where it needs them.
+        "pocket", a folder in diffusers layout, a .safetensors file or a pickle of tensors, or
+        "owner/name" of a hub, with "@revision" and ":folder" where it needs them.
     device : Device, optional
         None: the best of this machine.
     progress : callable, optional
@@ -108,11 +113,11 @@ def load_base(
     Raises
     ------
     InputError
-        Not there, not a text-to-image base of these families, a pickle, cut off, too large for the
-        memory that is free, or not to be had from a hub now.
+        Not there, not a text-to-image base of these families, a pickle that would run a program,
+        cut off, too large for the memory that is free, or not to be had from a hub now.
     """
     device = device or choose_device()
-    files = read_base(find_base(where, progress))
+    files = read_base(find_base(where, progress), progress)
     free = free_memory(device)
     # A base of this process may be in memory already: then nothing more is taken.
     key = (where, files, files.fingerprint, device)
@@ -148,35 +153,21 @@ def find_base(where: str, progress: Progress | None = None) -> Path:
     path = Path(where).expanduser()
     if path.exists():
         return path
-    refuse_pickle(path)
-    if path.suffix == ".safetensors" or where.startswith(("/", ".", "~")) or not is_hub_id(where):
+    if (
+        path.suffix == ".safetensors"
+        or is_pickle(path)
+        or where.startswith(("/", ".", "~"))
+        or not is_hub_id(where)
+    ):
         raise InputError("base_not_found", base=where)
-    return fetch(where, read_base, progress)
+    return fetch(where, partial(read_base, progress=progress), progress)
 
 
 # --- loading -----------------------------------------------------------------------------------
 
 
 def _load(where: str, files: BaseFiles, device: Device) -> Base:
-    from diffusers.loaders.single_file_utils import SingleFileComponentError
-    from diffusers.utils import logging as diffusers_logging
-    from safetensors import SafetensorError
-    from transformers.utils import logging as transformers_logging
-
-    # They warn of what is left out on purpose.
-    for log in (diffusers_logging, transformers_logging):
-        log.set_verbosity_error()
-        log.disable_progress_bar()
-    load_pipeline = _load_folder if files.path.is_dir() else _load_single_file
-    try:
-        pipeline = load_pipeline(files, device)
-    except (OSError, ValueError, SafetensorError, SingleFileComponentError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError("base_cannot_be_loaded", base=where, reason=reason) from error
-    pipeline.set_progress_bar_config(disable=True)
-    for part in pipeline.components.values():
-        if hasattr(part, "requires_grad_"):
-            part.requires_grad_(False).eval()
+    pipeline = load_pipeline(files, device)
     config = pipeline.scheduler.config
     pipeline.scheduler = files.family.sampler(config)
     facts = known_facts(where, files.path)
@@ -185,64 +176,15 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
         path=files.path,
         family=files.family,
         resolution=files.resolution,
-        pipeline=pipeline.to(device.name),
+        pipeline=pipeline,
         noise_scheduler=files.family.noise_scheduler(config),
         fingerprint=files.fingerprint,
         licence=facts["licence"],
         provenance=facts["provenance"],
         device=device,
         distilled=files.distilled,
+        notes=files.notes,
     )
-
-
-def _load_folder(files: BaseFiles, device: Device) -> Any:
-    import torch
-
-    _refuse_other_tensors(files)
-    return files.family.pipeline_class().from_pretrained(
-        files.path,
-        variant=files.variant,
-        use_safetensors=True,
-        local_files_only=True,
-        dtype={"default": device.dtype, "vae": torch.float32},
-        **files.family.left_out(),
-    )
-
-
-def _load_single_file(files: BaseFiles, device: Device) -> Any:
-    import torch
-    from diffusers import AutoencoderKL
-
-    local: dict[str, Any] = {"config": str(files.config), "local_files_only": True}
-    vae = AutoencoderKL.from_single_file(
-        str(files.path), subfolder="vae", dtype=torch.float32, **local
-    )
-    return files.family.pipeline_class().from_single_file(
-        str(files.path),
-        dtype=device.dtype,
-        vae=vae,
-        **local,
-        **files.family.tokenizers(),
-        **files.family.left_out(),
-    )
-
-
-def _refuse_other_tensors(files: BaseFiles) -> None:
-    """Refuse a network whose file lacks tensors: diffusers would fill them with noise, unasked."""
-    import torch
-
-    with torch.device("meta"):
-        wanted = files.family.network_class().from_config(files.network_config).state_dict()
-    held = merge_headers(files.network_files)
-    wrong = [name for name, t in wanted.items() if name not in held or held[name].shape != t.shape]
-    if wrong:
-        raise InputError(
-            "base_unet_mismatch",
-            name=files.path.name,
-            wrong=len(wrong),
-            wanted=len(wanted),
-            first=wrong[0],
-        )
 
 
 # --- using -------------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from realism.diffusion.hub_clients import Hub, HuggingFace, ModelScope, Progress, Report
+from realism.diffusion.hub_clients import Hub, HuggingFace, ModelScope, Report
 from realism.diffusion.hub_files import choose_files
+from realism.diffusion.pickles import Progress
 from realism.errors import InputError, Message
 
 HUBS: dict[str, Hub] = {hub.name: hub for hub in (ModelScope(), HuggingFace())}
@@ -133,7 +134,7 @@ def _download(hub: Hub, wanted: HubId, progress: Progress | None) -> Path:
     sizes = hub.file_sizes(wanted.repo, wanted.revision)
     names = choose_files(list(sizes), wanted.folder)
     total = sum(sizes[name] for name in names)
-    report = Report(progress, total, f"{wanted.repo} from {hub.title}")
+    report = Report(progress, total, wanted.repo, hub.title)
     root = hub.download(wanted.repo, wanted.revision, names, report)
     folder = root / wanted.folder
     # A repository that is one checkpoint, not a folder in diffusers layout.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-Progress = Callable[[float, str], object]  # how much is done, 0..1, and what is being done
+from realism.diffusion.pickles import Progress
+from realism.errors import Message
 
 
 class Report:
@@ -21,23 +21,30 @@ class Report:
     Parameters
     ----------
     progress : callable or None
-        Called with 0..1 and `text` with the sizes; None: nobody watches.
+        Called with 0..1 and what is being downloaded; None: nobody watches.
     total : int
         Bytes of all files.
-    text : str
+    repo, hub : str
         What is being downloaded, from where.
     """
 
-    def __init__(self, progress: Progress | None, total: int, text: str):
-        self.progress, self.total, self.text = progress, max(total, 1), text
+    def __init__(self, progress: Progress | None, total: int, repo: str, hub: str):
+        self.progress, self.total = progress, max(total, 1)
+        self.repo, self.hub = repo, hub
         self.done = 0
 
     def show(self, done: int) -> None:
         """Report that `done` bytes are here."""
         self.done = max(self.done, done)
         if self.progress:
-            size = f"{self.done / 1e9:.2f} of {self.total / 1e9:.2f} GB"
-            self.progress(min(self.done / self.total, 1.0), f"Downloading {self.text}, {size}")
+            what = Message(
+                "hub_downloading",
+                repo=self.repo,
+                hub=self.hub,
+                done_gb=self.done / 1e9,
+                total_gb=self.total / 1e9,
+            )
+            self.progress(min(self.done / self.total, 1.0), what)
 
 
 class Hub(ABC):

@@ -1,12 +1,14 @@
-"""Which files of a repository a base needs: configurations, tokenizers, one set of safetensors.
+"""Which files of a repository a base needs: configurations, tokenizers, one set of weights.
 
-By the parts that the families name. A repository often holds the same weights three times, pickles,
-and parts that are not wanted here: a download is half as large or less.
+By the parts that the families name. A repository often holds the same weights three times, and
+parts that are not wanted here: a download is half as large or less. Pickles are taken where there
+is nothing else (`pickles.py` opens them).
 """
 
 from pathlib import Path
 
 from realism.diffusion.families import FAMILIES
+from realism.diffusion.pickles import is_pickle
 from realism.errors import InputError, Message
 
 WEIGHT_PARTS = tuple(
@@ -31,19 +33,22 @@ def choose_files(names: list[str], folder: str) -> list[str]:
     Returns
     -------
     list of str
-        Configurations, tokenizers and one set of safetensors weights, half precision where it is
-        offered: half the download, and the difference is rounding.
+        Configurations, tokenizers and one set of weights: safetensors where there are any, and
+        half precision where it is offered: half the download, and the difference is rounding.
 
     Raises
     ------
     InputError
-        Where there is no base, or only pickles.
+        Where there is no base.
     """
     if folder in names:
         return [folder]
     root = f"{folder}/" if folder else ""
     if f"{root}model_index.json" not in names:
-        single = [n for n in names if n.endswith(".safetensors") and n.rpartition("/")[0] == folder]
+        here = [name for name in names if name.rpartition("/")[0] == folder]
+        single = [name for name in here if name.endswith(".safetensors")]
+        if not single and not any(name.endswith("/model_index.json") for name in names):
+            single = [name for name in here if is_pickle(Path(name))]
         if len(single) == 1:
             return single
         raise InputError(
@@ -55,12 +60,13 @@ def choose_files(names: list[str], folder: str) -> list[str]:
     for part in (*WEIGHT_PARTS, *OTHER_PARTS):
         inside = [name for name in names if name.startswith(f"{root}{part}/")]
         chosen += [name for name in inside if name.endswith((".json", ".txt"))]
-        weights = [name for name in inside if name.endswith(".safetensors")]
-        half = [name for name in weights if ".fp16" in name]
-        plain = [name for name in weights if Path(name).name.count(".") == 1]
-        if part in WEIGHT_PARTS and inside and not (half or plain):
-            raise InputError("hub_pickle_only", part=part)
-        chosen += half or plain
+        for kind in (".safetensors", ".bin"):
+            weights = [name for name in inside if name.endswith(kind)]
+            half = [name for name in weights if ".fp16" in name]
+            plain = [name for name in weights if Path(name).name.count(".") == 1]
+            if half or plain:
+                chosen += half or plain
+                break
     return chosen
 
 
@@ -69,5 +75,5 @@ def _candidates(names: list[str]) -> list[str]:
     folders = [
         n.removesuffix("/model_index.json") for n in names if n.endswith("/model_index.json")
     ]
-    files = [n for n in names if n.endswith(".safetensors") and "/" not in n]
+    files = [n for n in names if n.endswith((".safetensors", ".ckpt")) and "/" not in n]
     return (folders + files)[:MAX_CANDIDATES]

@@ -16,19 +16,20 @@ from realism.diffusion.device import Device
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.families.family import Family
 from realism.diffusion.families.unet import UNetFamily
+from realism.diffusion.pickles import Progress, folder_of, is_pickle, safetensors_of
 from realism.diffusion.weights import (
     TensorHeader,
     fingerprint,
     merge_headers,
     read_tensor_headers,
-    refuse_pickle,
 )
 from realism.disk import read_json
-from realism.errors import InputError
+from realism.errors import InputError, Message
 
 CONFIGS = ASSETS / "configs"  # of each family, for single-file checkpoints
 WEIGHTS = re.compile(
-    r"(?:diffusion_pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?\.safetensors"
+    r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?"
+    r"\.(?P<kind>safetensors|bin)"
 )
 
 
@@ -43,13 +44,14 @@ class BaseFiles:
     family : Family
         What it needs that bases of other families do not.
     config : Path
-        The folder with its configurations: its own, or for a single file one of ours.
+        The folder with its configurations, and the weights where they lie in one: its own, or a
+        copy in the cache with safetensors instead of pickles; for a single file one of ours.
     resolution : int
         px, side of the square it was trained at.
     network_config : dict
         Configuration of its denoising network.
     files : tuple of Path
-        Its safetensors files, all parts.
+        Its safetensors files, all parts; copies of pickles in the cache.
     network_files : tuple of Path
         Those with the network's tensors.
     variant : str or None
@@ -60,6 +62,8 @@ class BaseFiles:
         How many of them are the VAE's.
     distilled : bool
         Made to draw in few steps, not to be trained.
+    notes : tuple of Message
+        What a person should know of how it is read.
     """
 
     path: Path
@@ -73,6 +77,7 @@ class BaseFiles:
     parameters: int
     vae_parameters: int
     distilled: bool = False
+    notes: tuple[Message, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -86,29 +91,43 @@ class BaseFiles:
         return self.vae_parameters * 4 + others * device.dtype.itemsize
 
 
-def read_base(path: Path) -> BaseFiles:
+def read_base(path: Path, progress: Progress | None = None) -> BaseFiles:
     """Tell what base lies at `path`, from configurations and headers alone.
+
+    Weights that lie as pickles are first written as safetensors, once (`pickles.py`).
+
+    Parameters
+    ----------
+    path : Path
+        A folder in diffusers layout, or a single file.
+    progress : callable, optional
+        Called with which pickle is being written as safetensors.
 
     Raises
     ------
     InputError
         Where it is none, or one that cannot make a picture from text.
     """
-    return _read_folder(path) if path.is_dir() else _read_single_file(path)
+    return _read_folder(path, progress) if path.is_dir() else _read_single_file(path, progress)
 
 
-def _read_folder(path: Path) -> BaseFiles:
+def _read_folder(path: Path, progress: Progress | None) -> BaseFiles:
     family, index, network, vae = _recognise_folder(path)
     file = path / "scheduler" / "scheduler_config.json"
     scheduler = read_json(file, "file_base_index") if file.exists() else {}
     parts = family.weight_parts
     variant, files = _weight_files(path, parts)
+    folder, notes = path, ()
+    if pickled := [part for part in parts if any(map(is_pickle, files[part]))]:
+        folder = folder_of(path, files, progress)
+        variant, files = _weight_files(folder, parts)
+        notes = (Message("base_was_pickled", parts=pickled, folder=folder),)
     headers = {part: merge_headers(files[part]) for part in parts}
     counts = {part: _count(headers[part]) for part in parts}
     return BaseFiles(
         path=path,
         family=family,
-        config=path,
+        config=folder,
         resolution=family.resolution(network, vae),
         network_config=network,
         files=tuple(file for part in parts for file in files[part]),
@@ -117,6 +136,7 @@ def _read_folder(path: Path) -> BaseFiles:
         parameters=sum(counts.values()),
         vae_parameters=counts["vae"],
         distilled=family.is_distilled(index, network, scheduler),
+        notes=notes,
     )
 
 
@@ -149,23 +169,28 @@ def _not_a_base(path: Path) -> InputError:
 
 
 def _weight_files(path: Path, parts: tuple[str, ...]) -> tuple[str | None, dict[str, list[Path]]]:
-    """The variant and the safetensors files of each part; full precision where it is there."""
+    """The variant and the files of each part: full precision and safetensors where they are."""
     found: dict[str, dict[str | None, list[Path]]] = {part: {} for part in parts}
     for part in parts:
-        for file in sorted((path / part).glob("*.safetensors")):
-            if match := WEIGHTS.fullmatch(file.name):
-                found[part].setdefault(match["variant"], []).append(file)
-        if not found[part]:
-            for pickle in (path / part).glob("*.bin"):
-                refuse_pickle(pickle)
+        for kind in ("safetensors", "bin"):
+            for file in sorted((path / part).glob(f"*.{kind}")):
+                if match := WEIGHTS.fullmatch(file.name):
+                    found[part].setdefault(match["variant"], []).append(file)
+            if found[part]:
+                break
+        else:
             raise InputError("base_weights_missing", name=path.name, part=part)
     variant = None if all(None in files for files in found.values()) else "fp16"
     return variant, {part: files.get(variant) or files[None] for part, files in found.items()}
 
 
-def _read_single_file(path: Path) -> BaseFiles:
+def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
     """A checkpoint in one file, in the layout of its family's first release."""
-    tensors = read_tensor_headers(path)
+    file, notes = path, ()
+    if is_pickle(path):
+        file = safetensors_of(path, progress)
+        notes = (Message("base_was_pickled", parts=[path.name], folder=file.parent),)
+    tensors = read_tensor_headers(file)
     if any("lora" in name for name in tensors):
         raise InputError("base_is_a_lora", name=path.name)
     family = _recognise_file(path.name, tensors)
@@ -183,11 +208,12 @@ def _read_single_file(path: Path) -> BaseFiles:
         config=config,
         resolution=family.file_resolution,
         network_config=network,
-        files=(path,),
-        network_files=(path,),
+        files=(file,),
+        network_files=(file,),
         variant=None,
         parameters=_count(tensors),
         vae_parameters=_count(held["vae"]),
+        notes=notes,
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.diffusion.pickles import is_pickle
 from realism.errors import InputError
 
 SAMPLE = 64  # numbers looked at in every tensor for the fingerprint
@@ -27,7 +28,6 @@ FLOATS = {
     "F16": np.dtype("<u2"),
     "BF16": np.dtype("<u2"),
 }
-PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def read_tensor_headers(path: Path) -> dict[str, TensorHeader]:
     """
     from safetensors import SafetensorError, safe_open
 
-    refuse_pickle(path)
+    if is_pickle(path):
+        raise InputError("weights_pickle", name=path.name)
     if not path.is_file():
         raise InputError("weights_not_found", path=path)
     try:
@@ -93,12 +94,6 @@ def _bits(dtype: str) -> int:
 def merge_headers(files: Iterable[Path]) -> dict[str, TensorHeader]:
     """Name to header of a network that lies in one file or several."""
     return {name: header for file in files for name, header in read_tensor_headers(file).items()}
-
-
-def refuse_pickle(path: Path) -> None:
-    """Raise InputError where the name says that loading the file could run a program in it."""
-    if path.suffix.lower() in PICKLES:
-        raise InputError("weights_pickle", name=path.name)
 
 
 def fingerprint(files: Iterable[Path], prefix: str = "") -> str:

@@ -187,7 +187,7 @@ def on_base(
     """Load the base for a person with photos; a download shows how far it is."""
     with user_errors(language):
         chosen_person(name, root).accepted()
-        load_base(base, progress=progress)
+        load_base(base, progress=lambda share, what: progress(share, desc=what.text(language)))
         return ""
 
 
@@ -209,7 +209,8 @@ def on_finetune(
             second=replace(second, steps=int(steps2), learning_rate=rate2, **shape),
             resume=not afresh,
         )
-        yield from _learned(finetune(person, base, load_engine(), options), language)
+        events = finetune(person, base, load_engine(), options)
+        yield from _learned(events, language, [note.text(language) for note in base.notes])
 
 
 def on_stop(language: str) -> str:
@@ -240,11 +241,10 @@ def _bases() -> list[tuple[str, str]]:
     ]
 
 
-def _learned(events: Iterable[FinetuneEvent], language: str) -> Iterator[tuple]:
+def _learned(events: Iterable[FinetuneEvent], language: str, notes: list[str]) -> Iterator[tuple]:
     """Each event as what the page shows: where we are, the curves, the previews."""
     losses: list[float] = []
     likeness: list[float] = []
-    notes: list[str] = []
     stage, saved, drawn_at = "", "", 0.0
     for event in events:
         match event:

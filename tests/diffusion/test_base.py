@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import make_sd, make_single_file
+from tiny import make_sd
 from tiny_lora import CPU, picture, predicted
 
 from realism.diffusion.base import decode_latents, encode_images, encode_text, load_base
@@ -73,24 +73,6 @@ def test_recommended_bases_name_licence_size_and_memory():
     assert all(row.licence and row.note and row.gpu_memory_gb for row in rows)
 
 
-@pytest.fixture
-def single_file(tmp_path, monkeypatch):
-    """A checkpoint in one file of the four levels of SD 1.5, thin, beside its folder."""
-    folder = make_sd(
-        tmp_path,
-        width=768,  # by which SD 1.5 is known
-        block_out_channels=(8, 8, 16, 16),
-        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-        layers_per_block=2,
-    )
-    configs = tmp_path / "configs"
-    shutil.copytree(folder, configs / "sd15", ignore=shutil.ignore_patterns("*.safetensors"))
-    monkeypatch.setattr("realism.diffusion.identify.CONFIGS", configs)
-    monkeypatch.setattr("realism.diffusion.families.unet.CLIP", tmp_path / "words")
-    return folder, make_single_file(folder, tmp_path / "base.safetensors")
-
-
 def test_a_single_file_is_the_base_it_was_made_from(single_file):
     folder, file = single_file
     assert read_base(file).family.name == "sd15"
@@ -117,15 +99,6 @@ def test_a_folder_that_is_no_diffusion_model_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     assert "language model" in refusal(tmp_path)
     assert "is not a Stable Diffusion base" in refusal(tmp_path)
-
-
-def test_pickles_are_refused_as_file_and_inside_a_folder(tiny_sd, tmp_path):
-    (tmp_path / "model.ckpt").write_bytes(b"\x80\x02")
-    assert "pickle" in refusal(tmp_path / "model.ckpt")
-    copy = shutil.copytree(tiny_sd, tmp_path / "copy")
-    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.rename(weights.with_suffix(".bin"))
-    assert "pickle" in refusal(copy)
 
 
 def test_cut_off_weights_are_refused_before_anything_is_loaded(tiny_sd, tmp_path):

@@ -1,56 +1,15 @@
 """Downloads from both hubs, by their real libraries, from a hub on this machine."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from hub_server import Hub
+from hub_server import Hub, fetch
 
 from realism.diffusion.hub import is_hub_id, parse_hub_id
 from realism.diffusion.hub_files import choose_files
-from realism.errors import InputError
 
-FETCH = """
-import sys, json
-from realism.diffusion.identify import read_base
-from realism.errors import InputError
-from realism.diffusion.hub import fetch
-reports = []
-try:
-    found = fetch(sys.argv[1], read_base, lambda share, text: reports.append((share, text)))
-    family = read_base(found).family.name
-    print(json.dumps({"found": str(found), "reports": reports, "family": family}))
-except InputError as error:
-    print(json.dumps({"refused": str(error)}))
-"""
 LARGE = "words.txt"
-ID = "someone/portraits@main:film"
-
-
-def fetch(cache: Path, hub: str, modelscope: str, huggingface: str, where: str = ID) -> dict:
-    """Fetch in a process of its own: the libraries read their settings when imported."""
-    environment = {
-        key: value for key, value in os.environ.items() if "proxy" not in key.lower()
-    } | {
-        "REALISM_HUB": hub,
-        "MODELSCOPE_ENDPOINT": modelscope,
-        "HF_ENDPOINT": huggingface,
-        "HF_HOME": str(cache / "hf"),
-        "MODELSCOPE_CACHE": str(cache / "ms"),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_OFFLINE": "0",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", FETCH, where],
-        env=environment, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture
@@ -114,14 +73,16 @@ def test_ids_are_read_in_their_parts():
     assert not is_hub_id("a/../b") and not is_hub_id("one two") and not is_hub_id("a/b/c")
 
 
-def test_half_precision_is_taken_where_offered_and_pickles_never():
+def test_half_precision_is_taken_where_offered_and_pickles_where_there_is_nothing_else():
     parts = ("unet", "vae", "text_encoder")
     plain = [f"{part}/model.safetensors" for part in parts]
     half = [f"{part}/model.fp16.safetensors" for part in parts]
     names = ["model_index.json", *plain, *half, "unet/model.bin", "model.safetensors"]
     assert set(choose_files(names, "")) == {"model_index.json", *half}
     assert set(choose_files(["model_index.json", *plain], "")) == {"model_index.json", *plain}
-    with pytest.raises(InputError, match="as a pickle only"):
-        choose_files(["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]], "")
+    pickled = ["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]]
+    assert set(choose_files(pickled, "")) == set(pickled)
+    assert choose_files(["a.ckpt", "x.md"], "") == ["a.ckpt"]
+    assert choose_files(["a.ckpt", "a.safetensors"], "") == ["a.safetensors"]
     assert choose_files(["a.safetensors", "x.md"], "") == ["a.safetensors"]
     assert choose_files(["a.safetensors", "b.safetensors"], "b.safetensors") == ["b.safetensors"]

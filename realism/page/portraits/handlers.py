@@ -144,6 +144,8 @@ def on_make(
         )  # fmt: skip
         person, made = chosen_person(name, root), []
         base = load_base(base_name)
+        for note in base.notes:
+            gr.Info(note.text(language), title="Realism")
         yield [], "", gr.skip(), [], gr.update(visible=False)
         for event in make_portraits(person, base, load_engine(), request):
             match event:
