@@ -7,15 +7,27 @@ from realism.images import to_srgb
 from training.finder.texture import blur
 
 
-def photograph(rng: np.random.Generator, light: np.ndarray, softness: float) -> np.ndarray:
-    """What a camera and a file make of linear light: (h, w, 3) uint8 sRGB."""
+def photograph(
+    rng: np.random.Generator, light: np.ndarray, softness: float, own_part: float = 1.0
+) -> np.ndarray:
+    """What a camera and a file make of linear light: (h, w, 3) uint8 sRGB.
+
+    Parameters
+    ----------
+    light : (h, w, 3) float32
+    softness : float, px
+    own_part : float, 0..1
+        Resolution of the picture that was painted on over the light's: mostly it is kept, or the
+        paint would be sharper than all around it.
+    """
     u = rng.uniform
     # A shoulder instead of a hard clip.
     light = np.where(light < 0.7, light, 0.7 + 0.3 * (1 - np.exp(-(light - 0.7) / 0.3)))
     picture = to_srgb(blur(light.astype(np.float32), softness)) / 255
     shape = picture.shape[:2]
-    if rng.random() < 0.5:  # a small face, brought to the finder's size
-        part = u(0.3, 0.9)
+    is_soft = own_part < 1 and rng.random() < 0.75
+    if is_soft or rng.random() < 0.5:  # a small face, brought to the finder's size
+        part = min(1.0, own_part * u(0.85, 1.4)) if is_soft else u(0.3, 0.9)
         small = cv2.resize(picture, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
         way = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_LINEAR
         picture = cv2.resize(small, shape[::-1], interpolation=way)

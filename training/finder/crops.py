@@ -9,14 +9,17 @@ hand-drawn wrinkle masks are traced, for their shapes only.
         --pairs work/renders/r71 --masks ../shared/data/wrinkle-masks --out work/finder
 
 `--marked` and `--clean` (folders with metadata.jsonl and images/), `--photos` (of the form of
-../shared/data/photo-faces, each picture a person of its own, what marks it has left as they are)
-and `--pairs` (with truth/, marked/ and clean/) may be given several times.
+../shared/data/photo-faces, each picture a person of its own, what marks it has left as they are and
+found by the finder as it ships, see `natural.py`) and `--pairs` (with truth/, marked/ and clean/)
+may be given several times. A sixth of the photos is put into a folder of its own, that no training
+reads: figures are measured on it, see `painted.py`.
 """
 
 import argparse
 import json
 import os
 import zlib
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -33,11 +36,13 @@ from realism.images import open_photo
 from realism.marks.find.crop import face_span
 from realism.marks.find.wrinkles import trace_skeleton
 from realism.marks.mark import Wrinkle, mark_to_json
+from training.finder.natural import natural_marks
 
 os.environ.setdefault("REALISM_FACE_ENGINE", "dlib")
 LEAST_FACING = 0.12  # cosine; marks of twins turned away further are left out
 LEAST_WIDTH, MOST_TURN = 170, 40  # px and degrees of the portraits of `--photos`
 HELD_OUT = 12  # one person in so many is kept for choosing checkpoints
+JUDGED = 6  # one photo in so many is kept for measuring
 
 
 def crop_surroundings(path: Path, wipe: bool) -> dict[str, np.ndarray]:
@@ -100,7 +105,11 @@ def crop_twins(view) -> dict[str, np.ndarray]:
 def save_crop(out: Path, person: str, name: str, make_crop) -> bool | None:
     """Write one crop where it is not yet; None where it is, False where no face is found."""
     held_out = zlib.crc32(person.encode()) % HELD_OUT == 0
-    file = out / ("held-out" if held_out else "faces") / f"{name}.npz"
+    return save_whole(out / ("held-out" if held_out else "faces") / f"{name}.npz", make_crop)
+
+
+def save_whole(file: Path, make_crop) -> bool | None:
+    """As `save_crop`, to a file."""
     if file.exists():
         return None
     try:
@@ -127,15 +136,29 @@ def prepare(data: Path, wipe: bool, out: Path) -> None:
 def prepare_photos(data: Path, out: Path) -> None:
     """The same of portraits that are large and look towards the camera."""
     entries = map(json.loads, (data / "metadata.jsonl").read_text("utf-8").splitlines())
-    kept = [
-        save_crop(
-            out, e["image"], Path(e["image"]).stem,
-            lambda e=e: crop_surroundings(data / e["image"], False),
-        )
-        for e in entries
-        if e["box"][2] - e["box"][0] >= LEAST_WIDTH and abs(e["yaw"]) <= MOST_TURN
-    ]  # fmt: skip
+    kept = []
+    for entry in entries:
+        name = entry["image"]
+        if entry["box"][2] - entry["box"][0] < LEAST_WIDTH or abs(entry["yaw"]) > MOST_TURN:
+            continue
+        make = partial(crop_photo, data / name)
+        if is_judged(name):
+            kept.append(save_whole(out / "judged" / f"{Path(name).stem}.npz", make))
+        else:
+            kept.append(save_crop(out, name, Path(name).stem, make))
     print_count(data, kept)
+
+
+def is_judged(name: str) -> bool:
+    """Whether a photo-like portrait, by its file's name, is for measuring only."""
+    return zlib.crc32(name.encode()) % JUDGED == 1
+
+
+def crop_photo(path: Path) -> dict[str, np.ndarray]:
+    """As `crop_surroundings`, with JSON of its "own" marks, and "natural": what may be some."""
+    crop = crop_surroundings(path, False)
+    listed = zip(("own", "natural"), natural_marks(crop, path.name), strict=True)
+    return crop | {name: np.array(json.dumps(list(map(mark_to_json, ms)))) for name, ms in listed}
 
 
 def prepare_pairs(data: Path, out: Path) -> None:

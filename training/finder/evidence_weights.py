@@ -1,7 +1,8 @@
 """Fit how the network's answers and the plain measures weigh (`realism/marks/find/heatmap.py`).
 
 Whole faces of held-out people are painted in the held-out manner, and renders with marks are added
-that no painter had a hand in: on painted marks alone the network is trusted too much. A logistic
+that no painter had a hand in, and photo-like faces whose own marks were looked at (`natural.py`):
+on painted marks alone the network is trusted too much. A logistic
 regression says of each candidate how likely it is a mark, another its kind, a third how likely a
 line is a wrinkle.
 
@@ -23,30 +24,17 @@ from torch.nn import functional as F
 
 from data_sets.marked_people import analyse_picture
 from data_sets.scoring import read_truth_to_score
-from realism.faces.face import Face, Pose
-from realism.faces.mesh import face_box, landmarks68
+from realism.faces.face import Face
 from realism.faces.skin import skin_mask
 from realism.marks.find.candidates import BlobCandidates, WrinkleCandidates, measure_evidence
 from realism.marks.find.network import read_about, read_heatmap, save_heatmap
 from realism.marks.mark import ROUND_KINDS, Mark, RoundMark, Wrinkle, mark_from_json
 from training.finder.paint import paint
-from training.finder.samples import HELD_OUT, PaintedSample, load_faces
+from training.finder.samples import HELD_OUT, load_faces, make_face
 
 REACH = 6.0  # px: a finding so near a mark, or within its radius, is that mark
 LINE_REACH = 6.0  # px
 FACES = 24
-
-
-def make_face(sample: PaintedSample) -> Face:
-    """A face as an engine would give it."""
-    return Face(
-        face_box(sample.mesh),
-        landmarks68(sample.mesh),
-        sample.mesh,
-        Pose(0, 0, 0),
-        np.zeros(1),
-        1.0,
-    )
 
 
 def label_blobs(found: BlobCandidates, marks: list[Mark], ignored: list[Mark]) -> np.ndarray:
@@ -139,7 +127,20 @@ def paint_faces(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], li
     rng, faces = np.random.default_rng(11), load_faces(folder, held_out=True)
     for _ in range(FACES):
         sample = paint(rng, faces, HELD_OUT, None)
-        yield sample.pixels, make_face(sample), sample.marks, sample.ignored
+        yield sample.pixels, make_face(sample.mesh), sample.marks, sample.ignored
+
+
+def photo_faces(
+    folder: Path, held_out: bool
+) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
+    """The same of photo-like faces as they are, those on which a mark or what is none is known."""
+    for crop in load_faces(folder, held_out).photos:
+        own, maybe = (
+            [mark_from_json(value) for value in json.loads(str(crop[name]))]
+            for name in ("own", "natural")
+        )
+        if own:
+            yield crop["pixels"], make_face(crop["mesh"]), own, maybe
 
 
 def read_renders(data: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
@@ -164,7 +165,9 @@ def main() -> None:
     net = read_heatmap(options.net)
     rounds, kinds, lines = [], [], []
     for pixels, face, marks, ignored in chain(
-        paint_faces(options.faces), read_renders(options.people)
+        paint_faces(options.faces),
+        photo_faces(options.faces, held_out=True),
+        read_renders(options.people),
     ):
         # The mask of a picture in use: without what was painted over the skin.
         blobs, wrinkles = measure_evidence(net, pixels, face, skin_mask(pixels, face))
@@ -172,12 +175,17 @@ def main() -> None:
         rounds.append((blobs.evidence[labels > -2], (labels[labels > -2] >= 0).astype(float)))
         kinds.append((blobs.kind_evidence[labels >= 0], labels[labels >= 0]))
         lines.append((wrinkles.evidence, *label_wrinkles(wrinkles, marks, ignored)))
+    # Of faces that the network learned from, what it says of kinds counts, not how sure it is.
+    for pixels, face, marks, ignored in photo_faces(options.faces, held_out=False):
+        blobs, _ = measure_evidence(net, pixels, face, skin_mask(pixels, face))
+        labels = label_blobs(blobs, marks, ignored)
+        kinds.append((blobs.kind_evidence[labels >= 0], labels[labels >= 0]))
     x, y = map(np.concatenate, zip(*rounds, strict=True))
     kx, ky = map(np.concatenate, zip(*kinds, strict=True))
     lx, ly, lw = map(np.concatenate, zip(*lines, strict=True))
     # Marks are few among candidates: their mean loss is small, and so must the ridge be.
     net.mix_round.copy_(fit_logistic(x, y, 1e-5))
-    net.mix_kind.copy_(fit_logistic(kx, ky.astype(np.int64), 1e-2))
+    net.mix_kind.copy_(fit_logistic(kx, ky.astype(np.int64), 1e-3))
     net.mix_line.copy_(fit_logistic(lx, ly, 1e-4, lw))
     right = (kx @ net.mix_kind.numpy().T).argmax(1) == ky
     print(f"{len(y)} candidates, {int(y.sum())} marks, kinds right {right.mean():.2f}")

@@ -42,10 +42,9 @@ from training.finder.evidence_weights import (
     fit_logistic,
     label_blobs,
     label_wrinkles,
-    make_face,
 )
 from training.finder.paint import paint
-from training.finder.samples import HELD_OUT, PreparedFaces
+from training.finder.samples import HELD_OUT, PreparedFaces, make_face
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +149,7 @@ def paint_evidence(net: HeatmapNet, data: Path, courses: list) -> Iterator[list[
         for view, picture, head in zip(group, pictures, heads, strict=True):
             crop = crop_twins(view)
             sample = paint(rng, PreparedFaces([], [crop], courses), HELD_OUT, None)
-            face = make_face(sample)
+            face = make_face(sample.mesh)
             bare = skin_mask(sample.pixels, face)
             candidates = find_candidates(net, sample.pixels, face, bare)
             zoom, corner = window_to_picture(crop)

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from realism.images import DARKEST, to_linear
-from realism.marks.mark import Wrinkle
+from realism.marks.find.crop import SPAN
+from realism.marks.mark import Mark, RoundMark, Wrinkle
 from training.finder.camera import photograph
 from training.finder.cover import layers, stubble
 from training.finder.round_marks import paint_round_marks
@@ -33,10 +34,15 @@ from training.finder.samples import (
 from training.finder.skin import paint_look_alikes, uneven_skin
 from training.finder.texture import blur, noise, patches
 from training.finder.visibility import is_visible, kind_as_shown, split_by_visibility
-from training.finder.windows import cut_window, own_marks
+from training.finder.windows import cut_window, natural_marks_of, own_marks
 from training.finder.wrinkles import paint_wrinkles
 
 PAIRED = 0.35  # share of the samples on faces with marks of their own, where there are some
+PHOTOS = 0.55  # share of the others on photo-like faces, where there are some
+# Of photo-like faces: skin has its own unevenness and hair already.
+OWN_SKIN, OWN_COVER = 0.7, 0.6  # share of the samples where little is added
+LITTLE = 0.35  # of the unevenness
+MOST_HIDDEN = 0.15  # of a mark that is to be found
 
 
 def paint(
@@ -57,8 +63,8 @@ def paint(
         Of the usual number of round marks.
     """
     u = rng.uniform
-    crops = faces.pairs if rng.random() < PAIRED and faces.pairs else faces.bare or faces.pairs
-    crop = crops[rng.integers(len(crops))]
+    crop = choose_crop(rng, faces)
+    is_photo = "natural" in crop
     pixels, skin, places, mesh, scale, matrix = cut_window(rng, crop, side)
     shape = skin.shape
     light = np.maximum(to_linear(pixels), DARKEST)
@@ -67,14 +73,18 @@ def paint(
     if rng.random() < 0.3:
         grey = light.mean(2, keepdims=True)
         light = np.maximum(grey + (light - grey) * np.float32(u(0.6, 1.5)), 0.001)
-    if rng.random() < 0.3:  # gloss
+    if rng.random() < (0.06 if is_photo else 0.3):  # gloss
         shine = patches(rng, shape, 70, u(0.05, 0.3)) * u(0.02, 0.35)
         light = light + (shine * np.clip(0.6 + 0.5 * noise(rng, shape, 2.5), 0, 3))[..., None]
     flat = mesh[:, :2]
-    own, ignored = uneven_skin(rng, shape, manner)
+    photo_marks, natural = natural_marks_of(crop, matrix, shape[::-1])
+    little = LITTLE if is_photo and rng.random() < OWN_SKIN else 1.0
+    own, ignored = uneven_skin(rng, shape, manner, little)
+    ignored = ignored + natural
     lamp = u(0, 2 * np.pi)
     if not round_marks or rng.random() < 0.5:
-        painted, added = paint_round_marks(rng, places, scale, manner, lamp, round_marks, share)
+        there = round_marks + photo_marks + [m for m in natural if isinstance(m, RoundMark)]
+        painted, added = paint_round_marks(rng, places, scale, manner, lamp, there, share)
         round_change, round_marks = round_change + painted, round_marks + added
     own += paint_look_alikes(rng, shape, manner, round_marks, flat)
     folds, painted_courses = paint_wrinkles(rng, skin, flat, faces.courses, lamp)
@@ -97,28 +107,45 @@ def paint(
             image[part] += (own - image[part]) * opaque
         hidden[part] = np.maximum(hidden[part], cover[part])
 
-    if rng.random() < 0.28:
+    if rng.random() < (0.08 if is_photo else 0.28):
         hairs, colour = stubble(rng, skin, tone)
         rough = blur(hairs, 8) > 0.12
         over(hairs, colour)
-    for cover, colour in layers(rng, flat, skin, tone):
-        over(cover, colour)
+    if not (is_photo and rng.random() < OWN_COVER):
+        for cover, colour in layers(rng, flat, skin, tone):
+            over(cover, colour)
 
     softness = u(0.3, 1.5) if rng.random() < 0.75 else u(0, 0.4)
     before, after = (np.log(np.maximum(i[..., :2].mean(2), 1e-4)) for i in (clean, full))
     depth = blur((before - after).astype(np.float32), softness)
     fine = blur(before.astype(np.float32), 1.6) - blur(before.astype(np.float32), 5)
     grain = np.sqrt(cv2.blur(fine * fine, (47, 47))) + 0.008
-    marks = []
+    marks: list[Mark] = []
+    for mark in photo_marks:
+        column, row = mark.xy.astype(int)
+        (ignored if hidden[row, column] > MOST_HIDDEN else marks).append(mark)
     for mark in round_marks:
         sure = is_visible(mark, depth, grain, hidden, rough)
         if sure is not None:
-            (marks if sure else ignored).append(kind_as_shown(mark, depth))
+            (marks if sure else ignored).append(kind_as_shown(mark, depth, scale))
     for course, width in courses:
         sure, faint = split_by_visibility(course, width, depth, grain, hidden)
         marks += sure
         ignored += faint
-    return PaintedSample(photograph(rng, full, softness), skin, mesh, marks, ignored)
+    # The renders' crops are softer still, but of smooth skin.
+    own_part = min(1.0, float(crop["span"]) / (SPAN * scale)) if is_photo else 1.0
+    return PaintedSample(photograph(rng, full, softness, own_part), skin, mesh, marks, ignored)
+
+
+def choose_crop(rng: np.random.Generator, faces: PreparedFaces) -> dict[str, np.ndarray]:
+    """One prepared face, of each sort as often as it is wanted."""
+    if faces.pairs and rng.random() < PAIRED:
+        crops = faces.pairs
+    elif faces.photos and rng.random() < PHOTOS:
+        crops = faces.photos
+    else:
+        crops = faces.bare or faces.photos or faces.pairs
+    return crops[rng.integers(len(crops))]
 
 
 def draw_sheet(samples: Iterator[PaintedSample], count: int = 24, columns: int = 4) -> np.ndarray:

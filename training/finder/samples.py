@@ -1,11 +1,13 @@
 """What is painted on and what comes of it: prepared faces, manners of painting, painted samples."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from realism.faces.face import Face, Pose
+from realism.faces.mesh import face_box, landmarks68
 from realism.marks.mark import Mark
 
 
@@ -78,11 +80,19 @@ class PreparedFaces:
         Without marks.
     pairs
         With marks of their own, and without.
+    photos
+        Photo-like, with what marks they have, see `natural.py`.
     """
 
     bare: list[dict[str, np.ndarray]]
     pairs: list[dict[str, np.ndarray]]
     courses: list
+    photos: list[dict[str, np.ndarray]] = field(default_factory=list)
+
+
+def make_face(mesh: np.ndarray) -> Face:
+    """A face of a mesh (468, 3) px, as an engine would give it."""
+    return Face(face_box(mesh), landmarks68(mesh), mesh, Pose(0, 0, 0), np.zeros(1), 1.0)
 
 
 def load_faces(folder: Path, held_out: bool = False) -> PreparedFaces:
@@ -91,4 +101,6 @@ def load_faces(folder: Path, held_out: bool = False) -> PreparedFaces:
     courses = json.loads((folder / "courses.json").read_text())
     crops = [dict(np.load(file)) for file in files]
     pairs = [crop for crop in crops if "marked" in crop]
-    return PreparedFaces([crop for crop in crops if "marked" not in crop], pairs, courses)
+    photos = [crop for crop in crops if "natural" in crop]
+    bare = [crop for crop in crops if "marked" not in crop and "natural" not in crop]
+    return PreparedFaces(bare, pairs, courses, photos)

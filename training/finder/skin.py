@@ -9,9 +9,15 @@ from training.finder.wrinkles import wrinkle_along
 
 
 def uneven_skin(
-    rng: np.random.Generator, shape: tuple[int, int], manner: Manner
+    rng: np.random.Generator, shape: tuple[int, int], manner: Manner, amount_of_it: float = 1.0
 ) -> tuple[np.ndarray, list[Mark]]:
-    """Unevenness of skin in log light (h, w, 3), and broad folds that may count as wrinkles."""
+    """Unevenness of skin in log light (h, w, 3), and broad folds that may count as wrinkles.
+
+    Parameters
+    ----------
+    amount_of_it : float
+        1 for skin that has none of its own.
+    """
     u, ignored = rng.uniform, []
     amount = 0.02 + 0.055 * u(0, 1) ** 1.3
     grey = sum(rng.normal(1, 0.3) * amount * w * noise(rng, shape, c) for c, w in manner.grains)
@@ -48,7 +54,7 @@ def uneven_skin(
         into = into + noise(rng, shape, 70) * u(0, 25) + u(-80, 80)
         grey = grey + np.log(u(0.25, 0.85)) / (1 + np.exp(np.clip(-into / u(0.8, 25), -30, 30)))
     own = grey[..., None] - red[..., None] * manner.blood - brown[..., None] * manner.melanin
-    return own.astype(np.float32), ignored
+    return (own * amount_of_it).astype(np.float32), ignored
 
 
 def paint_look_alikes(

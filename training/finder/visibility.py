@@ -10,15 +10,20 @@ from training.finder.wrinkles import wrinkle_along
 # Least depth of a mark in log units, and over the deviation of the grain around it.
 LEAST_DIP, LEAST_DIP_OVER_GRAIN = 0.11, 3.4
 LEAST_FOLD, LEAST_FOLD_OVER_GRAIN = 0.055, 1.8
-SHOWS_AS_MOLE = 0.33  # log units of linear light in the middle
+# A mole that is no darker in the middle, in log units of linear light, passes for a freckle; of up
+# to a third of a usual mole's contrast, if it is small too: px of a usual face.
+SHOWS_AS_MOLE, PALE, SMALL = 0.18, 0.33, 2.4
+RAISED = 0.5  # share of a pimple's pixels that count, the darkest: its middle may be pale
 
 
-def kind_as_shown(mark: RoundMark, depth: np.ndarray) -> RoundMark:
-    """A mole that shows no darker than a freckle is named one: nobody could tell them apart."""
+def kind_as_shown(mark: RoundMark, depth: np.ndarray, scale: float) -> RoundMark:
+    """A mole that shows as a freckle does is named one: nobody could tell them apart."""
     if mark.kind != "mole":
         return mark
     column, row = np.clip(mark.xy.astype(int), 0, np.array(depth.shape[::-1]) - 1)
-    return replace(mark, kind="spot") if depth[row, column] < SHOWS_AS_MOLE else mark
+    shown = depth[row, column]
+    as_spot = shown < SHOWS_AS_MOLE or (shown < PALE and mark.radius < SMALL * scale)
+    return replace(mark, kind="spot") if as_spot else mark
 
 
 def is_visible(
@@ -28,7 +33,10 @@ def is_visible(
     column, row = np.clip(mark.xy.astype(int), 0, np.array(depth.shape[::-1]) - 1)
     reach = max(1, int(mark.radius * 0.6))
     part = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-    cover, dip = hidden[part].mean(), depth[part].mean()
+    cover, dips = hidden[part].mean(), depth[part].ravel()
+    if mark.kind == "acne":
+        dips = np.sort(dips)[int((1 - RAISED) * len(dips)) :]
+    dip = dips.mean()
     if cover > 0.5:
         return None
     over_grain = dip / grain[row, column]

@@ -8,7 +8,7 @@ import numpy as np
 from realism.faces.features import BROWS, EYES, LIPS, NOSTRILS
 from realism.images import DARKEST, to_linear
 from realism.marks.find.crop import SPAN
-from realism.marks.mark import RoundMark, Wrinkle, mark_from_json
+from realism.marks.mark import Mark, RoundMark, Wrinkle, mark_from_json
 
 BESIDE_A_FEATURE = 0.25  # share of the samples whose marks all lie there
 BESIDE = 0.09  # of the face's width
@@ -106,3 +106,24 @@ def own_marks(
         elif ((xy > 0) & (xy < size)).all():
             found.append(RoundMark(mark.kind, xy.astype(np.float32), mark.radius * zoom))
     return change, found, courses
+
+
+def natural_marks_of(
+    crop: dict[str, np.ndarray], matrix: np.ndarray, size: tuple[int, int]
+) -> tuple[list[RoundMark], list[Mark]]:
+    """Marks that a photo-like face has of its own in a sample of some width and height, and what
+    may be some; `matrix` as of `own_marks`."""
+    if "natural" not in crop:
+        return [], []
+    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+    def to_sample(points: np.ndarray) -> np.ndarray:
+        return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+    own, maybe = (
+        [mark_from_json(value).mapped(to_sample, zoom) for value in json.loads(str(crop[name]))]
+        for name in ("own", "natural")
+    )
+    return [
+        m for m in own if isinstance(m, RoundMark) and ((m.xy > 0) & (m.xy < size)).all()
+    ], maybe
