@@ -30,16 +30,16 @@ def denoise(
     """
     import torch
 
-    family, network, shape = base.family, base.network, base.latent_shape
-    scheduler = family.sampler(base.pipeline.scheduler.config)
+    family, pipeline, shape = base.family, base.pipeline, base.latent_shape
+    scheduler = family.sampler(pipeline.scheduler.config)
     timesteps = family.sampling_timesteps(scheduler, steps, shape, base.device.name)
     # The noise is drawn on the processor: the same seed then starts alike on every device.
     latents = torch.randn((1, *shape), generator=torch.Generator("cpu").manual_seed(seed))
     latents = latents.to(base.device.name) * getattr(scheduler, "init_noise_sigma", 1.0)
-    both = family.uses_negative_prompt(network, guidance_scale)
+    both = family.uses_negative_prompt(pipeline, guidance_scale)
     if not both:
         conditioning = {name: value[1:] for name, value in conditioning.items()}
-    conditioning = family.with_guidance(network, conditioning, guidance_scale)
+    conditioning = family.with_guidance(pipeline, conditioning, guidance_scale)
     for timestep in timesteps:
         with torch.no_grad():  # never across a yield: it would reach whoever walks us
             given = latents
@@ -81,5 +81,5 @@ def drop_unknown_words(base: Base, text: str) -> str:
 def unread_prompt_end(base: Base, prompt: str) -> str:
     """The end of a prompt that the base does not read, since it is too long; "" where it fits."""
     tokenizer, most = base.family.text_reader(base.pipeline)
-    tokens = tokenizer(drop_unknown_words(base, prompt)).input_ids
-    return tokenizer.decode(tokens[most - 1 : -1]).strip()
+    tokens = tokenizer(drop_unknown_words(base, prompt), add_special_tokens=False).input_ids
+    return tokenizer.decode(tokens[most:]).strip()

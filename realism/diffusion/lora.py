@@ -126,7 +126,8 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
     """
     file = lora_file(path)
     description = describe_lora(file)
-    if description.get("fingerprint") not in (None, base.fingerprint):
+    kin = base.family.shares_loras and description.get("family") == base.family.name
+    if description.get("fingerprint") not in (None, base.fingerprint) and not kin:
         raise InputError(
             "lora_other_base",
             lora=file.parent.name,
@@ -177,7 +178,7 @@ def save_lora(base: Base, folder: Path, description: dict[str, Any], name: str =
         raise ValueError(f"kind {description.get('kind')!r} is none of {KINDS}")
     tensors = get_peft_model_state_dict(base.network, adapter_name=name)
     config = base.network.peft_config[name]
-    if set(config.target_modules) <= set(base.family.attention):
+    if not base.family.peft_names and set(config.target_modules) <= set(base.family.attention):
         # The names that most tools know. With other layers in it diffusers 0.42 drops the
         # attention on loading again, in silence: then peft's own names, which load exactly.
         tensors = convert_state_dict_to_diffusers(tensors)
@@ -191,7 +192,13 @@ def save_lora(base: Base, folder: Path, description: dict[str, Any], name: str =
     write_bytes(Path(folder) / WEIGHTS, save(held, metadata))
     write_json(
         Path(folder) / SIDECAR,
-        {"schema": SCHEMA, **description, "base": base.name, "fingerprint": base.fingerprint},
+        {
+            "schema": SCHEMA,
+            **description,
+            "base": base.name,
+            "family": base.family.name,
+            "fingerprint": base.fingerprint,
+        },
     )
     return Path(folder) / WEIGHTS
 
@@ -262,7 +269,8 @@ def _layers(base: Base, file: Path) -> set[str]:
             continue
         # Files of other tools come out in the names that diffusers used before peft.
         layer, side = match["layer"].replace(".processor.", "."), match["side"]
-        layer = f"{layer}.0" if layer.endswith(".to_out") else layer
+        if layer.endswith(".to_out") and f"{layer}.0" in modules:
+            layer = f"{layer}.0"
         if layer.startswith("text_encoder"):
             layer = _text_layer(layer, modules)
         module = modules.get(layer)

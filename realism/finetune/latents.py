@@ -111,13 +111,24 @@ def encode_crops(
         REPEATS: torch.tensor(repeats),
     }
     for name in encoded[0]:
-        joined = torch.cat([conditioning[name] for conditioning in encoded])
-        tensors[f"{CONDITIONING}{name}"] = joined.float().cpu()
+        joined = _join([conditioning[name] for conditioning in encoded])
+        tensors[f"{CONDITIONING}{name}"] = joined.cpu()
     metadata = {"source": source, "captions": json.dumps(different), "photos": json.dumps(photos)}
     with whole_file(file) as temporary:
         save_file(
             {name: value.contiguous() for name, value in tensors.items()}, temporary, metadata
         )
+
+
+def _join(values: list[torch.Tensor]) -> torch.Tensor:
+    """Tensors (1, n, ...) as one; zeros after the shorter ones, which their mask leaves out."""
+    import torch
+
+    longest = max(value.shape[1] for value in values)
+    padded = [value.new_zeros(1, longest, *value.shape[2:]) for value in values]
+    for place, value in zip(padded, values, strict=True):
+        place[:, : value.shape[1]] = value
+    return torch.cat(padded)
 
 
 def _nothing_to_learn_from(skipped: list[PictureSkipped]) -> InputError:

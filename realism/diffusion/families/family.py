@@ -53,12 +53,18 @@ class Family(ABC):
     shares_loras : bool
         Whether a LoRA of one of its bases is meant for the others, too: learned on the undistilled
         one, drawn with the distilled one.
+    peft_names : bool
+        Whether its LoRA files name the layers as peft does.
+    whole_files : bool
+        Whether a single file holds every part, not the network alone.
     """
 
     name: ClassVar[str]
     preset: ClassVar[Preset]
     distilled_preset: ClassVar[Preset | None] = None
     shares_loras: ClassVar[bool] = False
+    peft_names: ClassVar[bool] = False
+    whole_files: ClassVar[bool] = True
     network: ClassVar[str]
     weight_parts: ClassVar[tuple[str, ...]]
     other_parts: ClassVar[tuple[str, ...]]
@@ -163,7 +169,7 @@ class Family(ABC):
 
     @abstractmethod
     def text_reader(self, pipeline: Any) -> tuple[Any, int]:
-        """The tokenizer that decides what of a prompt is read, and how many of its tokens."""
+        """The tokenizer that decides what of a prompt is read, and how many tokens of a prompt."""
 
     # Training.
 
@@ -207,12 +213,12 @@ class Family(ABC):
     ) -> torch.Tensor:
         """Sets `sampler` to so many steps for latents of `shape`; the timesteps it then takes."""
 
-    def uses_negative_prompt(self, network: Any, guidance_scale: float) -> bool:
+    def uses_negative_prompt(self, pipeline: Any, guidance_scale: float) -> bool:
         """Whether guidance needs the network's answer to the negative prompt as well."""
         return True
 
     def with_guidance(
-        self, network: Any, conditioning: Conditioning, guidance_scale: float
+        self, pipeline: Any, conditioning: Conditioning, guidance_scale: float
     ) -> Conditioning:
         """The conditioning for a network that reads the guidance scale itself."""
         return conditioning

@@ -101,7 +101,7 @@ class UNetFamily(Family):
         return vae.decode(latents / vae.config.scaling_factor).sample
 
     def text_reader(self, pipeline: Any) -> tuple[Any, int]:
-        return pipeline.tokenizer, pipeline.tokenizer.model_max_length
+        return pipeline.tokenizer, pipeline.tokenizer.model_max_length - 2  # its start and end
 
     def draw_timesteps(self, scheduler: Any, shares: torch.Tensor) -> torch.Tensor:
         steps = scheduler.config.num_train_timesteps
