@@ -1,6 +1,6 @@
 """Step 3: `realism portraits` and `realism rank`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -65,7 +65,9 @@ def portraits(
         adapter, weight, (Adapter(style_lora, style_weight),) if style_lora else (), label,
     )  # fmt: skip
     run = show(make_portraits(opened, loaded, engine, request))
-    print_ranked(rank_run(opened, run, engine), opened.photo_to_photo().values())
+    ranked = rank_run(opened, run, engine)
+    print_ranked(ranked, opened.photo_to_photo().values())
+    print_unseen(ranked, opened.held_out_photo(run))
     print(f"In {run}")
 
 
@@ -104,3 +106,12 @@ def print_ranked(ranked: "Iterable[Ranked]", scale: Iterable[float]) -> None:
             print(f"{row.rank:3}. {row.name}: {row.similarity:.3f} to {row.closest_photo}{copied}")
     if scale := list(scale):
         print(f"The person's own photos are {min(scale):.2f} to {max(scale):.2f} to each other.")
+
+
+def print_unseen(ranked: "Sequence[Ranked]", photo: str | None) -> None:
+    """How like they are to the photo that was never learned from: that is no copying."""
+    from realism.portraits.rank import similarities_to
+
+    if unseen := similarities_to(ranked, photo):
+        mean = sum(unseen) / len(unseen)
+        print(f"To {photo}, not learned from: {max(unseen):.2f} at best, {mean:.2f} on average.")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.diffusion.lora import describe_lora, lora_file
+from realism.diffusion.weights import fingerprint
 from realism.disk import write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
@@ -82,6 +84,26 @@ class RunsFolder(PersonFolder):
     def portrait_file(run: Path, number: int, seed: int) -> Path:
         """Where the portrait of that number (from 1) and seed is kept in its run."""
         return run / f"{number:02d}-seed{seed}.png"
+
+    def held_out_photo(self, run: Path) -> str | None:
+        """The photo that the LoRA of a run's portraits has never seen.
+
+        Likeness to it cannot come from copying. None where no photo was held out, or the LoRA was
+        trained anew since.
+        """
+        first = next(iter(sorted(run.glob("*.png"))), None)
+        parameters = read_parameters(first) if first else None
+        if parameters is None:
+            return None
+        applied = {lora.fingerprint for lora in parameters.adapters}
+        for which in ("best", "last"):
+            folder = self.adapter_folder(parameters.base) / which
+            try:
+                if fingerprint([lora_file(folder)])[:16] in applied:
+                    return describe_lora(folder).get("held_out")
+            except InputError:  # gone or damaged: the portraits are shown all the same
+                continue
+        return None
 
     def runs(self) -> list[Path]:
         """Runs of portraits, newest first."""

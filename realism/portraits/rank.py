@@ -140,6 +140,11 @@ def _compare(
     }
 
 
+def similarities_to(ranked: Sequence[Ranked], photo: str | None) -> list[float]:
+    """The cosine of each portrait that could be compared with one photo; [] without it."""
+    return [row.similarities[photo] for row in ranked if photo and photo in row.similarities]
+
+
 def rank_to_json(ranked: Sequence[Ranked]) -> list[dict]:
     """The fixed form that `python -m realism rank --json` writes, in the order of the ranks."""
     return [

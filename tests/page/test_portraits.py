@@ -1,6 +1,7 @@
 """Tab 3: portraits are made and ranked; a ranking that holds is shown without an engine."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -11,6 +12,7 @@ from realism.images import read_info
 from realism.page import header
 from realism.page.portraits import handlers as portraits
 from realism.person.person import open_person
+from realism.portraits.rank import Ranked
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +115,21 @@ def test_a_prompt_too_long_for_the_base_is_said_to_be_cut(learned, monkeypatch):
         if "Portrait 1" in str(shown[1])
     )  # fmt: skip
     assert len(warnings) == 1 and "not read" in warnings[0] and "evening sun" in warnings[0]
+
+
+def test_likeness_to_the_photo_that_was_not_learned_from_stands_beside_the_rankings(
+    learned, made, root
+):
+    person = open_person("mei", root)
+    run = person.runs()[0]
+    photo = person.held_out_photo(run)
+    assert photo in {record.name for record in person.accepted()}
+    row = Ranked("a.png", 1, 0.7, "other", None, 0.6, False, {"other": 0.7, photo: 0.41})
+    said = portraits._unseen([row, replace(row, similarities={photo: 0.31})], photo, "en")
+    assert photo in said and "0.41 at best" in said and "0.36 on average" in said
+    assert "未参与训练" in portraits._unseen([row], photo, "zh")
+    assert portraits._unseen([row], None, "en") == ""
+    for which in ("best", "last"):  # trained anew: nobody knows what these portraits were made of
+        for file in (root / "mei" / "adapters").glob(f"*/{which}/*.safetensors"):
+            file.write_bytes(file.read_bytes() + b" ")
+    assert person.held_out_photo(run) is None

@@ -29,7 +29,7 @@ from realism.page.session import (
 )
 from realism.person.person import Person, write_zip
 from realism.portraits.portrait import describe_parameters, read_parameters
-from realism.portraits.rank import Ranked
+from realism.portraits.rank import Ranked, similarities_to
 from realism.portraits.sample import SamplingStep
 from realism.portraits.styles import find_style, load_styles
 from realism.workflow.portraits import (
@@ -190,10 +190,16 @@ def on_select(
         file = _run_folder(person, run) / portrait.name
         parameters = read_parameters(file)
         about = [_about(portrait, person, language)]
+        about.append(_unseen([portrait], person.held_out_photo(file.parent), language))
         if portrait.copied:
             about.append(text(language, "portraits.copied"))
         about.append(describe_parameters(parameters) if parameters else portrait.name)
-        return gr.update(visible=True), str(file), "".join(map(paragraph, about)), str(file)
+        return (
+            gr.update(visible=True),
+            str(file),
+            "".join(map(paragraph, filter(None, about))),
+            str(file),
+        )
 
 
 def on_send(file: str | None) -> tuple:
@@ -245,7 +251,8 @@ def _kept_ranking(person: Person, run: Path, engine: EngineInfo | None, language
 def _ranking(person: Person, run: Path, ranked: list[Ranked], language: str) -> tuple:
     """Gallery, ranking and headline of a run; nothing large, nothing left to rank."""
     gallery = [(str(run / portrait.name), _caption(portrait, language)) for portrait in ranked]
-    headline = paragraph(_headline(person, ranked, language))
+    unseen = _unseen(ranked, person.held_out_photo(run), language)
+    headline = paragraph(f"{_headline(person, ranked, language)} {unseen}".strip())
     return gallery, ranked, headline, gr.update(visible=False), None
 
 
@@ -268,6 +275,15 @@ def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
     near = sum(value >= min(scale) for value in compared)
     within = text(language, "portraits.scale", low=min(scale), high=max(scale), near=near)
     return f"{headline} {within}"
+
+
+def _unseen(ranked: list[Ranked], photo: str | None, language: str) -> str:
+    """How like they are to the photo that was never learned from: that cannot be a copy."""
+    unseen = similarities_to(ranked, photo)
+    if not unseen:
+        return ""
+    mean = sum(unseen) / len(unseen)
+    return text(language, "portraits.unseen", photo=photo, best=max(unseen), mean=mean)
 
 
 def _about(portrait: Ranked, person: Person, language: str) -> str:
