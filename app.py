@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import sys
 
+from realism.errors import InputError
 from realism.page.blocks import main
 from realism.page.session import default_host
 
@@ -26,4 +28,7 @@ def _options() -> argparse.Namespace:
 
 if __name__ == "__main__":
     options = _options()
-    main(options.host, options.port)
+    try:
+        main(options.host, options.port)
+    except InputError as error:
+        sys.exit(f"realism: {error}")

@@ -8,12 +8,18 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from realism.errors import InputError
+
 ASSETS = Path(__file__).resolve().parent / "assets"
 
 
 def home() -> Path:
     """The folder of all people: `$REALISM_HOME`, else `people/` in the current folder."""
-    return Path(os.environ.get("REALISM_HOME", "people")).expanduser()
+    folder = os.environ.get("REALISM_HOME") or "people"
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:  # "~" of an account that has no home, as in a container
+        raise InputError("home_not_known", folder=folder) from error
 
 
 def page_copies() -> Path:

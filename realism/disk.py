@@ -8,6 +8,7 @@ hand: what does not fit is refused with the place in the file, never a KeyError 
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from safetensors import SafetensorError
 
 from realism.errors import InputError, Message
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 Model = TypeVar("Model")
 MOST_FAULTS = 3  # of a file that are named in one message
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a file-size limit, as good as full
+NOT_ALLOWED = (errno.EACCES, errno.EROFS, errno.EPERM)
+# Something on the way to the folder is a file, or nothing can be made there at all.
+NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
 
 @contextmanager
@@ -40,7 +46,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     path = Path(path)
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
@@ -49,7 +55,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         # mkstemp makes the file private to the owner; it keeps that: these are photos of people.
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         if said := _said(error, path):
             raise said from error
         raise
@@ -71,7 +77,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
         yield temporary
         if not path.exists():
@@ -85,13 +91,29 @@ def whole_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _said(error: OSError, path: Path) -> InputError | None:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in NO_FOLDER:
+            raise InputError("folder_not_writable", folder=folder) from error
+        raise
+
+
+def _said(error: OSError | SafetensorError, path: Path) -> InputError | None:
     """What a person is told of a failed write that they can mend."""
-    if error.errno in FULL:
+    number = error.errno if isinstance(error, OSError) else _number_in(str(error))
+    if number in FULL:
         return InputError("disk_full", name=path.name)
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+    if number in NOT_ALLOWED:
         return InputError("folder_not_writable", folder=path.parent)
     return None
+
+
+def _number_in(message: str) -> int | None:
+    """The system's number of a fault that safetensors tells as "... (os error 28)"."""
+    found = re.search(r"\(os error (\d+)\)", message)
+    return int(found.group(1)) if found else None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

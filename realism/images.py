@@ -74,7 +74,7 @@ def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTA
         The file is missing, too large in bytes or pixels, no picture, broken, of another format.
     """
     if not isinstance(source, bytes):
-        name = name or Path(source).name
+        name = name or os.fsencode(Path(source).name).decode("utf-8", "replace")
         source = _read_bytes(Path(source), name, limits)
     if len(source) > limits.max_bytes:
         raise _too_many_bytes(name, len(source), limits)

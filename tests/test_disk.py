@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NotRequired
 
 import pytest
 from typing_extensions import TypedDict
 
-from realism.disk import read_json, read_model, validate, write_json
+from realism.config import home
+from realism.disk import read_json, read_model, validate, whole_file, write_bytes, write_json
 from realism.errors import InputError
 
 
@@ -56,3 +58,41 @@ def test_a_file_edited_by_hand_is_refused_with_the_place_in_it(tmp_path, text, c
 def test_free_form_json_is_read_as_it_is(tmp_path):
     write_json(tmp_path / "a.json", [1, {"b": None}])
     assert read_json(tmp_path / "a.json", "file_person") == [1, {"b": None}]
+
+
+def test_a_full_disk_is_said_whoever_writes(tmp_path):
+    import resource
+
+    import torch
+    from safetensors.torch import save_file
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    file = tmp_path / "a.safetensors"
+    write_bytes(file, b"whole")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        for write in (
+            lambda path: path.write_bytes(bytes(9999)),
+            lambda path: save_file({"a": torch.zeros(9999)}, str(path)),
+        ):
+            with pytest.raises(InputError) as refused, whole_file(file) as temporary:
+                write(temporary)
+            assert refused.value.code == "disk_full"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_bytes() == b"whole" and os.listdir(tmp_path) == ["a.safetensors"]
+
+
+def test_a_home_that_is_a_file_or_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "in it", Path("/proc/nowhere")):
+        with pytest.raises(InputError, match="choose another folder"):
+            write_json(folder / "a.json", {})
+
+
+def test_a_home_of_an_account_without_one_is_said(monkeypatch):
+    monkeypatch.setenv("REALISM_HOME", "~nobody-of-that-name/people")
+    with pytest.raises(InputError, match="REALISM_HOME"):
+        home()
+    monkeypatch.setenv("REALISM_HOME", "")
+    assert home() == Path("people")

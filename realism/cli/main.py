@@ -5,6 +5,7 @@ Bad input ends with one line on standard error and exit code 2. Each step has a 
 beside this one; none of them loads what its verbs need before one of these is run.
 """
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -72,6 +73,10 @@ def read_options(
 def main() -> None:
     """Run a verb; a person's mistake ends with one line and exit code 2."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    for stream in (sys.stdout, sys.stderr):
+        # A console of another code page shows what it cannot print by its number.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
     except InputError as error:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from realism.cli.console import PersonName, PhotoName, load_named_engine, show
+from realism.cli.console import PersonName, PhotoName, load_named_engine, say, show
 
 if TYPE_CHECKING:
     from realism.person.person import Person
@@ -26,12 +26,13 @@ def add(
     ] = "person",
 ) -> None:
     """Add photos; the person is made when new (that needs --consent)."""
+    from realism.config import home
     from realism.person.names import slug_of
-    from realism.person.person import create_person, open_person, people
+    from realism.person.person import create_person, open_person
     from realism.workflow.photos import add_photos, picture_files
 
     pictures = picture_files(files)
-    if slug_of(person) in {known.folder.name for known in people()}:
+    if (home() / slug_of(person) / "person.json").exists():
         opened = open_person(person)
     else:
         opened = create_person(person, consent, class_word)
@@ -43,11 +44,13 @@ def list_photos(
     person: Annotated[str | None, typer.Argument(help="A person; without, all people.")] = None,
 ) -> None:
     """List the people, or the photos of one with their verdicts."""
-    from realism.person.person import open_person, people
+    from realism.person.person import damaged_people, open_person, people
 
     if person:
         print_photos(open_person(person))
         return
+    for fault in damaged_people():
+        say(f"realism: {fault}")
     for known in people():
         photos = known.records()
         good = sum(photo.accepted for photo in photos)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +22,9 @@ from realism.disk import write_bytes
 
 if TYPE_CHECKING:
     import torch
+
+# What torch raises of a file that is empty, cut off or no state at all.
+DAMAGED = (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +71,13 @@ def save_state(file: Path, key: str, state: State) -> None:
 
 
 def read_state(file: Path, key: str) -> State | None:
-    """The state of the run `key`; None where there is none, or it is another run's."""
+    """The state of the run `key`; None where there is none, it is another run's, or damaged."""
     import torch
 
     if not file.exists():
         return None
-    stored = torch.load(file, map_location="cpu", weights_only=True)
-    return State(**stored) if stored.pop("key") == key else None
+    try:
+        stored = torch.load(file, map_location="cpu", weights_only=True)
+        return State(**stored) if stored.pop("key") == key else None
+    except DAMAGED:  # cut off by a crash of the machine: the run begins anew
+        return None

@@ -141,16 +141,25 @@ def _nothing_to_learn_from(skipped: list[PictureSkipped]) -> InputError:
 
 
 def read_latents(file: Path, source: str) -> Latents | None:
-    """What `encode_crops` kept; None where there is nothing, or it was made from something else."""
-    from safetensors import safe_open
+    """What `encode_crops` kept.
+
+    Returns
+    -------
+    Latents or None
+        None where there is nothing, it was made from something else, or it is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
 
     if not file.exists():
         return None
-    with safe_open(file, "pt") as stored:
-        metadata = stored.metadata()
-        if metadata["source"] != source:
-            return None
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    try:
+        with safe_open(file, "pt") as stored:
+            metadata = stored.metadata() or {}
+            if metadata.get("source") != source:
+                return None
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except SafetensorError:  # empty or cut off by a crash of the machine: encoded anew
+        return None
     return Latents(
         mean=tensors["mean"],
         std=tensors["std"],

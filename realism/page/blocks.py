@@ -4,9 +4,11 @@ Local by default: 127.0.0.1, no share link, no telemetry, nothing from the inter
 """
 
 import os
+import socket
 from pathlib import Path
 
 from realism.config import home, page_copies
+from realism.errors import InputError
 
 # Before gradio is imported: it reads these once.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -33,6 +35,7 @@ MINUTE, HOUR = 60, 3600  # s
 # Of one upload: a LoRA of a large base. A photo over its own limit is refused with a sentence by
 # the check; here Gradio would refuse all that came with it.
 MOST_UPLOADED = 2**30  # bytes
+PORTS = 100  # that are tried for a free one
 
 
 def build_page() -> gr.Blocks:
@@ -97,6 +100,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> N
         button_large_text_weight="500",
         button_large_text_size="*text_md",
     )  # fmt: skip
+    refuse_taken_port(host, port)
     page.queue(default_concurrency_limit=4).launch(
         server_name=host,
         server_port=port,
@@ -113,6 +117,23 @@ def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> N
         prevent_thread_lock=not block,
         quiet=not block,
     )
+
+
+def refuse_taken_port(host: str, port: int | None) -> None:
+    """Raise InputError, with the next free port, where another program listens at this one."""
+    if port is None:
+        return
+    for number in range(port, port + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, number))
+            except OSError:
+                continue
+        if number == port:
+            return
+        raise InputError("port_taken", port=port, next=number)
+    raise InputError("port_taken", port=port, next=port + PORTS)
 
 
 def main(host: str, port: int) -> None:

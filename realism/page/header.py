@@ -26,7 +26,13 @@ from realism.page.session import (
     user_errors,
     uses_device,
 )
-from realism.person.person import CLASS_WORDS, create_person, open_person, people
+from realism.person.person import (
+    CLASS_WORDS,
+    create_person,
+    damaged_people,
+    open_person,
+    people,
+)
 from realism.workflow.photos import PhotoChecked, add_photos
 
 EXAMPLE = ASSETS / "people" / "mei"
@@ -151,7 +157,8 @@ def on_show(
     with user_errors(language):
         lines = paragraph(_about_engine(engine, language)) + paragraph(_about_base(base, language))
         steps = _steps(name, root, base, language)
-        return f'<div class="steps">{steps}</div><div class="with">{lines}</div>'
+        faults = "".join(paragraph(fault.text(language), "note") for fault in damaged_people(root))
+        return f'<div class="steps">{steps}</div><div class="with">{lines}{faults}</div>'
 
 
 def on_create(name: str, class_word: str, consent: bool, root: Path | None, language: str) -> tuple:

@@ -20,7 +20,7 @@ from realism.page.session import (
     uses_device,
 )
 from realism.person.person import Person
-from realism.person.photos import PhotoRecord
+from realism.person.photo_record import PhotoRecord
 from realism.workflow.photos import PhotoChecked, add_photos
 
 DECISIONS = {"accept": True, "refuse": False, "check": None}

@@ -22,7 +22,8 @@ from realism.faces.engine import Engine
 from realism.marks.mark import flipped
 from realism.person.marks import MarksFolder
 from realism.person.names import slug_of
-from realism.person.photos import PhotoRecord, PhotosFolder
+from realism.person.photo_record import PhotoRecord
+from realism.person.photos import PhotosFolder
 from realism.person.runs import Embeddings, RunsFolder, kept_ranking, rank_portraits
 from realism.portraits.rank import Ranked
 
@@ -145,9 +146,27 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
 
 
 def people(root: Path | None = None) -> list[Person]:
-    """Everyone under `root` (default `$REALISM_HOME`), by name."""
-    files = sorted((root or home()).glob("[!.]*/person.json"))
-    return sorted((_read_person(file) for file in files), key=lambda person: person.name.casefold())
+    """Everyone under `root` (default `$REALISM_HOME`), by name; without `damaged_people`."""
+    found = [_try_to_read(file) for file in _person_files(root)]
+    readable = [person for person in found if isinstance(person, Person)]
+    return sorted(readable, key=lambda person: person.name.casefold())
+
+
+def damaged_people(root: Path | None = None) -> list[Message]:
+    """What is wrong with each folder under `root` whose person cannot be read."""
+    found = [_try_to_read(file) for file in _person_files(root)]
+    return [fault for fault in found if isinstance(fault, Message)]
+
+
+def _person_files(root: Path | None) -> list[Path]:
+    return sorted((root or home()).glob("[!.]*/person.json"))
+
+
+def _try_to_read(file: Path) -> "Person | Message":
+    try:
+        return _read_person(file)
+    except InputError as error:
+        return error.message
 
 
 def create_person(

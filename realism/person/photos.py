@@ -1,16 +1,13 @@
 """The photos in a person's folder: what goes in is listed, judged and kept.
 
-photos/<photo>.png     the photo as normalised on intake, no metadata
-       <photo>.json    verdict, reasons with numbers, the owner's choice
-       <photo>.npz     the face: landmarks, mesh, embedding
+photos/                three files a photo, see `photo_record.py`
 similarity.json        each accepted photo against the best of the others
 """
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,42 +19,22 @@ from realism.checks import (
     check_set,
     find_upright,
     photo_to_photo,
-    reason_from_json,
-    reason_to_json,
 )
-from realism.disk import read_model, whole_file, write_json
+from realism.disk import read_model, write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
-from realism.faces.face import Face, Pose
 from realism.images import TOO_LARGE, Photo, open_photo, save_png
 from realism.person.folder import PersonFolder
-from realism.person.names import file_stem
+from realism.person.names import file_stem, printable_name
+from realism.person.photo_record import (
+    DAMAGED,
+    PhotoRecord,
+    engine_of_record,
+    read_record,
+    write_record,
+)
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class _StoredReason:
-    """A reason or note; without `message` in files from before reasons were codes."""
-
-    code: str
-    text: str
-    value: float | None
-    limit: float | None
-    message: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class _StoredPhoto:
-    """`photos/<photo>.json`."""
-
-    name: str
-    usable: bool
-    choice: bool | None
-    reasons: list[_StoredReason]
-    notes: list[_StoredReason]
-    measures: dict[str, float]
-    engine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,46 +42,6 @@ class _StoredScale:
     """`similarity.json`."""
 
     photos: dict[str, float]
-
-
-@dataclass(frozen=True)
-class PhotoRecord:
-    """One photo of a person as it stands in the folder, refused ones included.
-
-    Attributes
-    ----------
-    name : str
-        The file's name as the owner gave it, made unique.
-    path : Path or None
-        The normalised picture; None where the file could not be read at all.
-    verdict : Verdict
-        What the check says, with its reasons.
-    choice : bool or None
-        True or False where the owner decided by hand, None where the check decides.
-    """
-
-    name: str
-    path: Path | None
-    verdict: Verdict
-    choice: bool | None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether this photo is learned from and compared with."""
-        return self.verdict.usable if self.choice is None else self.choice
-
-    @property
-    def face(self) -> Face:
-        """The person's face; no photo is accepted without one."""
-        if self.verdict.face is None:
-            raise ValueError(f"{self.name} was asked for a face that it has not")
-        return self.verdict.face
-
-    def photo(self) -> Photo:
-        """The picture itself."""
-        if self.path is None:
-            raise ValueError(f"{self.name} was asked for a picture that could not be read")
-        return Photo(self.name, open_photo(self.path).pixels)
 
 
 class PhotosFolder(PersonFolder):
@@ -126,7 +63,7 @@ class PhotosFolder(PersonFolder):
 
     def records(self) -> list[PhotoRecord]:
         """All photos, refused ones included, by name."""
-        return [self._read(file) for file in sorted(self._photos.glob("*.json"))]
+        return [read_record(file) for file in sorted(self._photos.glob("*.json"))]
 
     def record(self, name: str) -> PhotoRecord:
         """The photo of that name; raises InputError where there is none."""
@@ -138,7 +75,10 @@ class PhotosFolder(PersonFolder):
     def photo_to_photo(self) -> dict[str, float]:
         """Each accepted photo's cosine with the best of the others, by name."""
         file = self.folder / "similarity.json"
-        return read_model(file, _StoredScale, "file_similarity").photos if file.exists() else {}
+        try:
+            return read_model(file, _StoredScale, "file_similarity").photos if file.exists() else {}
+        except InputError:  # damaged: it holds nothing that the photos do not give
+            return self._scale()
 
     def judge_set(self, engine: Engine) -> None:
         """Judge all photos against each other again, and write the photo-to-photo scale."""
@@ -167,9 +107,9 @@ class PhotosFolder(PersonFolder):
         return record
 
     def _take_in(self, file: Path, engine: Engine) -> PhotoRecord:
-        name = self._free_name(file.name)
+        name = self._free_name(printable_name(file))
         try:
-            photo = Photo(name, open_photo(file).pixels)
+            photo = Photo(name, open_photo(file, name).pixels)
         except InputError as error:
             code = "too_large" if error.code in TOO_LARGE else "unreadable"
             verdict = Verdict(name, False, (Reason(code, error.message),), (), None, {})
@@ -182,8 +122,11 @@ class PhotosFolder(PersonFolder):
         return self._write(PhotoRecord(name, path, verdict, None), engine)
 
     def _delete_photo(self, name: str) -> None:
+        stem = self._photos / name  # of a damaged record, which is listed under its file's name
         for suffix in (".png", ".npz", ".json"):
             self._path(name, suffix).unlink(missing_ok=True)
+            if stem.parent == self._photos:
+                stem.with_name(name + suffix).unlink(missing_ok=True)
 
     def _flip_photo(self, name: str, engine: Engine) -> int:
         """Flip a photo and judge it alone; returns its width, px."""
@@ -201,13 +144,29 @@ class PhotosFolder(PersonFolder):
     def _with_face_of(self, record: PhotoRecord, engine: Engine) -> PhotoRecord:
         """The record, its face found anew where another engine found it: cosines must compare."""
         file = self._path(record.name, ".json")
-        found_by = read_model(file, _StoredPhoto, "file_verdict").engine
+        if any(reason.code == DAMAGED for reason in record.verdict.reasons):
+            return self._judge_anew(record, engine)
+        found_by = engine_of_record(file)
         if record.path is None or found_by == engine.name:
             return record
         verdict = check_photo(record.photo(), engine)
         turned = [note for note in record.verdict.notes if note.code == "turned_upright"]
         verdict = replace(verdict, notes=(*turned, *verdict.notes))
         return self._write(replace(record, verdict=verdict), engine)
+
+    def _judge_anew(self, record: PhotoRecord, engine: Engine) -> PhotoRecord:
+        """A photo whose record is damaged, judged by its picture; as it is without one."""
+        if record.path is None:
+            return record
+        stem = record.path.with_suffix("")
+        photo = Photo(self._free_name(record.path.name), record.photo().pixels)
+        path = self._path(photo.name, ".png")
+        save_png(path, photo.pixels)
+        verdict = check_photo(photo, engine)
+        judged = self._write(PhotoRecord(photo.name, path, verdict, None), engine)
+        for suffix in (".png", ".npz", ".json"):
+            stem.with_suffix(suffix).unlink(missing_ok=True)
+        return judged
 
     # On disk -----------------------------------------------------------------------------
 
@@ -227,48 +186,19 @@ class PhotosFolder(PersonFolder):
         return next(name for name in itertools.chain([name], numbered) if name not in taken)
 
     def _write(self, record: PhotoRecord, engine: Engine) -> PhotoRecord:
-        verdict = record.verdict
-        if verdict.face:
-            _write_face(self._path(record.name, ".npz"), verdict.face)
-        write_json(
-            self._path(record.name, ".json"),
-            {
-                "schema": SCHEMA,
-                "name": record.name,
-                "engine": engine.name,
-                "usable": verdict.usable,
-                "choice": record.choice,
-                "reasons": [reason_to_json(reason) for reason in verdict.reasons],
-                "notes": [reason_to_json(note) for note in verdict.notes],
-                "measures": verdict.measures,
-            },
-        )
+        write_record(self._path(record.name, ".json"), record, engine.name)
         return record
 
-    def _read(self, file: Path) -> PhotoRecord:
-        stored = read_model(file, _StoredPhoto, "file_verdict")
-        picture, face = file.with_suffix(".png"), file.with_suffix(".npz")
-        verdict = Verdict(
-            stored.name,
-            stored.usable,
-            tuple(reason_from_json(asdict(reason)) for reason in stored.reasons),
-            tuple(reason_from_json(asdict(note)) for note in stored.notes),
-            _read_face(face) if face.exists() else None,
-            stored.measures,
-        )
-        path = picture if picture.exists() else None
-        return PhotoRecord(stored.name, path, verdict, stored.choice)
-
     def _write_scale(self, engine: Engine) -> None:
-        accepted = [record for record in self.records() if record.accepted]
-        scale = photo_to_photo([record.face.embedding for record in accepted])
-        photos = {
-            record.name: round(value, 4) for record, value in zip(accepted, scale, strict=True)
-        }
         write_json(
             self.folder / "similarity.json",
-            {"schema": SCHEMA, "engine": engine.name, "photos": photos},
+            {"schema": SCHEMA, "engine": engine.name, "photos": self._scale()},
         )
+
+    def _scale(self) -> dict[str, float]:
+        accepted = [record for record in self.records() if record.accepted]
+        scale = photo_to_photo([record.face.embedding for record in accepted])
+        return {record.name: round(value, 4) for record, value in zip(accepted, scale, strict=True)}
 
 
 def _without_set(verdict: Verdict) -> Verdict:
@@ -276,29 +206,3 @@ def _without_set(verdict: Verdict) -> Verdict:
     reasons = tuple(reason for reason in verdict.reasons if reason.code not in SET_CODES)
     notes = tuple(note for note in verdict.notes if note.code not in SET_CODES)
     return replace(verdict, usable=not reasons, reasons=reasons, notes=notes)
-
-
-def _write_face(path: Path, face: Face) -> None:
-    with whole_file(path) as temporary, temporary.open("wb") as out:
-        np.savez_compressed(
-            out,
-            box=face.box,
-            landmarks=face.landmarks,
-            mesh=face.mesh,
-            pose=np.array([face.pose.yaw, face.pose.pitch, face.pose.roll]),
-            embedding=face.embedding,
-            score=face.score,
-        )
-
-
-def _read_face(path: Path) -> Face:
-    with np.load(path) as stored:
-        yaw, pitch, roll = map(float, stored["pose"])
-        return Face(
-            stored["box"],
-            stored["landmarks"],
-            stored["mesh"],
-            Pose(yaw, pitch, roll),
-            stored["embedding"],
-            float(stored["score"]),
-        )

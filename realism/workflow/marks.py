@@ -22,7 +22,7 @@ from realism.marks.find.multiview import find_marks_multiview
 from realism.marks.mark import Mark, flipped
 from realism.marks.photo import MarkedPhoto, analyse_photo, refuse_too_large
 from realism.person.person import Person
-from realism.person.photos import PhotoRecord
+from realism.person.photo_record import PhotoRecord
 from realism.workflow import translated
 
 

@@ -8,7 +8,7 @@ from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.images import SUFFIXES
 from realism.person.person import Person
-from realism.person.photos import PhotoRecord
+from realism.person.photo_record import PhotoRecord
 
 
 @dataclass(frozen=True)

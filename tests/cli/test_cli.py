@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from realism.cli import marks as shell
 from realism.config import ASSETS
 from realism.images import open_photo
 from realism.marks.find.finders import DEFAULT_FINDER
+from realism.person.person import create_person
 
 MEI = ASSETS / "people/mei"
 RAVI = ASSETS / "people/ravi"
@@ -24,6 +26,23 @@ RAVI = ASSETS / "people/ravi"
 
 def test_the_version_is_said(run):
     assert run("--version") == (0, f"realism {__version__}\n", "")
+
+
+def test_a_console_of_another_code_page_is_printed_to_all_the_same(tmp_path):
+    create_person("玫", True, root=tmp_path)
+    environment = {**os.environ, "REALISM_HOME": str(tmp_path), "PYTHONIOENCODING": "cp1252"}
+    listing = [sys.executable, "-m", "realism", "photos", "list"]
+    done = subprocess.run(listing, env=environment, capture_output=True, check=True)
+    assert done.stdout == b"\\u73ab: 0 of 0 photos accepted\n"
+
+
+def test_a_damaged_person_is_named_and_the_others_are_listed(run, tmp_path):
+    for name in ("Ada", "Bob"):
+        create_person(name, True, root=tmp_path / "people")
+    (tmp_path / "people" / "ada" / "person.json").write_text("")
+    code, out, err = run("photos", "list")
+    assert (code, out) == (0, "Bob: 0 of 0 photos accepted\n")
+    assert "ada" in err and len(err.splitlines()) == 1
 
 
 def test_photos_are_added_listed_and_a_person_is_deleted(run, tmp_path):

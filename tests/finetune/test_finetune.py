@@ -23,7 +23,7 @@ from realism.diffusion.families import find_preset
 from realism.diffusion.lora import describe_lora, load_lora
 from realism.errors import InputError, Message
 from realism.finetune.checkpoint import read_state
-from realism.finetune.events import LoraSaved, Note, TrainingStep
+from realism.finetune.events import CropEncoded, LoraSaved, Note, TrainingStep
 from realism.finetune.latents import draw_batch, read_latents
 from realism.finetune.loop import finetune, learning_rate
 from realism.finetune.memory import require_memory, training_memory
@@ -258,6 +258,25 @@ def test_a_new_run_takes_the_best_of_an_older_one_away(base, tmp_path):
     assert not (tmp_path / "best").exists()
     assert (tmp_path / "last").exists()
     assert read_state(tmp_path / "running" / "state.pt", "") is None
+
+
+@pytest.mark.parametrize("left", [0, 0.5, 0.99])
+def test_a_hurt_state_or_hurt_latents_begin_the_run_anew_to_the_same_lora(base, tmp_path, left):
+    stage = replace(tiny_stage(3, 2), save_every=2)
+    list(walk(base, tmp_path / "whole", stage))
+    for name in ("state.pt", "latents.safetensors"):
+        out = tmp_path / name
+        events = walk(base, out, stage)
+        next(event for event in events if isinstance(event, LoraSaved))
+        events.close()  # stopped after the state was saved
+        file = out / "running" / name
+        file.write_bytes(file.read_bytes()[: int(left * file.stat().st_size)])
+        again = list(walk(base, out, stage))
+        encoded = any(isinstance(event, CropEncoded) for event in again)
+        assert encoded == (name == "latents.safetensors")
+        codes = [event.message.code for event in again if isinstance(event, Note)]
+        assert ("run_begun_anew" in codes) == (name == "state.pt")
+        assert same(tmp_path / "whole" / "last", out / "last")
 
 
 # --- refusing ------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ def test_a_hand_edited_person_is_read_or_refused_on_one_line(mei, change, answer
         assert "\n" not in str(refused)
 
 
-@pytest.mark.parametrize("name", ["person.json", "similarity.json", "marks/found.json"])
+@pytest.mark.parametrize("name", ["person.json", "marks/found.json"])
 def test_a_file_of_another_form_is_named_with_what_does_not_fit(mei, name):
     (mei.folder / name).write_text("[]")
     with pytest.raises(InputError) as refused:
