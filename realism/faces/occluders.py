@@ -55,9 +55,24 @@ class Occluders:
     strands: np.ndarray
     mm_per_px: float
 
+    @property
+    def has_glasses(self) -> bool:
+        """Whether the face wears some."""
+        return bool(self.glasses.any())
+
     def mask(self) -> np.ndarray:
         """Where no skin can be seen for them, with their rims: (H, W) bool."""
-        seen = (np.maximum(self.glasses, self.strands) > LEAST_CHANCE).astype(np.uint8)
+        return self._with_rims(np.maximum(self.glasses, self.strands))
+
+    def hidden_by(self, x: int, y: int) -> str:
+        """The code of what hides a px that shows no skin, "hidden_by_glasses" or -hair, or ""."""
+        if self._with_rims(self.glasses)[y, x]:
+            return "hidden_by_glasses"
+        # A beard, too: where colour told already that there is no skin.
+        return "hidden_by_hair" if self._with_rims(self.hair)[y, x] else ""
+
+    def _with_rims(self, chance: np.ndarray) -> np.ndarray:
+        seen = (chance > LEAST_CHANCE).astype(np.uint8)
         return cv2.dilate(seen, disc(SPREAD / self.mm_per_px)) > 0
 
 

@@ -115,7 +115,8 @@ def measure_evidence(
     """All that may be a mark, and what speaks for it; pixels, face and skin as in `find_marks`."""
     # The strict mask leaves out folds, shade and marks at its own edge: where skin may be, the
     # network tells; how far inside the strict one a place lies is evidence.
-    covered = find_occluders(pixels, face).mask()
+    occluders = find_occluders(pixels, face)
+    covered = occluders.mask()
     paintable = paintable_mask(pixels, skin, face, covered)
     wide, closed = (
         crop_face(pixels, face, mask) for mask in (paintable, close_holes(paintable, face, covered))
@@ -123,7 +124,10 @@ def measure_evidence(
     span = float(np.clip(face_span(face), SPAN, MOST_SPAN))
     seen = crop_face(pixels, face, skin, span)
     maps = run_network(net, normalise(seen.log_light, seen.skin))
-    return _blob_candidates(maps, seen, closed), _wrinkle_candidates(maps, seen, wide, face)
+    ridges = find_ridges(
+        wide, face, cv2.resize(seen.skin, wide.skin.shape[::-1]), occluders.has_glasses
+    )
+    return _blob_candidates(maps, seen, closed), _wrinkle_candidates(maps, seen, wide, ridges)
 
 
 def _blob_candidates(maps: np.ndarray, seen: FaceCrop, wide: FaceCrop) -> BlobCandidates:
@@ -282,9 +286,17 @@ def _strongest(field: np.ndarray, x: int, y: int, reach: int) -> tuple[int, int]
 
 
 def _wrinkle_candidates(
-    maps: np.ndarray, seen: FaceCrop, wide: FaceCrop, face: Face
+    maps: np.ndarray, seen: FaceCrop, wide: FaceCrop, ridges: list[Ridge]
 ) -> WrinkleCandidates:
-    """Ridges that run as faces fold, and the network's odds along them."""
+    """Ridges that run as faces fold, and the network's odds along them.
+
+    Parameters
+    ----------
+    maps, seen, wide
+        As of `_blob_candidates`.
+    ridges : list of Ridge
+        Of `wide`.
+    """
     # Where the line map lies in the wide crop: both are cut alike, at two scales.
     size = wide.skin.shape[::-1]
     full = cv2.resize(maps[LINE][0], None, fx=STRIDE, fy=STRIDE, interpolation=cv2.INTER_LINEAR)
@@ -292,7 +304,6 @@ def _wrinkle_candidates(
     line = cv2.resize(full, size, interpolation=cv2.INTER_LINEAR)
     # The network's line may run a pixel or two beside the valley's bottom.
     line = cv2.dilate(line, disc(2))
-    ridges = find_ridges(wide, face)
     evidence = [
         (
             1.0,

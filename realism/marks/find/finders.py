@@ -16,6 +16,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.faces.face import Face
+from realism.faces.occluders import find_occluders
 from realism.faces.paintable import paintable_mask
 from realism.marks.find.blobs import find_blobs
 from realism.marks.find.crop import crop_face
@@ -72,8 +73,11 @@ def _find_with_dog(
     pixels: np.ndarray, face: Face, skin: np.ndarray, weights: Path | None = None
 ) -> list[Mark]:
     # Folds throw shade, which the strict mask leaves out; where and how they run keeps lines true.
-    wide = crop_face(pixels, face, paintable_mask(pixels, skin, face))
-    return [*find_blobs(crop_face(pixels, face, skin)), *find_wrinkles(wide, face)]
+    occluders = find_occluders(pixels, face)
+    wide = crop_face(pixels, face, paintable_mask(pixels, skin, face, occluders.mask()))
+    strict = crop_face(pixels, face, skin)
+    lines = find_wrinkles(wide, face, strict.skin, occluders.has_glasses)
+    return [*find_blobs(strict), *lines]
 
 
 def _find_with_keypoints(

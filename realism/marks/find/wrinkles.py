@@ -3,8 +3,7 @@
 A fold is a valley of log-light: strong curvature across, hardly any along. Valleys are kept
 where they are strong or join a strong stretch (hysteresis), thinned to one pixel, traced and
 joined end to end. A valley counts by its contrast, its length, and by whether it lies in a part
-of the face that folds (forehead, between the brows, crow's feet, under the eyes, from nose to
-mouth and below) and runs the way that part folds.
+of the face that folds and runs the way that part folds (`folds.py`).
 
 Ridges: Lindeberg, "Edge detection and ridge detection with automatic scale selection", IJCV
 1998. Hysteresis: Canny, PAMI 1986.
@@ -19,6 +18,7 @@ from realism.faces.face import Face
 from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.blobs import MARK_GREY, hessian
 from realism.marks.find.crop import FaceCrop
+from realism.marks.find.folds import fold_zones, is_hairline, is_of_feature, sure_skin
 from realism.marks.mark import Wrinkle
 
 
@@ -42,56 +42,6 @@ WRINKLES = WrinkleSettings()
 HALF_WIDTH = 2.0  # px of the crop: of a wrinkle as it is drawn
 
 
-@dataclass(frozen=True)
-class Zone:
-    """A part of the face that folds.
-
-    Attributes
-    ----------
-    outline : tuple of int
-        Mesh points whose hull it is.
-    way : tuple of int
-        Two mesh points: folds run as the line between them does.
-    slack : float, degrees
-        By which they may differ from it.
-    """
-
-    outline: tuple[int, ...]
-    way: tuple[int, int]
-    slack: float
-
-
-# Mesh points of the person's right side; `MIRROR` gives the left.
-_RIGHT = (
-    Zone((33, 130, 226, 35, 143, 34, 127, 116, 111, 31), (133, 33), 45),  # crow's feet
-    Zone(  # under the eye
-        (130, 25, 110, 24, 23, 22, 26, 112, 243, 128, 121, 120, 119, 118, 117, 111), (33, 133), 45
-    ),
-    Zone((129, 203, 142, 36, 205, 187, 207, 214, 212, 57, 186, 92, 165), (129, 212), 40),
-    Zone((57, 212, 214, 210, 211, 204, 43), (212, 211), 40),  # mouth to chin
-)
-MIRROR = {
-    33: 263, 130: 359, 226: 446, 35: 265, 143: 372, 34: 264, 127: 356, 116: 345, 111: 340, 31: 261,
-    133: 362, 25: 255, 110: 339, 24: 254, 23: 253, 22: 252, 26: 256, 112: 341, 243: 463, 128: 357,
-    121: 350, 120: 349, 119: 348, 118: 347, 117: 346, 129: 358, 203: 423, 142: 371, 36: 266,
-    205: 425, 187: 411, 207: 427, 214: 434, 212: 432, 57: 287, 186: 410, 92: 322, 165: 391,
-    210: 430, 211: 431, 204: 424, 43: 273,
-}  # fmt: skip
-ZONES = (
-    Zone(  # forehead
-        (54, 103, 67, 109, 10, 338, 297, 332, 284, 300, 293, 334, 296, 336, 107, 66, 105, 63, 70),
-        (33, 263),
-        35,
-    ),
-    Zone((107, 336, 55, 285, 193, 417, 168), (9, 168), 35),
-    *_RIGHT,
-    *(
-        Zone(tuple(MIRROR[p] for p in z.outline), (MIRROR[z.way[0]], MIRROR[z.way[1]]), z.slack)
-        for z in _RIGHT
-    ),
-)
-
-
 @dataclass(frozen=True, eq=False)
 class Ridge:
     """The bottom of a valley of light in a crop, a ridge of its response, which may be a wrinkle.
@@ -109,7 +59,11 @@ class Ridge:
 
 
 def find_wrinkles(
-    crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES
+    crop: FaceCrop,
+    face: Face,
+    strict: np.ndarray,
+    glasses: bool = False,
+    settings: WrinkleSettings = WRINKLES,
 ) -> list[Wrinkle]:
     """Wrinkles of a crop.
 
@@ -118,6 +72,10 @@ def find_wrinkles(
     crop : FaceCrop
         With the wide mask of skin: folds throw shade.
     face : Face
+    strict : (h, w) float32 ndarray, 0..1
+        The strict mask of skin in the crop.
+    glasses : bool
+        Whether the face wears some.
     settings : WrinkleSettings
 
     Returns
@@ -126,7 +84,7 @@ def find_wrinkles(
         In px of the picture that the crop was cut from, of any score.
     """
     wrinkles = []
-    for ridge in find_ridges(crop, face, settings):
+    for ridge in find_ridges(crop, face, strict, glasses, settings):
         # Longer lines count for more.
         strength = ridge.strength * np.sqrt(len(ridge.points) / settings.usual_length)
         score = 1 / (1 + (settings.even_odds / max(strength, 1e-6)) ** 2)
@@ -143,7 +101,13 @@ def wrinkle_along(
     return Wrinkle(middle, HALF_WIDTH / crop.scale, score, smooth[:: settings.keep_every])
 
 
-def find_ridges(crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES) -> list[Ridge]:
+def find_ridges(
+    crop: FaceCrop,
+    face: Face,
+    strict: np.ndarray,
+    glasses: bool = False,
+    settings: WrinkleSettings = WRINKLES,
+) -> list[Ridge]:
     """What may be a wrinkle in a crop; parameters as of `find_wrinkles`.
 
     References
@@ -158,12 +122,15 @@ def find_ridges(crop: FaceCrop, face: Face, settings: WrinkleSettings = WRINKLES
     valley = valley_response(light, settings.sigmas)
     usual = cv2.GaussianBlur(np.abs(valley), (0, 0), settings.around) + settings.noise
     response = valley / usual
-    folds, way, slack = fold_zones(crop.from_picture(face.mesh[:, :2]), light.shape)
+    mesh = crop.from_picture(face.mesh[:, :2])
+    folds, way, slack = fold_zones(mesh, light.shape)
     strong = np.where(folds & (crop.skin > LEAST_SKIN), response, 0)
     thin = skeletonize(apply_hysteresis_threshold(strong, settings.low, settings.high))
-    ridges = []
+    ridges, sure = [], sure_skin(strict)
     for points in join_polylines(trace_skeleton(thin), settings.gap):
         if len(points) < settings.shortest:
+            continue
+        if is_hairline(points, mesh, sure) or is_of_feature(points, mesh, glasses):
             continue
         at = (points[:, 1], points[:, 0])
         fits = _alignment(points, way[at], slack[at])
@@ -191,41 +158,6 @@ def valley_response(light: np.ndarray, sigmas: tuple[float, ...]) -> np.ndarray:
         # A round dip curves both ways: what curves along is taken off.
         best = np.maximum(best, (across - np.abs(along)) * sigma**2)
     return best
-
-
-def fold_zones(
-    mesh: np.ndarray, shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the face folds, which way, and how strictly.
-
-    Parameters
-    ----------
-    mesh : (468, 2) ndarray, px of the crop
-    shape : tuple of int
-        (h, w) of the crop.
-
-    Returns
-    -------
-    folds : (h, w) bool ndarray
-    way : (h, w) float32 ndarray, radians modulo pi
-    slack : (h, w) float32 ndarray, radians
-    """
-    folds = np.zeros(shape, np.uint8)
-    way, slack = np.zeros(shape, np.float32), np.ones(shape, np.float32)
-    up = mesh[10] - mesh[152]
-    for zone in ZONES:
-        outline = mesh[list(zone.outline)]
-        if 10 in zone.outline:
-            # The mesh ends below the hairline: wrinkles do not.
-            outline = np.concatenate([outline, outline + 0.12 * up])
-        area = np.zeros(shape, np.uint8)
-        cv2.fillConvexPoly(area, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
-        start, end = mesh[list(zone.way)]
-        here = area > 0
-        folds[here] = 1
-        way[here] = np.arctan2(end[1] - start[1], end[0] - start[0])
-        slack[here] = np.radians(zone.slack)
-    return folds > 0, way, slack
 
 
 def trace_skeleton(thin: np.ndarray) -> list[np.ndarray]:

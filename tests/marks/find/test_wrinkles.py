@@ -6,9 +6,9 @@ from skimage.morphology import skeletonize
 
 from realism.faces.skin import skin_mask
 from realism.marks.find.crop import crop_face
+from realism.marks.find.folds import fold_zones, is_hairline, is_of_feature, sure_skin
 from realism.marks.find.wrinkles import (
     find_ridges,
-    fold_zones,
     join_polylines,
     trace_skeleton,
     valley_response,
@@ -53,9 +53,43 @@ def test_a_ridge_lies_where_a_face_folds(ravi, engine):
     face = engine.find(pixels)[0]
     crop = crop_face(pixels, face, skin_mask(pixels, face))
     folds, _, slack = fold_zones(crop.from_picture(face.mesh[:, :2]), crop.skin.shape)
-    ridges = find_ridges(crop, face)
+    ridges = find_ridges(crop, face, crop.skin)
     assert ridges and 0.05 < folds.mean() < 0.5 and slack[folds].max() < 1
     for ridge in ridges:
         assert ridge.strength > 0 and len(ridge.points) >= 28
         # Where two stretches were joined a few pixels may lie between zones.
         assert folds[ridge.points[:, 1], ridge.points[:, 0]].mean() > 0.95
+
+
+def between(mesh: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Points on the way from one to the other."""
+    return np.rint(np.linspace(start, end, 40)).astype(int)
+
+
+def test_a_line_under_the_hairline_is_a_strand_and_one_further_down_a_fold(mei, engine):
+    pixels = mei[0].pixels
+    face = engine.find(pixels)[0]
+    crop = crop_face(pixels, face, skin_mask(pixels, face))
+    mesh, sure = crop.from_picture(face.mesh[:, :2]), sure_skin(crop.skin)
+    x = round(float(mesh[9, 0]))
+    top = int(np.flatnonzero(sure[: round(float(mesh[9, 1])), x])[0])  # where hair ends
+    across = np.array([50, 0])
+    for below, strand in ((10, True), (60, False)):
+        middle = np.array([x, top + below])
+        assert is_hairline(between(mesh, middle - across, middle + across), mesh, sure) is strand
+    # On a cheek beside hair there may be folds.
+    assert not is_hairline(between(mesh, mesh[205], mesh[187]), mesh, sure)
+
+
+def test_creases_of_lids_and_nose_wings_are_no_folds_and_those_beside_them_are(mei, engine):
+    face = engine.find(mei[0].pixels)[0]
+    crop = crop_face(mei[0].pixels, face, np.ones(mei[0].pixels.shape[:2], np.float32))
+    mesh = crop.from_picture(face.mesh[:, :2])
+    lid = between(mesh, mesh[144] + [0, 14], mesh[153] + [0, 14])
+    bag = np.add(lid, [0, 14])
+    assert is_of_feature(lid, mesh, glasses=False)
+    assert not is_of_feature(bag, mesh, glasses=False)
+    assert is_of_feature(bag, mesh, glasses=True)  # a lens draws lines of its own there
+    assert not is_of_feature(np.add(bag, [0, 30]), mesh, glasses=True)
+    assert is_of_feature(between(mesh, mesh[49], mesh[129]), mesh, glasses=False)
+    assert not is_of_feature(between(mesh, mesh[203], mesh[212]), mesh, glasses=False)
