@@ -7,7 +7,7 @@ import numpy as np
 
 from realism.errors import InputError
 from realism.faces.face import Face, mm_per_px_from_eyes
-from realism.faces.occluders import find_occluders
+from realism.faces.occluders import Occluders, find_occluders
 from realism.faces.paintable import paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import steady_mesh
@@ -50,7 +50,12 @@ class PhotoAnalysis:
     @cached_property
     def covered(self) -> np.ndarray:
         """(H, W) bool, where glasses and hair lie over the face."""
-        return find_occluders(self.pixels, self.face).mask()
+        return self.occluders.mask()
+
+    @cached_property
+    def occluders(self) -> Occluders:
+        """What lies over the face."""
+        return find_occluders(self.pixels, self.face)
 
     @cached_property
     def head_evidence(self) -> tuple[np.ndarray, tuple[int, int]]:

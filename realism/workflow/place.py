@@ -196,7 +196,7 @@ def _moved(
         return placement
     point = np.array(to, np.float32)
     step = point - placement.to
-    reason = find_obstacle(point, 1.0, False, analysis.face, analysis.paintable)
+    reason = find_obstacle(point, 1.0, False, analysis.face, analysis.paintable, analysis.occluders)
     return replace(
         placement,
         to=placement.to + step,

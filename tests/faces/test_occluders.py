@@ -3,34 +3,26 @@
 import cv2
 import numpy as np
 import pytest
+from glasses import with_glasses
 
+from realism.errors import Message
 from realism.faces.engine import primary_face
 from realism.faces.face import eye_centres, mm_per_px_from_eyes
 from realism.faces.occluders import find_occluders
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import skin_mask
+from realism.marks.find.finders import find_marks
+from realism.marks.find.multiview import find_marks_multiview
+from realism.marks.mark import RoundMark
+from realism.marks.photo import MarkedPhoto
+from realism.marks.restore.placement import place_marks
+from realism.workflow import run_through
 
 
 @pytest.fixture(scope="module")
 def frontal(mei, engine):
     pixels = mei[0].pixels
     return pixels, primary_face(engine.find(pixels))
-
-
-def with_glasses(pixels, face):
-    """Round dark rims, a bridge and two pads; and where the rims and pads are."""
-    drawn, px = np.zeros(pixels.shape[:2], np.uint8), 1 / mm_per_px_from_eyes(face)
-    eyes = eye_centres(face.mesh) + np.array([0, 3 * px])
-    for eye in eyes:
-        centre = tuple(int(value) for value in np.rint(eye))
-        cv2.circle(drawn, centre, round(23 * px), 255, round(2.5 * px), cv2.LINE_AA)
-    across = (eyes[1] - eyes[0]) / np.linalg.norm(eyes[1] - eyes[0])
-    bridge = [eyes[0] + 22 * px * across, eyes[1] - 22 * px * across]
-    ends = [tuple(int(value) for value in np.rint(point)) for point in bridge]
-    cv2.line(drawn, *ends, 255, round(2.5 * px), cv2.LINE_AA)
-    share = (drawn / 255.0)[..., None]
-    worn = np.rint(pixels * (1 - share) + 25 * share).astype(np.uint8)
-    return worn, drawn > 128
 
 
 def test_rims_are_found_and_neither_searched_nor_painted_on(frontal):
@@ -81,3 +73,49 @@ def test_the_hole_of_a_dark_mark_is_closed_and_that_of_a_nose_pad_is_not(frontal
     assert close_holes(wide, face, covered)[y, x] == 1
     covered[wide == 0] = True
     assert close_holes(wide, face, covered)[y, x] == 0
+
+
+def test_a_mark_under_a_rim_is_hidden_by_glasses_and_one_under_a_strand_by_hair(frontal):
+    pixels, face = frontal
+    worn, rims = with_glasses(pixels, face)
+    occluders = find_occluders(worn, face)
+    wide = paintable_mask(worn, skin_mask(worn, face, occluders), face, occluders.mask())
+    px = 1 / mm_per_px_from_eyes(face)
+    below = eye_centres(face.mesh)[0] + np.array([0, 26 * px])  # the rim's lowest point
+    x, y = (int(value) for value in np.rint(below))
+    assert rims[y, x]
+    marks = [RoundMark("mole", np.float32([x, y]), 2.0)]
+    (spot,) = place_marks(marks, "a.jpg", face, face, wide, occluders=occluders)
+    assert not spot.visible and spot.reason == Message("hidden_by_glasses")
+    top = np.float32(face.mesh[10, :2] - [0, 25 * px])
+    (spot,) = place_marks(
+        [RoundMark("mole", top, 2.0)], "a.jpg", face, face, wide, occluders=occluders
+    )
+    assert not spot.visible and spot.reason == Message("hidden_by_hair")
+
+
+def test_a_mole_under_a_clear_lens_is_found(frontal):
+    pixels, face = frontal
+    worn, _ = with_glasses(pixels, face)
+    px = 1 / mm_per_px_from_eyes(face)
+    place = eye_centres(face.mesh)[1] + np.array([4 * px, 16 * px])
+    drawn = np.zeros(pixels.shape[:2], np.uint8)
+    cv2.circle(drawn, [int(value) for value in np.rint(place)], round(1.6 * px), 255, -1)
+    share = cv2.GaussianBlur(drawn, (0, 0), 0.6 * px)[..., None] / 255
+    worn = np.rint(worn * (1 - share) + worn * 0.35 * share).astype(np.uint8)
+    marks = find_marks(worn, face, skin_mask(worn, face))
+    assert any(np.hypot(*(mark.xy - place)) < 3 * px for mark in marks if mark.kind != "wrinkle")
+
+
+def test_glasses_in_every_photo_are_no_witness(mei, engine):
+    sources, drawn = [], []
+    for photo in mei[:3]:
+        face = primary_face(engine.find(photo.pixels))
+        worn, rims = with_glasses(photo.pixels, face)
+        sources.append(MarkedPhoto(photo.name, worn, face, skin_mask(worn, face), []))
+        drawn.append(rims)
+    for source, rims in zip(run_through(find_marks_multiview(sources)), drawn, strict=True):
+        near = cv2.dilate(rims.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        for mark in source.marks:
+            x, y = np.rint(mark.points).astype(int).T
+            assert not near[y, x].mean() > 0.2, (source.name, mark)

@@ -14,6 +14,7 @@ import numpy as np
 from realism.errors import InputError, Message
 from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.faces.features import feature_at
+from realism.faces.occluders import Occluders
 from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
@@ -142,6 +143,7 @@ def place_marks(
     method: str = "head",
     heads: tuple[Head, Head] | None = None,
     shift: Callable[[np.ndarray], np.ndarray] | None = None,
+    occluders: Occluders | None = None,
 ) -> list[Placement]:
     """Where each mark of one photo goes in the portrait.
 
@@ -161,6 +163,8 @@ def place_marks(
         the marks, quicker and less exact.
     shift : callable, optional
         What to add to transferred points (n, 2) px, from `head.registration.register`.
+    occluders : Occluders, optional
+        Of the portrait, to say what hides a mark.
 
     Returns
     -------
@@ -194,7 +198,7 @@ def place_marks(
         ones = np.ones(len(to))
         transferred = TransferredPoints(to, matrix, ones, ones, ones < 0)
     placements = [
-        _place_mark(mark, photo, part, scale, portrait_face, portrait_skin)
+        _place_mark(mark, photo, part, scale, portrait_face, portrait_skin, occluders)
         for mark, part in zip(marks, transferred.split(starts), strict=True)
     ]
     if heads is None:
@@ -232,12 +236,13 @@ def _place_mark(
     scale: float,
     portrait_face: Face,
     skin: np.ndarray,
+    occluders: Occluders | None,
 ) -> Placement:
     """The placement of one mark from its transferred points: its centre, then its line's."""
     reasons = [
         Message("seen_from_side")
         if photo_facing < LEAST_PHOTO_FACING
-        else find_obstacle(to, facing, hidden, portrait_face, skin)
+        else find_obstacle(to, facing, hidden, portrait_face, skin, occluders)
         for to, facing, hidden, photo_facing in zip(
             transferred.to,
             transferred.facing,
@@ -269,7 +274,12 @@ def _place_mark(
 
 
 def find_obstacle(
-    to: np.ndarray, facing: float, hidden: bool, face: Face, skin: np.ndarray
+    to: np.ndarray,
+    facing: float,
+    hidden: bool,
+    face: Face,
+    skin: np.ndarray,
+    occluders: Occluders | None = None,
 ) -> Message | None:
     """Why nothing can be put at a point of the portrait.
 
@@ -283,6 +293,8 @@ def find_obstacle(
     face : Face
     skin : (H, W), 0..1
         Where marks may be put.
+    occluders : Occluders, optional
+        What lies over the face there.
 
     Returns
     -------
@@ -296,5 +308,7 @@ def find_obstacle(
     if facing < LEAST_FACING or hidden:
         return Message("hidden_by_turn")
     if skin[y, x] < LEAST_SKIN:
-        return Message(feature_at(to, face) or "off_skin")
+        over = occluders.hidden_by(x, y) if occluders else ""
+        feature = "" if over == "hidden_by_glasses" else feature_at(to, face)
+        return Message(feature or over or "off_skin")
     return None

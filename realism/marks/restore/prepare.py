@@ -124,7 +124,14 @@ def locate_marks(
     for photo, pair, shift in zip(photos, pairs, shifts, strict=True):
         faces = photo.face, portrait.face
         placed = place_marks(
-            photo.marks, photo.name, *faces, portrait.paintable, placement, pair, shift
+            photo.marks,
+            photo.name,
+            *faces,
+            portrait.paintable,
+            placement,
+            pair,
+            shift,
+            portrait.occluders,
         )
         if pair is not None and any(mark.is_traced for mark in photo.marks):
             if portrait_light is None:
