@@ -211,13 +211,21 @@ def encode_images(base: Base, pixels: np.ndarray) -> tuple[torch.Tensor, torch.T
         for picture in pixels:  # one by one: the VAE at full resolution is the largest of all
             value = torch.tensor(picture, device=base.device.name).permute(2, 0, 1)[None]
             mean, std = base.family.encode_picture(vae, value.float() / 127.5 - 1)
+            if not torch.isfinite(mean).all():
+                raise InputError("latents_not_finite", name=base.name)
             means.append(mean.cpu())
             stds.append(std.cpu())
     return torch.cat(means), torch.cat(stds)
 
 
 def decode_latents(base: Base, latents: torch.Tensor) -> np.ndarray:
-    """Latents (n, c, h, w) of the network's scale to pictures (n, H, W, 3) uint8 sRGB."""
+    """Latents (n, c, h, w) of the network's scale to pictures (n, H, W, 3) uint8 sRGB.
+
+    Raises
+    ------
+    InputError
+        A picture has numbers that are not finite, or one colour: never is it shown as a portrait.
+    """
     import torch
 
     vae = base.pipeline.vae
@@ -225,7 +233,11 @@ def decode_latents(base: Base, latents: torch.Tensor) -> np.ndarray:
     with torch.no_grad():
         for latent in latents:
             value = base.family.decode_latents(vae, latent[None].float())[0]
+            if not torch.isfinite(value).all():
+                raise InputError("picture_not_finite", name=base.name)
             value = (value * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+            if (value == value[:, :1, :1]).all():
+                raise InputError("picture_of_one_colour", name=base.name)
             pictures.append(value.permute(1, 2, 0).cpu().numpy())
     return np.stack(pictures)
 
@@ -258,15 +270,5 @@ def predict(
 def target(
     base: Base, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
 ) -> torch.Tensor:
-    """What `predict` should have given: noise, or velocity for a v-prediction base.
-
-    Raises
-    ------
-    InputError
-        For a base that predicts something else.
-    """
-    wanted = base.family.target(base.noise_scheduler, latents, noise, timesteps)
-    if wanted is None:
-        prediction = base.noise_scheduler.config.prediction_type
-        raise InputError("base_cannot_be_trained", name=base.name, prediction=prediction)
-    return wanted
+    """What `predict` should have given, of the shape of the latents: noise, velocity, way."""
+    return base.family.target(base.noise_scheduler, latents, noise, timesteps)

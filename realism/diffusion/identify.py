@@ -16,13 +16,10 @@ from realism.diffusion.device import Device
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.families.family import Family
 from realism.diffusion.families.unet import UNetFamily
+from realism.diffusion.hub import fetch
 from realism.diffusion.pickles import Progress, folder_of, is_pickle, safetensors_of
-from realism.diffusion.weights import (
-    TensorHeader,
-    fingerprint,
-    merge_headers,
-    read_tensor_headers,
-)
+from realism.diffusion.single_file import SCALES, SingleFile, read_single_file, read_vae_file
+from realism.diffusion.weights import TensorHeader, fingerprint, merge_headers
 from realism.disk import read_json
 from realism.errors import InputError, Message
 
@@ -31,6 +28,21 @@ WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?"
     r"\.(?P<kind>safetensors|bin)"
 )
+
+
+VAE_SUFFIXES = (".vae.safetensors", ".vae.pt", ".vae.ckpt")  # beside a checkpoint, as A1111 has it
+# What else people give as a base, known by how its tensors' names begin.
+OTHER_FILES = {
+    "control_model.": "file_is_a_controlnet",
+    "emb_params": "file_is_an_embedding",
+    "clip_l": "file_is_an_embedding",
+    "string_to_param": "file_is_an_embedding",
+    "first_stage_model.": "file_is_a_vae",
+    "encoder.down": "file_is_a_vae",
+    "down_blocks.": "file_is_one_network",
+    "double_blocks.": "file_is_one_network",
+    "transformer_blocks.": "file_is_one_network",
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,10 @@ class BaseFiles:
         Made to draw in few steps, not to be trained.
     notes : tuple of Message
         What a person should know of how it is read.
+    single : SingleFile or None
+        Where its tensors lie in a single file; None for a folder.
+    vae : SingleFile or None
+        The VAE's, where it lies apart from a single file.
     """
 
     path: Path
@@ -78,12 +94,18 @@ class BaseFiles:
     vae_parameters: int
     distilled: bool = False
     notes: tuple[Message, ...] = ()
+    single: SingleFile | None = None
+    vae: SingleFile | None = None
 
     @property
     def fingerprint(self) -> str:
         """See `weights.fingerprint`."""
-        prefix = self.family.file_prefixes["network"][0]
-        return fingerprint(self.network_files, "" if self.path.is_dir() else prefix)
+        if self.single is None:
+            return fingerprint(self.network_files)
+        prefixes = self.family.file_prefixes["network"]
+        held = {self.single.sources[name] for name in self.single.named(prefixes)}
+        scales = {name for name in held if name.endswith(SCALES)}
+        return fingerprint(self.network_files, names=held - scales)
 
     def memory(self, device: Device) -> int:
         """Bytes that the loaded weights take on `device`, VAE in float32."""
@@ -115,6 +137,8 @@ def _read_folder(path: Path, progress: Progress | None) -> BaseFiles:
     family, index, network, vae = _recognise_folder(path)
     file = path / "scheduler" / "scheduler_config.json"
     scheduler = read_json(file, "file_base_index") if file.exists() else {}
+    if refusal := family.noise_refusal(path.name, scheduler):
+        raise refusal
     parts = family.weight_parts
     variant, files = _weight_files(path, parts)
     folder, notes = path, ()
@@ -154,6 +178,9 @@ def _recognise_folder(path: Path) -> tuple[Family, dict, dict, dict]:
         if not all(isinstance(read, dict) for read in (index, network, vae)):
             raise _not_a_base(path)
         if family.recognises_folder(path.name, index, network, vae):
+            for part, config in (("vae", vae), (family.network, network)):
+                if config.get("quantization_config"):
+                    raise InputError("base_quantised", name=path.name, part=part)
             return family, index, network, vae
     raise _not_a_base(path)
 
@@ -186,19 +213,22 @@ def _weight_files(path: Path, parts: tuple[str, ...]) -> tuple[str | None, dict[
 
 def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
     """A checkpoint in one file, in the layout of its family's first release."""
+    if path.suffix.lower() == ".gguf":
+        raise InputError("checkpoint_quantised", name=path.name)
     file, notes = path, ()
     if is_pickle(path):
         file = safetensors_of(path, progress)
         notes = (Message("base_was_pickled", parts=[path.name], folder=file.parent),)
-    tensors = read_tensor_headers(file)
-    if any("lora" in name for name in tensors):
-        raise InputError("base_is_a_lora", name=path.name)
-    family = _recognise_file(path.name, tensors)
-    held = {
-        part: {name: header for name, header in tensors.items() if name.startswith(prefixes)}
-        for part, prefixes in family.file_prefixes.items()
-    }
-    if not all(held.values()):
+    single = read_single_file(file, path.name)
+    family = _recognise_file(path.name, single.headers)
+    held = {part: single.named(prefixes) for part, prefixes in family.file_prefixes.items()}
+    missing = [part for part in held if not held[part]]
+    vae = None
+    if missing == ["vae"]:
+        vae, note = _vae_apart(path, family, progress)
+        held["vae"] = vae.headers
+        notes += (note,)
+    elif missing:
         raise InputError("checkpoint_incomplete", name=path.name)
     config = CONFIGS / family.name
     network = read_json(config / family.network / "config.json", "file_unet_configuration")
@@ -208,19 +238,44 @@ def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
         config=config,
         resolution=family.file_resolution,
         network_config=network,
-        files=(file,),
+        files=(file, *([vae.file] if vae else [])),
         network_files=(file,),
         variant=None,
-        parameters=_count(tensors),
+        parameters=sum(map(_count, held.values())),
         vae_parameters=_count(held["vae"]),
-        notes=notes,
+        notes=notes + single.notes,
+        single=single,
+        vae=vae,
     )
+
+
+def _vae_apart(path: Path, family: Family, progress: Progress | None) -> tuple[SingleFile, Message]:
+    """The VAE of a checkpoint that holds none: the file beside it, else the family's own."""
+    for suffix in VAE_SUFFIXES:
+        beside = path.with_suffix(suffix)
+        if beside.exists():
+            file = safetensors_of(beside, progress) if is_pickle(beside) else beside
+            vae = read_vae_file(file, beside.name)
+            return vae, Message("checkpoint_vae", name=path.name, vae=beside.name)
+    for place in family.vae_places:
+        try:
+            file = fetch(place, lambda found: read_vae_file(found, found.name), progress)
+        except InputError as error:
+            reason = error.message
+        else:
+            vae = read_vae_file(file, place)
+            return vae, Message("checkpoint_vae", name=path.name, vae=place)
+    beside = path.with_suffix(VAE_SUFFIXES[0]).name
+    raise InputError("checkpoint_without_vae", name=path.name, beside=beside, reason=reason)
 
 
 def _recognise_file(name: str, tensors: Mapping[str, TensorHeader]) -> Family:
     for family in FAMILIES.values():
         if family.recognises_file(name, tensors):
             return family
+    for layer, code in OTHER_FILES.items():
+        if any(tensor.startswith(layer) for tensor in tensors):
+            raise InputError(code, name=name)
     known_layout = UNetFamily.first_layer in tensors
     raise InputError("checkpoint_other_family" if known_layout else "checkpoint_not_sd", name=name)
 

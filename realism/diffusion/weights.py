@@ -10,7 +10,7 @@ Format: https://github.com/huggingface/safetensors#format
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -27,6 +27,8 @@ FLOATS = {
     "F32": np.dtype("<u4"),
     "F16": np.dtype("<u2"),
     "BF16": np.dtype("<u2"),
+    "F8_E4M3": np.dtype("u1"),
+    "F8_E5M2": np.dtype("u1"),
 }
 
 
@@ -96,7 +98,9 @@ def merge_headers(files: Iterable[Path]) -> dict[str, TensorHeader]:
     return {name: header for file in files for name, header in read_tensor_headers(file).items()}
 
 
-def fingerprint(files: Iterable[Path], prefix: str = "") -> str:
+def fingerprint(
+    files: Iterable[Path], prefix: str = "", names: Collection[str] | None = None
+) -> str:
     """A name for weights that all copies of a model share and no two models do.
 
     It is kept beside LoRAs and in portraits: the digits of a file never change.
@@ -107,6 +111,8 @@ def fingerprint(files: Iterable[Path], prefix: str = "") -> str:
         Safetensors files that hold the network.
     prefix : str
         Take only tensors whose name starts so.
+    names : collection of str, optional
+        Take only these.
 
     Returns
     -------
@@ -120,6 +126,8 @@ def fingerprint(files: Iterable[Path], prefix: str = "") -> str:
         with path.open("rb") as file:
             for name, header in read_tensor_headers(path).items():
                 if not name.startswith(prefix) or header.dtype not in FLOATS:
+                    continue
+                if names is not None and name not in names:
                     continue
                 numbers = FLOATS[header.dtype]
                 first = max(0, header.elements // 2 - SAMPLE // 2)

@@ -110,13 +110,37 @@ def test_cut_off_weights_are_refused_before_anything_is_loaded(tiny_sd, tmp_path
     assert "cut off" in refusal(copy)
 
 
-def test_a_unet_that_lacks_a_tensor_is_refused_not_filled_with_noise(tiny_sd, tmp_path):
-    copy = shutil.copytree(tiny_sd, tmp_path / "copy")
-    weights = copy / "unet" / "diffusion_pytorch_model.safetensors"
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
+@pytest.mark.parametrize("how", ["lacks", "has another shape of"])
+def test_a_part_that_lacks_a_tensor_is_refused_not_filled_with_noise(
+    tiny_sdxl, tmp_path, part, how
+):
+    copy = shutil.copytree(tiny_sdxl, tmp_path / "copy")
+    weights = next((copy / part).glob("*.safetensors"))
     held = load_file(weights)
-    held.pop("conv_out.weight")
-    save_file(held, weights)
-    assert "conv_out.weight" in refusal(copy)
+    name = sorted(held)[-1]
+    value = held.pop(name)
+    if how != "lacks":
+        held[name] = torch.cat([value, value])
+    save_file(held, weights, metadata={"format": "pt"})
+    message = refusal(copy)
+    assert name in message and f"its {part} do not fit" in message and "(1 of " in message
+
+
+@pytest.mark.parametrize(
+    ("prefix", "part"),
+    [
+        ("model.diffusion_model.", "unet"),
+        ("first_stage_model.", "vae"),
+        ("cond_stage_model.", "text_encoder"),
+    ],
+)
+def test_a_single_file_that_lacks_a_tensor_is_refused_by_its_part(single_file, prefix, part):
+    _, file = single_file
+    held = load_file(file)
+    held.pop(sorted(name for name in held if name.startswith(prefix))[-1])
+    save_file(held, file)
+    assert f"its {part} do not fit" in refusal(file)
 
 
 def test_an_inpainting_base_is_refused(tmp_path):

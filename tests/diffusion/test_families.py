@@ -11,7 +11,6 @@ from realism.diffusion.base import encode_text, load_base, target
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.identify import CONFIGS
 from realism.diffusion.recommended import recommended_bases
-from realism.errors import InputError
 
 WHOLE = [name for name, family in FAMILIES.items() if family.whole_files]
 
@@ -61,14 +60,6 @@ def test_min_snr_is_that_of_the_paper(tmp_path, prediction):
     weight = base.family.loss_weight(base.noise_scheduler, t, 5.0)
     assert torch.allclose(weight.double(), expected, rtol=2e-5, atol=0)
     assert base.family.loss_weight(base.noise_scheduler, t, 0.0) is None
-
-
-def test_a_base_that_predicts_the_picture_itself_cannot_be_trained(tmp_path):
-    base = load_base(str(make_sd(tmp_path, prediction_type="sample")), CPU)
-    latents = torch.zeros(1, 4, 16, 16)
-    with pytest.raises(InputError) as refused:
-        target(base, latents, latents, torch.tensor([5]))
-    assert refused.value.code == "base_cannot_be_trained"
 
 
 def test_a_velocity_base_is_trained_towards_velocity(tmp_path):

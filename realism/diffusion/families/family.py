@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from realism.diffusion.weights import TensorHeader
+from realism.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +49,8 @@ class Family(ABC):
         Layers of the network that a LoRA changes where nothing else is said.
     file_prefixes : dict of str to tuple of str
         Part to how its tensors' names begin in a single file; "network", "vae", "text".
+    vae_places : tuple of str
+        Where a hub has the VAE that a single file without one is meant for.
     file_resolution : int
         px, of a single file, which does not say it.
     shares_loras : bool
@@ -71,6 +74,7 @@ class Family(ABC):
     lora_parts: ClassVar[tuple[str, ...]]
     attention: ClassVar[tuple[str, ...]]
     file_prefixes: ClassVar[Mapping[str, tuple[str, ...]]]
+    vae_places: ClassVar[tuple[str, ...]] = ()
     file_resolution: ClassVar[int]
 
     # Recognised by what its files say.
@@ -110,6 +114,10 @@ class Family(ABC):
         """
         return False
 
+    def noise_refusal(self, name: str, scheduler: dict) -> InputError | None:
+        """Why a base is refused whose scheduler's configuration means what `predict` cannot."""
+        return None
+
     # Loaded.
 
     @abstractmethod
@@ -127,6 +135,25 @@ class Family(ABC):
     @abstractmethod
     def tokenizers(self) -> dict[str, Any]:
         """Tokenizers for a single file, which holds none, by the pipeline's name for them."""
+
+    def convert_file(
+        self, part: str, model: Any, tensors: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """A part's tensors from a single file by diffusers' names; a KeyError where one is missing.
+
+        Parameters
+        ----------
+        part : str
+            Of `weight_parts`.
+        model : torch.nn.Module
+            The part, without numbers.
+        tensors : dict
+            By the names of the family's first release.
+        """
+        from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
+
+        convert = SINGLE_FILE_LOADABLE_CLASSES[type(model).__name__]["checkpoint_mapping_fn"]
+        return convert(config=dict(model.config), checkpoint=dict(tensors))
 
     @abstractmethod
     def noise_scheduler(self, config: dict[str, Any]) -> Any:
@@ -192,8 +219,8 @@ class Family(ABC):
     @abstractmethod
     def target(
         self, scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
-    ) -> torch.Tensor | None:
-        """What `predict` should have answered; None where the base's kind cannot be trained."""
+    ) -> torch.Tensor:
+        """What `predict` should have answered."""
 
     @abstractmethod
     def loss_weight(

@@ -22,6 +22,7 @@ class SD15(UNetFamily):
     weight_parts = ("unet", "vae", "text_encoder")
     other_parts = ("tokenizer", "scheduler")
     lora_parts = ("unet", "text_encoder")
+    vae_places = ("stabilityai/sd-vae-ft-mse:diffusion_pytorch_model.safetensors",)
     file_resolution = 512
 
     def recognises_folder(self, name: str, index: dict, network: dict, vae: dict) -> bool:

@@ -30,6 +30,7 @@ class SDXL(UNetFamily):
     other_parts = ("tokenizer", "tokenizer_2", "scheduler")
     lora_parts = ("unet", "text_encoder", "text_encoder_2")
     added_inputs = ("text_embeds", "time_ids")
+    vae_places = ("stabilityai/sdxl-vae:diffusion_pytorch_model.safetensors",)
     file_resolution = 1024
 
     def recognises_folder(self, name: str, index: dict, network: dict, vae: dict) -> bool:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     import torch
 
 CLIP = ASSETS / "configs" / "clip"  # the tokenizer's vocabulary and merges, for single files
+OPEN_CLIP = "conditioner.embedders.1.model."  # SDXL's second text encoder, in single files
+PREDICTIONS = ("epsilon", "v_prediction")
+# Their networks are asked at other noise levels, or scale what they are given: not by `predict`.
+OTHER_NOISE = ("EDM", "FlowMatch", "CMStochastic", "IPNDM", "ScoreSde", "VQDiffusion")
+BETAS = ("linear", "scaled_linear", "squaredcos_cap_v2")  # known to the sampler and in training
 TOKENS = 77  # that CLIP's text encoder reads, its start and end among them
 
 
@@ -61,6 +66,18 @@ class UNetFamily(Family):
         size = network.get("sample_size")
         return (size if isinstance(size, int) else 64) * 2 ** (len(vae["block_out_channels"]) - 1)
 
+    def noise_refusal(self, name: str, scheduler: dict) -> InputError | None:
+        kind = str(scheduler.get("_class_name", ""))
+        prediction = scheduler.get("prediction_type", "epsilon")
+        known = scheduler.get("beta_schedule", "linear") in BETAS
+        if kind.startswith(OTHER_NOISE) or scheduler.get("use_flow_sigmas") or not known:
+            return InputError("base_other_noise", name=name, scheduler=kind)
+        if prediction not in PREDICTIONS:
+            return InputError("base_other_prediction", name=name, prediction=prediction)
+        if scheduler.get("rescale_betas_zero_snr") and prediction == "epsilon":
+            return InputError("base_noise_without_signal", name=name)
+        return None
+
     def network_class(self) -> type[Any]:
         from diffusers import UNet2DConditionModel
 
@@ -79,6 +96,25 @@ class UNetFamily(Family):
         vocabulary, merges = str(CLIP / "vocab.json"), str(CLIP / "merges.txt")
         return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=TOKENS, **more)
 
+    def convert_file(
+        self, part: str, model: Any, tensors: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        from diffusers.loaders.single_file_utils import (
+            convert_ldm_clip_checkpoint,
+            convert_open_clip_checkpoint,
+        )
+
+        if part in (self.network, "vae"):
+            diffusers_names = part == "vae" and any("down_blocks." in name for name in tensors)
+            return tensors if diffusers_names else super().convert_file(part, model, tensors)
+        if part == "text_encoder_2":
+            held = convert_open_clip_checkpoint(model, tensors, prefix=OPEN_CLIP)
+        else:
+            first = {n: t for n, t in tensors.items() if not n.startswith(OPEN_CLIP)}
+            held = convert_ldm_clip_checkpoint(first)
+        wrapped = hasattr(model, "text_model")
+        return {n if wrapped else n.removeprefix("text_model."): t for n, t in held.items()}
+
     def noise_scheduler(self, config: dict[str, Any]) -> Any:
         from diffusers import DDPMScheduler
 
@@ -87,18 +123,21 @@ class UNetFamily(Family):
     def sampler(self, config: dict[str, Any]) -> Any:
         from diffusers import UniPCMultistepScheduler
 
-        return UniPCMultistepScheduler.from_config(config, use_karras_sigmas=True)
+        # Where the noise ends without any signal, Karras' levels would all lie at that end.
+        karras = not config.get("rescale_betas_zero_snr")
+        return UniPCMultistepScheduler.from_config(config, use_karras_sigmas=karras)
 
     def latent_shape(self, pipeline: Any, resolution: int) -> tuple[int, int, int]:
         side = resolution // pipeline.vae_scale_factor
         return pipeline.vae.config.latent_channels, side, side
 
     def encode_picture(self, vae: Any, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        latent = vae.encode(picture).latent_dist
-        return latent.mean * vae.config.scaling_factor, latent.std * vae.config.scaling_factor
+        latent, (shift, scale) = vae.encode(picture).latent_dist, _latent_scale(vae)
+        return (latent.mean - shift) * scale, latent.std * scale
 
     def decode_latents(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
-        return vae.decode(latents / vae.config.scaling_factor).sample
+        shift, scale = _latent_scale(vae)
+        return vae.decode(latents / scale + shift).sample
 
     def text_reader(self, pipeline: Any) -> tuple[Any, int]:
         return pipeline.tokenizer, pipeline.tokenizer.model_max_length - 2  # its start and end
@@ -125,11 +164,10 @@ class UNetFamily(Family):
 
     def target(
         self, scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
-    ) -> torch.Tensor | None:
-        kind = scheduler.config.prediction_type
-        if kind == "epsilon":
+    ) -> torch.Tensor:
+        if scheduler.config.prediction_type == "epsilon":
             return noise
-        return scheduler.get_velocity(latents, noise, timesteps) if kind == "v_prediction" else None
+        return scheduler.get_velocity(latents, noise, timesteps)
 
     def loss_weight(
         self, scheduler: Any, timesteps: torch.Tensor, min_snr: float
@@ -166,3 +204,15 @@ class UNetFamily(Family):
 
     def lora_layers(self, pipeline: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
         return pipeline.lora_state_dict(tensors, unet_config=pipeline.unet.config)[0]
+
+
+def _latent_scale(vae: Any) -> tuple[Any, Any]:
+    """What is taken off a VAE's latents, and what they are then multiplied with."""
+    import torch
+
+    config = vae.config
+    mean, std = config.get("latents_mean"), config.get("latents_std")
+    if mean is None or std is None:
+        return config.get("shift_factor") or 0, config.scaling_factor
+    mean, std = (torch.tensor(side, device=vae.device).view(1, -1, 1, 1) for side in (mean, std))
+    return mean, config.scaling_factor / std
