@@ -23,6 +23,7 @@ from realism.diffusion.families import find_preset
 from realism.diffusion.families.family import Conditioning, Family
 from realism.diffusion.hub import fetch, is_hub_id
 from realism.diffusion.identify import BaseFiles, read_base
+from realism.diffusion.lora_file.merge import restore_weights
 from realism.diffusion.pickles import Progress, is_pickle
 from realism.diffusion.pipeline import load_pipeline
 from realism.diffusion.recommended import known_facts
@@ -131,6 +132,7 @@ def load_base(
         _LOADED.update(key=key, base=_load(where, files, device))
     base = _LOADED["base"]
     base.pipeline.unload_lora_weights()
+    restore_weights(getattr(base.pipeline, part) for part in base.family.lora_parts)
     return base
 
 

@@ -1,17 +1,14 @@
 """LoRA files: what a person or a style adds to a base, in and out.
 
-A LoRA (Hu et al., ICLR 2022) is a folder with `pytorch_lora_weights.safetensors` in the layout of
+Ours (Hu et al., ICLR 2022) is a folder with `pytorch_lora_weights.safetensors` in the layout of
 diffusers, which other tools load too, and beside it `adapter.json`: what it was trained for, and
-the fingerprint of the base. diffusers takes layers it does not know without a word (0.42), so
-every file is held against the base's own layers first: a LoRA of another base is refused, never
-half used.
+the fingerprint of the base. Files of other tools come in many forms (`lora_file/`): each is held
+against the base's own layers first, and put on whole or refused.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realism.diffusion.base import Base
-from realism.diffusion.weights import read_tensor_headers
+from realism.diffusion.lora_file.merge import put_on, restore_weights
+from realism.diffusion.lora_file.read import read_lora
+from realism.diffusion.pickles import is_pickle, safetensors_of
 from realism.disk import read_json, write_bytes, write_json
 from realism.errors import InputError, Message
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 WEIGHTS = "pytorch_lora_weights.safetensors"
 SIDECAR = "adapter.json"
 SCHEMA = 1
-LAYER = re.compile(
-    r"(?P<layer>.+?)(?:_lora\.|\.lora_|\.lora\.|\.lora_linear_layer\.)(?P<side>A|B|down|up)\.weight"
-)
 KINDS = ("stage1", "person", "style")
 
 
@@ -64,17 +60,24 @@ class Adapter:
 
 
 def lora_file(path: Path) -> Path:
-    """The .safetensors file at `path`, which may be a folder with one.
+    """The .safetensors file at `path`, which may be a folder with one; of a pickle its safe copy.
 
     Raises
     ------
     InputError
-        Where there is none.
+        Where there is none, or a pickle of more than tensors.
     """
+    file = _given_file(path)
+    return safetensors_of(file) if is_pickle(file) else file
+
+
+def _given_file(path: Path) -> Path:
+    """The file at `path`, or the one of a folder there; raises InputError where there is none."""
     path = Path(path)
     if path.is_dir():
         inside = path / WEIGHTS
         others = sorted(path.glob("*.safetensors"))
+        others = others or [file for file in sorted(path.iterdir()) if is_pickle(file)]
         path = inside if inside.exists() or len(others) != 1 else others[0]
     if not path.exists():
         raise InputError("lora_not_found", path=path)
@@ -83,7 +86,7 @@ def lora_file(path: Path) -> Path:
 
 def describe_lora(path: Path) -> dict[str, Any]:
     """What `adapter.json` beside a LoRA says; {} where it comes from elsewhere."""
-    sidecar = lora_file(path).parent / SIDECAR
+    sidecar = _given_file(path).parent / SIDECAR
     if not sidecar.exists():
         return {}
     description = read_json(sidecar, "file_adapter_description")
@@ -119,46 +122,41 @@ def add_lora(
 def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0) -> dict[str, Any]:
     """Put the LoRA at `path` on the base, beside those on it, and return what is known of it.
 
+    Returns
+    -------
+    dict
+        As of `describe_lora`, and "left_out": the textual inversions in the file.
+
     Raises
     ------
     InputError
-        A pickle, damaged, not a LoRA, or one of another base.
+        Damaged, not a LoRA, of a kind that is not applied here, or one of another base.
     """
-    file = lora_file(path)
-    description = describe_lora(file)
+    given = _given_file(path)
+    file, description = lora_file(given), describe_lora(given)
     kin = base.family.shares_loras and description.get("family") == base.family.name
     if description.get("fingerprint") not in (None, base.fingerprint) and not kin:
         raise InputError(
             "lora_other_base",
-            lora=file.parent.name,
+            lora=given.parent.name,
             made_on=description.get("base") or Message("of_another_name"),
             base=base.name,
         )
-    layers = _layers(base, file)
+    parts = _parts(base)
+    held = read_lora(file, parts, base.family.network, base.name, given.parent)
     before = _attached_weights(base)
-    try:
-        with warnings.catch_warnings():
-            # peft 0.21 asks whether a second adapter is meant: a style beside a person is.
-            warnings.filterwarnings("ignore", "Already found a `peft_config`")
-            base.pipeline.load_lora_weights(
-                str(file.parent), weight_name=file.name, adapter_name=name, local_files_only=True
-            )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        detail = _first_line(error)
-        raise InputError("lora_cannot_be_loaded", name=file.name, detail=detail) from error
-    taken = sum(
-        name in module.lora_A
-        for part in _parts(base).values()
-        for module in part.modules()
-        if hasattr(module, "lora_A")
-    )
-    if taken != len(layers):
-        base.pipeline.delete_adapters(name)
-        raise InputError(
-            "lora_partly_fits", fitting=taken, layers=len(layers), name=file.name, base=base.name
-        )
-    base.pipeline.set_adapters([*before, name], [*before.values(), weight])
-    return description
+    settings = {part: held.settings.of(part) for part in parts}
+    if put_on(parts, held.changes, name, weight, file.name, settings):
+        base.pipeline.set_adapters([*before, name], [*before.values(), weight])
+    elif before:
+        base.pipeline.set_adapters([*before], [*before.values()])
+    return description | {"left_out": held.embeddings}
+
+
+def remove_loras(base: Base) -> None:
+    """Leave the base as it was loaded: without any LoRA, its weights as they were."""
+    base.pipeline.unload_lora_weights()
+    restore_weights(_parts(base).values())
 
 
 def save_lora(base: Base, folder: Path, description: dict[str, Any], name: str = "default") -> Path:
@@ -218,7 +216,7 @@ def applied_loras(base: Base, adapters: Sequence[Adapter]) -> Iterator[list[dict
             for number, adapter in enumerate(adapters)
         ]
     finally:
-        base.pipeline.unload_lora_weights()
+        remove_loras(base)
 
 
 def _parts(base: Base) -> dict[str, Any]:
@@ -235,62 +233,3 @@ def _attached_weights(base: Base) -> dict[str, float]:
                 weight = module.scaling[name] * module.r[name] / module.lora_alpha[name]
                 found.setdefault(name, weight)
     return found
-
-
-def _layers(base: Base, file: Path) -> set[str]:
-    """The layers that a LoRA changes, "unet.down_blocks...": all of them layers of the base.
-
-    Raises
-    ------
-    InputError
-        Where it is no LoRA or one for other layers.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not any("lora" in name.lower() for name in read_tensor_headers(file)):
-        raise InputError("not_a_lora", name=file.name)
-    try:
-        state = base.family.lora_layers(base.pipeline, load_file(file))
-    except (ValueError, KeyError, SafetensorError) as error:
-        family, detail = base.family.name, _first_line(error)
-        raise InputError(
-            "lora_other_family", name=file.name, family=family, detail=detail
-        ) from error
-    modules = {
-        f"{part}.{name}": module
-        for part, whole in _parts(base).items()
-        for name, module in whole.named_modules()
-    }
-    layers = set()
-    for key, tensor in state.items():
-        match = LAYER.fullmatch(key)
-        if not match:
-            continue
-        # Files of other tools come out in the names that diffusers used before peft.
-        layer, side = match["layer"].replace(".processor.", "."), match["side"]
-        if layer.endswith(".to_out") and f"{layer}.0" in modules:
-            layer = f"{layer}.0"
-        if layer.startswith("text_encoder"):
-            layer = _text_layer(layer, modules)
-        module = modules.get(layer)
-        weight = getattr(getattr(module, "base_layer", module), "weight", None)
-        across = 1 if side in ("A", "down") else 0
-        if weight is None or weight.shape[across] != tensor.shape[across]:
-            raise InputError("lora_layer_mismatch", name=file.name, layer=layer, base=base.name)
-        layers.add(layer)
-    if not layers:
-        raise InputError("lora_without_layers", name=file.name, base=base.name)
-    return layers
-
-
-def _text_layer(layer: str, modules: dict[str, Any]) -> str:
-    """A text encoder's layer by its name in transformers 5, whose CLIP lost a level of names."""
-    for old, new in (("to_q", "q_proj"), ("to_k", "k_proj"), ("to_v", "v_proj")):
-        layer = re.sub(rf"\.{old}$", f".{new}", layer)
-    layer = re.sub(r"\.to_out(\.0)?$", ".out_proj", layer)
-    return layer if layer in modules else layer.replace(".text_model.", ".", 1)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from realism.config import Stage
 from realism.diffusion.base import Base, predict, target
-from realism.diffusion.lora import add_lora, load_lora
+from realism.diffusion.lora import add_lora, load_lora, remove_loras
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.finetune.captions import cropping_key
@@ -151,7 +151,7 @@ def _train(
             folder.save_last(done)
         raise
     finally:
-        base.pipeline.unload_lora_weights()
+        remove_loras(base)
 
 
 def _batch_loss(base: Base, network: Any, batch: Batch, stage: Stage) -> torch.Tensor:

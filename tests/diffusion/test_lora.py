@@ -138,6 +138,32 @@ def test_a_style_that_changes_the_text_encoder_too_goes_with_a_person(base, tmp_
     assert torch.equal(predicted(base), plain) and torch.equal(text(), plain_text)
 
 
+def test_a_style_that_changes_whole_weights_goes_with_a_person_and_leaves_no_trace(base, tmp_path):
+    plain = predicted(base)
+    train_lora(base, tmp_path / "person")
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
+    factors = {
+        f"{layer}.hada_w{n}_{side}": torch.randn(32, 32)[:, :32] for n in "12" for side in "ab"
+    }
+    embedding = {"bundle_emb.sitter.clip_l": torch.zeros(1, 32)}
+    save_file(factors | embedding, tmp_path / "style.safetensors")
+    person, style = Adapter(tmp_path / "person"), Adapter(tmp_path / "style.safetensors", 0.5)
+    with applied_loras(base, [person]):
+        alone = predicted(base)
+    answers = []
+    for order in ([person, style], [style, person]):
+        with applied_loras(base, order) as about:
+            answers.append(predicted(base))
+            assert [named["left_out"] for named in about if named["left_out"]] == [("sitter",)]
+        assert torch.equal(predicted(base), plain)
+    assert torch.allclose(*answers, atol=1e-5)
+    assert not torch.allclose(answers[0], alone, atol=1e-3)
+    with applied_loras(base, [Adapter(style.path, 0.0), person]):
+        assert torch.allclose(predicted(base), alone, atol=1e-5)
+    load_lora(base, style.path)  # somebody forgets to take it off
+    assert torch.equal(predicted(load_base(str(base.path), CPU)), plain)
+
+
 def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):
     base = load_base(str(tiny_sd), CPU)
     (tmp_path / "a.pt").write_bytes(b"\x80\x02")

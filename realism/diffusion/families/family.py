@@ -255,9 +255,3 @@ class Family(ABC):
     ) -> torch.Tensor:
         """Answers without and with the prompt as one; 1 is the prompt's alone."""
         return without + guidance_scale * (with_prompt - without)
-
-    # LoRA.
-
-    @abstractmethod
-    def lora_layers(self, pipeline: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-        """A LoRA's tensors, in the form of any known trainer, by diffusers' names of the layers."""

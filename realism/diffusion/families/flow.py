@@ -167,10 +167,6 @@ class FlowFamily(Family):
     def uses_negative_prompt(self, pipeline: Any, guidance_scale: float) -> bool:
         return guidance_scale > 1
 
-    def lora_layers(self, pipeline: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-        state = pipeline.lora_state_dict(tensors)
-        return state[0] if isinstance(state, tuple) else state
-
 
 def pad_texts(texts: list[torch.Tensor]) -> Conditioning:
     """Texts (n, d) of different lengths as one tensor (b, longest, d), and which of it is text."""

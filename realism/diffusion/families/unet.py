@@ -202,9 +202,6 @@ class UNetFamily(Family):
         """Numbers for each picture in each of `added_inputs`."""
         return {}
 
-    def lora_layers(self, pipeline: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-        return pipeline.lora_state_dict(tensors, unet_config=pipeline.unet.config)[0]
-
 
 def _latent_scale(vae: Any) -> tuple[Any, Any]:
     """What is taken off a VAE's latents, and what they are then multiplied with."""
