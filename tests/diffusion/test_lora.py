@@ -170,7 +170,7 @@ def test_pickled_damaged_and_other_files_are_refused_as_lora(tiny_sd, tmp_path):
     (tmp_path / "b.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{}")
     save_file({"weight": torch.zeros(2)}, tmp_path / "c.safetensors")
     for name, pattern in (
-        ("a.pt", "pickle"),
+        ("a.pt", "torch.save"),
         ("b.safetensors", "cut off"),
         ("c.safetensors", "LoRA"),
     ):
