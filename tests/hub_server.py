@@ -22,9 +22,10 @@ from realism.errors import InputError
 from realism.diffusion.hub import fetch
 reports = []
 try:
-    found = fetch(sys.argv[1], read_base, lambda share, what: reports.append((share, str(what))))
-    family = read_base(found).family.name
-    print(json.dumps({"found": str(found), "reports": reports, "family": family}))
+    given = fetch(sys.argv[1:], read_base, lambda share, what: reports.append((share, str(what))))
+    family, notes = read_base(given.path).family.name, [str(note) for note in given.notes]
+    found = {"found": str(given.path), "place": given.place, "notes": notes}
+    print(json.dumps(found | {"reports": reports, "family": family}))
 except InputError as error:
     print(json.dumps({"refused": str(error)}))
 """
@@ -36,10 +37,12 @@ class Hub:
 
     asked     (path of a file, first byte) of every file sent
     broken    file names whose first transfer is cut off in the middle
+    refused   repositories, owner/name, which it does not give now, though it has them
     """
 
     def __init__(self, root: Path, broken: set[str] | None = None):
         self.root, self.broken, self.asked = root, set(broken or ()), []
+        self.refused: set[str] = set()
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -69,6 +72,8 @@ class Hub:
         parts = urlsplit(request.path)
         steps = [unquote(step) for step in parts.path.strip("/").split("/")]
         asked = {key: value[0] for key, value in parse_qs(parts.query).items()}
+        if any(repo in parts.path for repo in self.refused):
+            return self.send_json(request, {"Code": 403, "Message": "not now"}, 403)
         if steps[:3] == ["api", "v1", "models"]:
             repo, rest = self.root / steps[3] / steps[4], steps[5:]
             if not repo.is_dir():
@@ -160,11 +165,9 @@ class Hub:
         return None
 
 
-def fetch(cache: Path, hub: str, modelscope: str, huggingface: str, where: str = ID) -> dict:
-    """Fetch in a process of its own: the libraries read their settings when imported."""
-    environment = {
-        key: value for key, value in os.environ.items() if "proxy" not in key.lower()
-    } | {
+def hub_environment(cache: Path, hub: str, modelscope: str, huggingface: str) -> dict[str, str]:
+    """What a process sees whose hubs are these addresses and whose caches are empty."""
+    return {key: value for key, value in os.environ.items() if "proxy" not in key.lower()} | {
         "REALISM_HUB": hub,
         "MODELSCOPE_ENDPOINT": modelscope,
         "HF_ENDPOINT": huggingface,
@@ -175,9 +178,14 @@ def fetch(cache: Path, hub: str, modelscope: str, huggingface: str, where: str =
         "REALISM_CACHE": str(cache / "ours"),
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
+
+
+def fetch(cache: Path, hub: str, modelscope: str, huggingface: str, *where: str) -> dict:
+    """Fetch in a process of its own: the libraries read their settings when imported."""
     done = subprocess.run(
-        [sys.executable, "-c", FETCH, where],
-        env=environment, capture_output=True, text=True, timeout=120,
+        [sys.executable, "-c", FETCH, *(where or [ID])],
+        env=hub_environment(cache, hub, modelscope, huggingface),
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -21,12 +21,12 @@ from realism.config import ASSETS, Preset
 from realism.diffusion.device import Device, choose_device, free_memory
 from realism.diffusion.families import find_preset
 from realism.diffusion.families.family import Conditioning, Family
-from realism.diffusion.hub import fetch, is_hub_id
+from realism.diffusion.hub import Fetched, fetch, is_hub_id
 from realism.diffusion.identify import BaseFiles, read_base
 from realism.diffusion.lora_file.merge import restore_weights
 from realism.diffusion.pickles import Progress, is_pickle
 from realism.diffusion.pipeline import load_pipeline
-from realism.diffusion.recommended import known_facts
+from realism.diffusion.recommended import known_facts, places_of
 from realism.errors import InputError, Message
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def load_base(
         cut off, too large for the memory that is free, or not to be had from a hub now.
     """
     device = device or choose_device()
-    files = read_base(find_base(where, progress), progress)
+    found = find_base(where, progress)
+    files = read_base(found.path, progress)
     free = free_memory(device)
     # A base of this process may be in memory already: then nothing more is taken.
     key = (where, files, files.fingerprint, device)
@@ -129,7 +130,7 @@ def load_base(
                 "base_out_of_memory", base=where, needed_gb=needed / 2**30, free_gb=free / 2**30
             )
         _LOADED.clear()  # before loading: two bases at once may not fit
-        _LOADED.update(key=key, base=_load(where, files, device))
+        _LOADED.update(key=key, base=_load(where, found, files, device))
     base = _LOADED["base"]
     base.pipeline.unload_lora_weights()
     restore_weights(getattr(base.pipeline, part) for part in base.family.lora_parts)
@@ -140,8 +141,10 @@ def load_base(
 _LOADED: dict[str, Any] = {}
 
 
-def find_base(where: str, progress: Progress | None = None) -> Path:
+def find_base(where: str, progress: Progress | None = None) -> Fetched:
     """The folder or file that `where` names, downloaded where it is a hub's.
+
+    A base of our table is looked for in its other places where it is gone from this one.
 
     Raises
     ------
@@ -151,10 +154,10 @@ def find_base(where: str, progress: Progress | None = None) -> Path:
     if where == "pocket":
         if not (POCKET / "model_index.json").exists():
             raise InputError("pocket_not_found", folder=POCKET)
-        return POCKET
+        return Fetched(POCKET, where)
     path = Path(where).expanduser()
     if path.exists():
-        return path
+        return Fetched(path, where)
     if (
         path.suffix == ".safetensors"
         or is_pickle(path)
@@ -162,17 +165,17 @@ def find_base(where: str, progress: Progress | None = None) -> Path:
         or not is_hub_id(where)
     ):
         raise InputError("base_not_found", base=where)
-    return fetch(where, partial(read_base, progress=progress), progress)
+    return fetch(places_of(where), partial(read_base, progress=progress), progress)
 
 
 # --- loading -----------------------------------------------------------------------------------
 
 
-def _load(where: str, files: BaseFiles, device: Device) -> Base:
+def _load(where: str, found: Fetched, files: BaseFiles, device: Device) -> Base:
     pipeline = load_pipeline(files, device)
     config = pipeline.scheduler.config
     pipeline.scheduler = files.family.sampler(config)
-    facts = known_facts(where, files.path)
+    facts = known_facts(found.place, files.path)
     return Base(
         name=files.path.name if Path(where).expanduser().exists() else where,
         path=files.path,
@@ -185,7 +188,7 @@ def _load(where: str, files: BaseFiles, device: Device) -> Base:
         provenance=facts["provenance"],
         device=device,
         distilled=files.distilled,
-        notes=files.notes,
+        notes=found.notes + files.notes,
     )
 
 

@@ -1,5 +1,7 @@
 """Bases from ModelScope and Hugging Face: what is on disk first, then one hub, then the other.
 
+A model moves: it may have several places, which are tried in their order.
+
 A hub that cannot be reached is found out by us within seconds: their own libraries wait up to a
 minute (modelscope 1.40). Which files of a repository are downloaded is decided in `hub_files.py`,
 how each hub is asked in `hub_clients.py`.
@@ -10,7 +12,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -52,17 +54,36 @@ def parse_hub_id(where: str) -> HubId:
     )
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What a hub gave.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder or file in the cache.
+    place : str
+        The id under which it was found.
+    notes : tuple of Message
+        Which places it was not to be had from, before.
+    """
+
+    path: Path
+    place: str
+    notes: tuple[Message, ...] = ()
+
+
 def fetch(
-    where: str,
+    places: str | Sequence[str],
     check: Callable[[Path], object],
     progress: Progress | None = None,
-) -> Path:
-    """The folder or file of a hub's id: from the cache of either hub, else downloaded.
+) -> Fetched:
+    """Fetch from the first place that has it: from the cache of either hub, else downloaded.
 
     Parameters
     ----------
-    where : str
-        "owner/name@revision:folder".
+    places : str or sequence of str
+        "owner/name@revision:folder"; several of the same model in the order to be tried.
     check : callable
         Raises InputError where a copy on disk is not whole or not a base.
     progress : callable, optional
@@ -73,33 +94,62 @@ def fetch(
     InputError
         No hub can be reached, none has it, or what it has is not a base.
     """
-    wanted = parse_hub_id(where)
-    reasons = []
-    for hub in _order():
-        root = hub.cached(wanted.repo, wanted.revision)
-        if root is None or not (root / wanted.folder).exists():
-            continue
-        try:
-            check(root / wanted.folder)
-        except InputError as error:  # perhaps half of it was downloaded: go on where it stopped
-            reasons.append(error.message)
-        else:
-            return root / wanted.folder
-    for hub in _order():
-        if not _reachable(hub):
-            reasons.append(Message("hub_unreachable", hub=hub.title))
-            continue
-        try:
-            found = _download(hub, wanted, progress)
-        except _refusals() as error:
-            reasons.append(Message("hub_refused", hub=hub.title, reason=_reason(error)))
-            continue
-        check(found)
-        return found
-    raise InputError("base_cannot_be_fetched", base=where, reasons=reasons)
+    places = [places] if isinstance(places, str) else places
+    wanted = [parse_hub_id(place) for place in places]
+    reasons: list[Message] = []
+    for place, parts in zip(places, wanted, strict=True):
+        for hub in hubs_in_order():
+            if path := _from_cache(hub, parts, check, reasons):
+                return Fetched(path, place)
+    reached = [hub for hub in hubs_in_order() if reachable(hub)]
+    away = [hub for hub in hubs_in_order() if hub not in reached]
+    reasons += [Message("hub_unreachable", hub=hub.title) for hub in away]
+    gone: list[str] = []
+    for place, parts in zip(places, wanted, strict=True):
+        everywhere = bool(reached)
+        for hub in reached:
+            try:
+                found = _download(hub, parts, progress)
+            except refusals() as error:
+                reasons.append(Message("hub_refused", hub=hub.title, reason=reason_of(error)))
+                everywhere &= isinstance(error, _absences())
+                continue
+            check(found)
+            notes = (Message("base_place_gone", gone=gone, place=place),) if gone else ()
+            return Fetched(found, place, notes)
+        if not everywhere:  # a broken line: the next try goes on where this one stopped
+            break
+        gone.append(place)
+        if progress and place != places[-1]:
+            progress(0, Message("base_place_next", gone=place, place=places[len(gone)]))
+    raise InputError("base_cannot_be_fetched", base=places[0], reasons=reasons)
 
 
-def _order() -> list[Hub]:
+def _from_cache(
+    hub: Hub, wanted: HubId, check: Callable[[Path], object], reasons: list[Message]
+) -> Path | None:
+    """An earlier download, where it is whole; why it is not is added to `reasons`."""
+    root = hub.cached(wanted.repo, wanted.revision)
+    if root is None or not (root / wanted.folder).exists():
+        return None
+    names = [str(file.relative_to(root).as_posix()) for file in root.rglob("*") if file.is_file()]
+    try:
+        path = _inside(root, wanted, choose_files(names, wanted.folder))
+        check(path)
+    except InputError as error:  # perhaps half of it was downloaded: go on where it stopped
+        reasons.append(error.message)
+        return None
+    return path
+
+
+def _inside(root: Path, wanted: HubId, names: list[str]) -> Path:
+    """The folder or file of a base in a repository's folder."""
+    folder = root / wanted.folder
+    # A repository that is one checkpoint, not a folder in diffusers layout.
+    return folder if folder.is_file() or len(names) > 1 else root / names[0]
+
+
+def hubs_in_order() -> list[Hub]:
     """The hub of $REALISM_HUB first, the other as fall-back."""
     first = os.environ.get("REALISM_HUB", next(iter(HUBS))).lower()
     if first not in HUBS:
@@ -107,7 +157,7 @@ def _order() -> list[Hub]:
     return [HUBS[first], *(hub for name, hub in HUBS.items() if name != first)]
 
 
-def _reachable(hub: Hub) -> bool:
+def reachable(hub: Hub) -> bool:
     """Whether the hub answers on its port, found out in REACH_TIMEOUT at most."""
     if hub.offline():
         return False
@@ -136,12 +186,10 @@ def _download(hub: Hub, wanted: HubId, progress: Progress | None) -> Path:
     total = sum(sizes[name] for name in names)
     report = Report(progress, total, wanted.repo, hub.title)
     root = hub.download(wanted.repo, wanted.revision, names, report)
-    folder = root / wanted.folder
-    # A repository that is one checkpoint, not a folder in diffusers layout.
-    return folder if folder.is_file() or len(names) > 1 else root / names[0]
+    return _inside(root, wanted, names)
 
 
-def _refusals() -> tuple[type[Exception], ...]:
+def refusals() -> tuple[type[Exception], ...]:
     """What the hubs' libraries raise when a hub refuses, lacks the model or falls silent."""
     import httpx2
     import requests
@@ -150,10 +198,29 @@ def _refusals() -> tuple[type[Exception], ...]:
     return (InputError, OSError, httpx2.HTTPError, requests.RequestException, HubError)
 
 
-def _reason(error: Exception) -> Message | str:
-    """The first line of what a hub's library reports; a refusal of ours as it is."""
+def _absences() -> tuple[type[Exception], ...]:
+    """Of these, what says that a hub has no such model, revision or folder, or not for us."""
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+    from modelscope_hub.errors import NotExistError
+
+    of_hugging_face = (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError)
+    return (*of_hugging_face, NotExistError, InputError)
+
+
+def reason_of(error: Exception) -> Message | str:
+    """Why a hub refuses, in few words; the first line of its library's where that is all."""
+    from huggingface_hub.errors import GatedRepoError
+
     if isinstance(error, InputError):
         return error.message
+    if isinstance(error, GatedRepoError):
+        return Message("hub_gated")
+    if isinstance(error, _absences()):
+        return Message("hub_lacks_it")
     if not str(error).strip():
         return type(error).__name__
     return str(error).strip().splitlines()[0].rstrip(".")

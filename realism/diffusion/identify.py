@@ -257,14 +257,13 @@ def _vae_apart(path: Path, family: Family, progress: Progress | None) -> tuple[S
             file = safetensors_of(beside, progress) if is_pickle(beside) else beside
             vae = read_vae_file(file, beside.name)
             return vae, Message("checkpoint_vae", name=path.name, vae=beside.name)
-    for place in family.vae_places:
-        try:
-            file = fetch(place, lambda found: read_vae_file(found, found.name), progress)
-        except InputError as error:
-            reason = error.message
-        else:
-            vae = read_vae_file(file, place)
-            return vae, Message("checkpoint_vae", name=path.name, vae=place)
+    try:
+        fetched = fetch(family.vae_places, lambda found: read_vae_file(found, path.name), progress)
+    except InputError as error:
+        reason = error.message
+    else:
+        vae = read_vae_file(fetched.path, fetched.place)
+        return vae, Message("checkpoint_vae", name=path.name, vae=fetched.place)
     beside = path.with_suffix(VAE_SUFFIXES[0]).name
     raise InputError("checkpoint_without_vae", name=path.name, beside=beside, reason=reason)
 

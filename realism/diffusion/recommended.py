@@ -22,7 +22,7 @@ class RecommendedBase:
     name : str
         What people call it.
     where : tuple of str
-        What `load_base` takes, of each hub that has it.
+        What `load_base` takes: its places, in the order in which they are tried.
     licence : Message
         Name of its licence, in words.
     size_gb : float or None
@@ -73,6 +73,14 @@ def preset_for(where: str) -> Preset:
         if where in row.where:
             return find_preset(where, row.family, row.distilled)
     return find_preset(where)
+
+
+def places_of(where: str) -> tuple[str, ...]:
+    """A place, and after it the others where the same base of the table is to be had."""
+    for row in recommended_bases():
+        if where in row.where:
+            return (where, *(place for place in row.where if place != where))
+    return (where,)
 
 
 def known_facts(where: str, path: Path) -> dict[str, str]:

@@ -2,12 +2,17 @@
 
 import os
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
-from hub_server import Hub, fetch
+from hub_server import ID, Hub, fetch, hub_environment
 
 from realism.diffusion.hub import is_hub_id, parse_hub_id
 from realism.diffusion.hub_files import choose_files
+from realism.diffusion.recommended import places_of, recommended_bases
 
 LARGE = "words.txt"
 
@@ -86,3 +91,86 @@ def test_half_precision_is_taken_where_offered_and_pickles_where_there_is_nothin
     assert choose_files(["a.ckpt", "a.safetensors"], "") == ["a.safetensors"]
     assert choose_files(["a.safetensors", "x.md"], "") == ["a.safetensors"]
     assert choose_files(["a.safetensors", "b.safetensors"], "b.safetensors") == ["b.safetensors"]
+
+
+# Places ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hub", ["modelscope", "huggingface"])
+def test_a_place_that_is_gone_is_said_and_the_next_is_tried(repository, tmp_path, hub):
+    gone, there = "somebody/earlier@main:film", "someone/portraits@main:film"
+    next(repository.rglob(LARGE)).unlink()
+    with Hub(repository) as server:
+        both = (hub, server.address, server.address)
+        done = fetch(tmp_path / "cache", *both, gone, there)
+        assert done["place"] == there
+        assert done["notes"] == [f"It is not to be had from {gone} any more: taken from {there}."]
+        assert [0, f"{gone} is not there any more; trying {there}"] in done["reports"]
+        # Once it is on disk no hub is asked, and nothing is to be said any more.
+        again = fetch(tmp_path / "cache", hub, DEAD, DEAD, gone, there)
+    assert again["found"] == done["found"] and again["notes"] == []
+
+
+def test_a_broken_line_is_no_reason_to_download_another_place(repository, tmp_path):
+    whole = "someone/other@main:film"
+    shutil.copytree(repository / "someone" / "portraits", repository / "someone" / "other")
+    with Hub(repository) as server:
+        server.refused.add("someone/portraits")
+        done = fetch(tmp_path, "huggingface", DEAD, server.address, ID, whole)
+    assert "refused" in done and not any("other" in name for name, _ in server.asked)
+
+
+def test_a_row_of_the_table_goes_on_to_its_other_places():
+    row = next(row for row in recommended_bases() if row.name.startswith("MajicMix"))
+    assert row.where[1:] == ("MAILAND/majicmixRealistic_v6", "digiplay/majicMIX_realistic_v6")
+    assert places_of(row.where[1]) == (row.where[1], row.where[0], row.where[2])
+    assert places_of("someone/else") == ("someone/else",)
+
+
+CHECK = """
+import sys
+from realism.cli.main import main
+sys.argv = ["realism", "bases", "check"]
+main()
+"""
+
+
+def check(modelscope: str, huggingface: str, cache: Path) -> list[str]:
+    """Lines of `realism bases check`."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK],
+        env=hub_environment(cache, "modelscope", modelscope, huggingface),
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_every_row_is_asked_of_each_hub_and_its_form_and_size_said(repository, tmp_path):
+    film = shutil.copytree(
+        repository / "someone" / "portraits" / "film",
+        repository / "ly261666" / "cv_portrait_model" / "film" / "film",
+    )
+    for file in list(film.rglob("*.safetensors")):
+        file.rename(file.with_suffix(".bin"))
+    single = repository / "SG161222" / "RealVisXL_V4.0"
+    single.mkdir(parents=True)
+    (single / "RealVisXL.safetensors").write_bytes(b"0" * 30_000_000)
+    with Hub(repository) as server:
+        lines = check(server.address, server.address, tmp_path)
+    rows = [row for row in recommended_bases() if row.size_gb]
+    assert len(lines) == 2 * sum(len(row.where) for row in rows)
+    moon = [line for line in lines if line.startswith("MoonFilm")]
+    assert len(moon) == 2 and all("yes: folder, pickles, 0.0" in line for line in moon)
+    visible = [line for line in lines if "SG161222/RealVisXL_V4.0" in line]
+    assert all("one file, RealVisXL.safetensors, safetensors, 0.03 GB" in x for x in visible)
+    gone = [line for line in lines if "YorickHe" in line]
+    assert len(gone) == 2 and all("no: it is not there" in line for line in gone)
+
+
+def test_without_a_network_each_row_says_so_on_one_line_within_seconds(tmp_path):
+    start = time.monotonic()
+    lines = check(DEAD, DEAD, tmp_path)
+    assert time.monotonic() - start < 30  # of it the libraries' own import
+    rows = [row for row in recommended_bases() if row.size_gb]
+    assert len(lines) == len(rows) and all("no hub can be reached" in line for line in lines)
