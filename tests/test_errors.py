@@ -55,7 +55,14 @@ def test_both_languages_have_the_same_codes_with_the_same_fields():
 
 
 def test_every_sentence_has_chinese_words():
-    names = {"as_written", "of_picture", "hub_refused", "licence_openrail", "licence_openrail_plus"}
+    names = {
+        "as_written",
+        "of_picture",
+        "hub_refused",
+        "licence_openrail",
+        "licence_openrail_plus",
+        "licence_apache",
+    }
     english = {code for code, sentence in catalogue("zh").items() if sentence.isascii()}
     assert english <= names
 

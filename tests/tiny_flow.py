@@ -24,7 +24,8 @@ from diffusers import (
     ZImagePipeline,
     ZImageTransformer2DModel,
 )
-from tiny import WORDS, make_text_config, make_tokenizer
+from safetensors.torch import load_file, save_file
+from tiny import WORDS, _renamed, make_text_config, make_tokenizer
 from transformers import (
     CLIPTextModel,
     Qwen2_5_VLConfig,
@@ -180,6 +181,73 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "qwen-image": make_qwen_image,
     "flux1": make_flux1,
 }
+
+
+def make_network_file(folder: Path, name: str, file: Path) -> Path:
+    """The network of the base in `folder` alone, as its maker or ComfyUI names the tensors.
+
+    FLUX.1's keeps the names of diffusers: their converter of its maker's names takes one width.
+    """
+    tensors = load_file(folder / "transformer" / "diffusion_pytorch_model.safetensors")
+    if name == "z-image":
+        named = dict(tensors)
+        for key in [key for key in tensors if key.endswith(".to_q.weight")]:
+            parts = [named.pop(key.replace("to_q", part)) for part in ("to_q", "to_k", "to_v")]
+            named[key.replace("to_q", "qkv")] = torch.cat(parts)
+        tensors = {_renamed(key, Z_IMAGE_NAMES): value for key, value in named.items()}
+    if name == "flux2-klein":
+        tensors = _as_flux2(tensors)
+    if name in ("z-image", "qwen-image"):
+        tensors = {f"model.diffusion_model.{key}": value for key, value in tensors.items()}
+    save_file({key: value.contiguous() for key, value in tensors.items()}, file)
+    return file
+
+
+Z_IMAGE_NAMES = [
+    (r"^all_final_layer\.2-1\.", "final_layer."),
+    (r"^all_x_embedder\.2-1\.", "x_embedder."),
+    (r"attention\.to_out\.0\.", "attention.out."),
+    (r"attention\.norm_(q|k)\.", r"attention.\1_norm."),
+]
+FLUX2_NAMES = [
+    (r"^x_embedder", "img_in"),
+    (r"^context_embedder", "txt_in"),
+    (r"^time_guidance_embed\.timestep_embedder\.linear_1", "time_in.in_layer"),
+    (r"^time_guidance_embed\.timestep_embedder\.linear_2", "time_in.out_layer"),
+    (r"modulation(_img|_txt|)\.linear", r"modulation\1.lin"),
+    (r"^proj_out", "final_layer.linear"),
+    (r"^single_transformer_blocks\.(\d+)\.attn\.to_qkv_mlp_proj", r"single_blocks.\1.linear1"),
+    (r"^single_transformer_blocks\.(\d+)\.attn\.to_out", r"single_blocks.\1.linear2"),
+    (
+        r"^single_transformer_blocks\.(\d+)\.attn\.norm_(q|k)\.weight",
+        lambda m: f"single_blocks.{m[1]}.norm.{'query' if m[2] == 'q' else 'key'}_norm.scale",
+    ),
+    (r"^transformer_blocks\.", "double_blocks."),
+    (r"\.attn\.norm_q\.weight", ".img_attn.norm.query_norm.scale"),
+    (r"\.attn\.norm_k\.weight", ".img_attn.norm.key_norm.scale"),
+    (r"\.attn\.norm_added_q\.weight", ".txt_attn.norm.query_norm.scale"),
+    (r"\.attn\.norm_added_k\.weight", ".txt_attn.norm.key_norm.scale"),
+    (r"\.attn\.to_out\.0", ".img_attn.proj"),
+    (r"\.attn\.to_add_out", ".txt_attn.proj"),
+    (r"\.ff\.linear_in", ".img_mlp.0"),
+    (r"\.ff\.linear_out", ".img_mlp.2"),
+    (r"\.ff_context\.linear_in", ".txt_mlp.0"),
+    (r"\.ff_context\.linear_out", ".txt_mlp.2"),
+]
+
+
+def _as_flux2(tensors: dict) -> dict:
+    """FLUX.2's own names: queries, keys and values in one, scale and shift the other way round."""
+    named = dict(tensors)
+    for key in [
+        key for key in tensors if key.endswith((".attn.to_q.weight", ".add_q_proj.weight"))
+    ]:
+        side, first = ("img", "to_q") if "to_q" in key else ("txt", "add_q_proj")
+        parts = [named.pop(key.replace(first, first.replace("q", part))) for part in "qkv"]
+        named[key.replace(f"attn.{first}", f"{side}_attn.qkv")] = torch.cat(parts)
+    scale, shift = named.pop("norm_out.linear.weight").chunk(2)
+    named["final_layer.adaLN_modulation.1.weight"] = torch.cat([shift, scale])
+    return {_renamed(key, FLUX2_NAMES): value for key, value in named.items()}
 
 
 def _save(folder: Path, build: Callable) -> Path:

@@ -221,6 +221,8 @@ def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
         notes = (Message("base_was_pickled", parts=[path.name], folder=file.parent),)
     single = read_single_file(file, path.name)
     family = _recognise_file(path.name, single.headers)
+    if not family.whole_files:
+        return _with_other_parts(path, single, family, notes + single.notes)
     held = {part: single.named(prefixes) for part, prefixes in family.file_prefixes.items()}
     missing = [part for part in held if not held[part]]
     vae = None
@@ -247,6 +249,39 @@ def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
         single=single,
         vae=vae,
     )
+
+
+def _with_other_parts(
+    path: Path, single: SingleFile, family: Family, notes: tuple[Message, ...]
+) -> BaseFiles:
+    """A file of the network alone, with the other parts of the folder of its family beside it."""
+    beside = [path.parent, *sorted(folder for folder in path.parent.iterdir() if folder.is_dir())]
+    for folder in beside:
+        if not (folder / "model_index.json").exists():
+            continue
+        found, index, network, vae = _recognise_folder(folder)
+        if found is not family:
+            continue
+        parts = tuple(part for part in family.weight_parts if part != family.network)
+        variant, files = _weight_files(folder, parts)
+        counts = {part: _count(merge_headers(files[part])) for part in parts}
+        scheduler = folder / "scheduler" / "scheduler_config.json"
+        return BaseFiles(
+            path=path,
+            family=family,
+            config=folder,
+            resolution=family.resolution(network, vae),
+            network_config=network,
+            files=(single.file, *(file for part in parts for file in files[part])),
+            network_files=(single.file,),
+            variant=variant,
+            parameters=_count(single.headers) + sum(counts.values()),
+            vae_parameters=counts["vae"],
+            distilled=family.is_distilled(index, network, read_json(scheduler, "file_base_index")),
+            notes=notes,
+            single=single,
+        )
+    raise InputError("checkpoint_without_parts", name=path.name, family=family.name)
 
 
 def _vae_apart(path: Path, family: Family, progress: Progress | None) -> tuple[SingleFile, Message]:

@@ -68,7 +68,8 @@ def load_pipeline(files: BaseFiles, device: Device) -> Any:
     return pipeline.to(device.name)
 
 
-def _load_folder(files: BaseFiles, device: Device) -> Any:
+def _load_folder(files: BaseFiles, device: Device, **parts: Any) -> Any:
+    """Parts that are not given are read from the base's folder."""
     import torch
 
     require_all_tensors(files)
@@ -78,6 +79,7 @@ def _load_folder(files: BaseFiles, device: Device) -> Any:
         use_safetensors=True,
         local_files_only=True,
         dtype={"default": device.dtype, "vae": torch.float32},
+        **parts,
         **files.family.left_out(),
     )
 
@@ -86,6 +88,9 @@ def _load_single_file(files: BaseFiles, device: Device) -> Any:
     import torch
 
     require_all_tensors(files)
+    if not files.family.whole_files:
+        network = files.family.network
+        return _load_folder(files, device, **{network: _build(files, network, device.dtype)})
     parts = {
         part: _build(files, part, torch.float32 if part == "vae" else device.dtype)
         for part in files.family.weight_parts
@@ -139,9 +144,8 @@ def require_all_tensors(files: BaseFiles) -> None:
         With the part, how many are wrong, and the first of them.
     """
     for part in files.family.weight_parts:
-        wanted, wrong = (
-            _wrong_in_folder(files, part) if files.single is None else _wrong_in_file(files, part)
-        )
+        in_file = files.single and (files.family.whole_files or part == files.family.network)
+        wanted, wrong = _wrong_in_file(files, part) if in_file else _wrong_in_folder(files, part)
         if wrong:
             raise InputError(
                 "base_part_incomplete",

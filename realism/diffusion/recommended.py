@@ -69,10 +69,13 @@ def recommended_bases() -> tuple[RecommendedBase, ...]:
 
 def preset_for(where: str) -> Preset:
     """Stages, steps and guidance for a base that is not loaded yet: its row's, else SD 1.5's."""
-    for row in recommended_bases():
-        if where in row.where:
-            return find_preset(where, row.family, row.distilled)
-    return find_preset(where)
+    row = find_row(where)
+    return find_preset(where, row.family, row.distilled) if row else find_preset(where)
+
+
+def find_row(where: str) -> RecommendedBase | None:
+    """The row of a base, by any of its places; None where it is not in the table."""
+    return next((row for row in recommended_bases() if where in row.where), None)
 
 
 def places_of(where: str) -> tuple[str, ...]:

@@ -74,6 +74,8 @@ def finetune(
         Before the first step: nothing to learn from, or too little memory.
     """
     require_memory(base, stage)
+    if base.distilled:
+        yield Note(Message("base_distilled", name=base.name, undistilled=base.family.undistilled))
     accelerator = _accelerator(base)
     first = accelerator.is_main_process
     source = f"{base.fingerprint} {cropping_key()} {source}"

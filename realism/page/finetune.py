@@ -236,7 +236,10 @@ def on_download(which: str, name: str | None, root: Path | None, language: str, 
 
 def _bases() -> list[tuple[str, str]]:
     return [
-        (f"{row.name} ({row.resolution} px, {row.gpu_memory_gb:g} GB)", row.where[0])
+        (
+            f"{row.name} ({row.resolution} px, {row.gpu_memory_gb:g} GB, {row.licence})",
+            row.where[0],
+        )
         for row in recommended_bases()
     ]
 

@@ -20,6 +20,8 @@ from gradio.components import Component
 from gradio.events import Dependency
 
 from realism.config import home, page_copies
+from realism.diffusion.families import FAMILIES
+from realism.diffusion.recommended import find_row
 from realism.errors import InputError, Message
 from realism.person.person import Person, open_person
 
@@ -149,8 +151,10 @@ def base_name(where: str) -> str:
 
 def person_lora(person: Person, where: str) -> Path | None:
     """The person's LoRA for a base, None where there is none yet."""
+    row = find_row(where)
+    family = row.family if row and FAMILIES[row.family].shares_loras else None
     try:
-        return person.adapter(base_name(where))
+        return person.adapter(base_name(where), family=family)
     except InputError:
         return None
 

@@ -41,7 +41,9 @@ class RunsFolder(PersonFolder):
         """Where the LoRA of this person for that base is kept; it may not exist yet."""
         return self.folder / "adapters" / slug_of(base_name.replace("/", " ").replace("\\", " "))
 
-    def adapter(self, base_name: str, which: str = "best") -> Path | None:
+    def adapter(
+        self, base_name: str, which: str = "best", family: str | None = None
+    ) -> Path | None:
         """The person's LoRA for a base.
 
         Parameters
@@ -50,6 +52,8 @@ class RunsFolder(PersonFolder):
             Of the base.
         which : str
             "best" (by the held-out photo, else the last) | "last" | "none" | a LoRA's file.
+        family : str, optional
+            Where there is none for this base, the newest of another base of this family will do.
 
         Returns
         -------
@@ -65,10 +69,14 @@ class RunsFolder(PersonFolder):
             return None
         if which not in ("best", "last"):
             return Path(which)
+        names = dict.fromkeys((which, "last"))
         folder = self.adapter_folder(base_name)
-        for name in dict.fromkeys((which, "last")):
+        for name in names:
             if (folder / name).is_dir():
                 return folder / name
+        for other in sorted(folder.parent.glob("*/last"), key=_written, reverse=True):
+            if family is not None and describe_lora(other).get("family") == family:
+                return next(other.parent / name for name in names if (other.parent / name).is_dir())
         raise InputError("person_without_lora", person=self.name, base=base_name)
 
     def new_run(self) -> Path:
@@ -151,3 +159,7 @@ def kept_ranking(run: Path, photos: Embeddings, engine_name: str) -> list[Ranked
     """The ranking of a run as it is kept, without an engine; None where it must be made anew."""
     inputs = ranking_inputs(engine_name, sorted(run.glob("*.png")), photos)
     return read_ranking(run / "ranking-details.json", inputs)
+
+
+def _written(folder: Path) -> float:
+    return folder.stat().st_mtime

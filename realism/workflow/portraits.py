@@ -155,7 +155,8 @@ def make_portraits(
     person.accepted()
     preset = find_style(request.style)
     seeds = new_seeds(request.count, request.seed)
-    lora = person.adapter(base.name, request.adapter)
+    family = base.family.name if base.family.shares_loras else None
+    lora = person.adapter(base.name, request.adapter, family)
     prompt = preset.prompt if request.prompt is None else request.prompt
     negative = request.negative_prompt
     prompt, marks = plain_prompt(prompt)

@@ -3,14 +3,16 @@
 The losses are written here as the scripts of diffusers' examples/dreambooth write them.
 """
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from finetune_run import FLOAT32, SUBJECT, painted_crops, tiny_stage
-from safetensors.torch import load_file
-from tiny_flow import MAKERS
+from safetensors.torch import load_file, save_file
+from tiny_flow import MAKERS, make_network_file
 from tiny_lora import picture
 
 from realism.config import ASSETS
@@ -19,8 +21,9 @@ from realism.diffusion.denoise import unread_prompt_end
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.identify import read_base
 from realism.diffusion.lora import Adapter, describe_lora
+from realism.diffusion.recommended import recommended_bases
 from realism.errors import InputError
-from realism.finetune.events import TrainingStep
+from realism.finetune.events import Note, TrainingStep
 from realism.finetune.latents import Batch, encode_crops, read_latents
 from realism.finetune.loop import _batch_loss, finetune
 from realism.person.person import create_person
@@ -127,9 +130,6 @@ def test_a_distilled_base_is_known_and_drawn_with_in_few_steps(name, tmp_path):
 
 
 def test_a_pipeline_that_wants_a_picture_as_well_is_refused(tmp_path, folders):
-    import json
-    import shutil
-
     copy = shutil.copytree(folders["qwen-image"], tmp_path / "copy")
     index = json.loads((copy / "model_index.json").read_text())
     (copy / "model_index.json").write_text(
@@ -137,6 +137,32 @@ def test_a_pipeline_that_wants_a_picture_as_well_is_refused(tmp_path, folders):
     )
     with pytest.raises(InputError, match="QwenImageEditPipeline, which does more"):
         read_base(copy)
+
+
+def test_a_file_of_the_network_alone_is_the_base_beside_which_it_lies(name, folders, tmp_path):
+    shutil.copytree(
+        folders[name], tmp_path / "parts",
+        ignore=lambda where, names: [
+            each for each in names if where.endswith("transformer") and each != "config.json"
+        ],
+    )  # fmt: skip
+    file = make_network_file(folders[name], name, tmp_path / f"{name}.safetensors")
+    files = read_base(file)
+    assert (files.family.name, files.network_files) == (name, (file,))
+    loaded = small(load_base(str(file), FLOAT32))
+    alone = drawn(loaded, 2.0)
+    assert np.array_equal(alone, drawn(small(load_base(str(folders[name]), FLOAT32)), 2.0))
+    assert files.parameters == read_base(folders[name]).parameters
+
+    held = load_file(file)
+    feed_forward = ("mlp.2.weight", "w1.weight", "net.2.weight")
+    held.pop(next(key for key in held if key.endswith(feed_forward)))
+    save_file(held, file)
+    with pytest.raises(InputError, match="tensors"):
+        load_base(str(file), FLOAT32)
+    shutil.rmtree(tmp_path / "parts")
+    with pytest.raises(InputError, match=r"network of a .* base alone"):
+        read_base(file)
 
 
 # The same numbers as diffusers -----------------------------------------------------------------
@@ -333,8 +359,30 @@ def test_a_person_is_learned_drawn_ranked_and_restored(base, person, marked, eng
 
 def test_a_lora_of_the_undistilled_base_is_drawn_with_the_distilled_one(folders, tmp_path):
     base = small(load_base(str(folders["z-image"]), FLOAT32))
-    list(walk(base, tmp_path / "lora", stage(base)))
-    turbo = small(load_base(str(MAKERS["z-image"](tmp_path, distilled=True)), FLOAT32))
-    adapter = Adapter(tmp_path / "lora" / "last")
-    assert not np.array_equal(drawn(turbo, 1.0, adapter), drawn(turbo, 1.0))
+    mei = create_person("Mei", True, "woman", tmp_path / "people")
+    learned = mei.adapter_folder("z-image")
+    events = list(walk(base, learned, stage(base)))
+    assert not any(isinstance(event, Note) for event in events)
+    folder = MAKERS["z-image"](tmp_path, distilled=True)
+    turbo = replace(small(load_base(str(folder), FLOAT32)), name="z-image-turbo")
+    with pytest.raises(InputError, match="no LoRA"):
+        mei.adapter(turbo.name)
+    found = mei.adapter(turbo.name, family="z-image")
+    assert found == learned / "last"
+    assert not np.array_equal(drawn(turbo, 1.0, Adapter(found)), drawn(turbo, 1.0))
     assert FAMILIES["z-image"].shares_loras and not FAMILIES["sdxl"].shares_loras
+
+
+def test_a_distilled_base_that_is_to_be_trained_is_told_what_to_train(tmp_path):
+    folder = MAKERS["z-image"](tmp_path, distilled=True)
+    base = small(load_base(str(folder), FLOAT32))
+    notes = [event for event in walk(base, tmp_path, stage(base)) if isinstance(event, Note)]
+    assert "Learn on Tongyi-MAI/Z-Image" in str(notes[0].message)
+
+
+def test_every_row_of_these_families_says_its_licence():
+    rows = [row for row in recommended_bases() if row.family in MAKERS]
+    assert {row.family for row in rows} == set(MAKERS)
+    free = {row.name for row in rows if str(row.licence) == "Apache-2.0"}
+    assert {"Z-Image", "FLUX.2 klein base 4B", "Qwen-Image"} <= free
+    assert "FLUX.1 dev" not in free

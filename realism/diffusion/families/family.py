@@ -60,6 +60,8 @@ class Family(ABC):
         Whether its LoRA files name the layers as peft does.
     whole_files : bool
         Whether a single file holds every part, not the network alone.
+    undistilled : str
+        Id of the base to be trained where another one is distilled.
     """
 
     name: ClassVar[str]
@@ -68,6 +70,7 @@ class Family(ABC):
     shares_loras: ClassVar[bool] = False
     peft_names: ClassVar[bool] = False
     whole_files: ClassVar[bool] = True
+    undistilled: ClassVar[str] = ""
     network: ClassVar[str]
     weight_parts: ClassVar[tuple[str, ...]]
     other_parts: ClassVar[tuple[str, ...]]

@@ -46,10 +46,9 @@ class FlowFamily(Family):
     ----------
     pipeline_name, transformer_name : str
         Classes of diffusers, by which a folder is known.
-    first_layers : tuple of str
-        Tensors by which a single file is known, without a prefix.
-    text_tensors : tuple of str
-        Of the conditioning: those that are as long as the caption.
+    first_layers : tuple of tuple of str
+        Tensors by which a single file is known, without a prefix: as its maker names them, as
+        diffusers does.
     """
 
     network = "transformer"
@@ -64,7 +63,7 @@ class FlowFamily(Family):
     whole_files = False
     pipeline_name: ClassVar[str]
     transformer_name: ClassVar[str]
-    first_layers: ClassVar[tuple[str, ...]]
+    first_layers: ClassVar[tuple[tuple[str, ...], ...]]
 
     def recognises_folder(self, name: str, index: dict, network: dict, vae: dict) -> bool:
         if network.get("_class_name") != self.transformer_name:
@@ -76,14 +75,33 @@ class FlowFamily(Family):
 
     def recognises_file(self, name: str, tensors: Headers) -> bool:
         return any(
-            all(f"{prefix}{layer}" in tensors for layer in self.first_layers)
+            all(f"{prefix}{layer}" in tensors for layer in layers)
             for prefix in FILE_PREFIXES
+            for layers in self.first_layers
         )
 
     def resolution(self, network: dict, vae: dict) -> int:
         # The pipelines' own default; a VAE made for less says so.
         size = vae.get("sample_size")
         return size if isinstance(size, int) else 1024
+
+    def noise_refusal(self, name: str, scheduler: dict) -> InputError | None:
+        kind = str(scheduler.get("_class_name", "FlowMatchEulerDiscreteScheduler"))
+        if kind.startswith("FlowMatch") or scheduler.get("use_flow_sigmas"):
+            return None
+        return InputError("base_other_noise", name=name, scheduler=kind)
+
+    def convert_file(
+        self, part: str, model: Any, tensors: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        for prefix in FILE_PREFIXES:
+            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+        if set(tensors) <= set(model.state_dict()):
+            return tensors  # by diffusers' names already
+        try:
+            return super().convert_file(part, model, tensors)
+        except IndexError as error:  # of a file that lacks every block
+            raise KeyError(self.first_layers[0][0]) from error
 
     def pipeline_class(self) -> type[Any]:
         import diffusers

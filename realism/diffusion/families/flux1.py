@@ -44,7 +44,14 @@ class Flux1(FlowFamily):
     attention = TARGETS
     pipeline_name = "FluxPipeline"
     transformer_name = "FluxTransformer2DModel"
-    first_layers = ("double_blocks.0.img_attn.proj.weight", "vector_in.in_layer.weight")
+    first_layers = (
+        ("double_blocks.0.img_attn.proj.weight", "vector_in.in_layer.weight"),
+        (
+            "transformer_blocks.0.norm1_context.linear.weight",
+            "time_text_embed.text_embedder.linear_1.weight",
+        ),
+    )
+    undistilled = "black-forest-labs/FLUX.1-dev"
 
     def is_distilled(self, index: dict, network: dict, scheduler: dict) -> bool:
         return not network.get("guidance_embeds")

@@ -40,7 +40,11 @@ class Flux2Klein(FlowFamily):
     attention = TARGETS
     pipeline_name = "Flux2KleinPipeline"
     transformer_name = "Flux2Transformer2DModel"
-    first_layers = ("double_stream_modulation_img.lin.weight", "double_blocks.0.img_mlp.0.weight")
+    first_layers = (
+        ("double_stream_modulation_img.lin.weight", "double_blocks.0.img_mlp.0.weight"),
+        ("double_stream_modulation_img.linear.weight", "transformer_blocks.0.ff.linear_in.weight"),
+    )
+    undistilled = "black-forest-labs/FLUX.2-klein-base-4B"
 
     def is_distilled(self, index: dict, network: dict, scheduler: dict) -> bool:
         return bool(index.get("is_distilled"))

@@ -28,7 +28,7 @@ class QwenImage(FlowFamily):
     preset = flow_preset(50, 4.0)
     pipeline_name = "QwenImagePipeline"
     transformer_name = "QwenImageTransformer2DModel"
-    first_layers = ("txt_norm.weight", "transformer_blocks.0.img_mod.1.weight")
+    first_layers = (("txt_norm.weight", "transformer_blocks.0.img_mod.1.weight"),)
 
     def latent_shape(self, pipeline: Any, resolution: int) -> tuple[int, int, int]:
         side = 2 * (resolution // (2 * pipeline.vae_scale_factor))

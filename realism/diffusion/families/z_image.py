@@ -35,7 +35,8 @@ class ZImage(FlowFamily):
     distilled_preset = flow_preset(8, 1.0)
     pipeline_name = "ZImagePipeline"
     transformer_name = "ZImageTransformer2DModel"
-    first_layers = ("cap_embedder.1.weight", "noise_refiner.0.attention_norm1.weight")
+    first_layers = (("cap_embedder.1.weight", "noise_refiner.0.attention_norm1.weight"),)
+    undistilled = "Tongyi-MAI/Z-Image"
 
     def is_distilled(self, index: dict, network: dict, scheduler: dict) -> bool:
         return scheduler.get("shift", 1.0) <= TURBO_SHIFT
