@@ -1,10 +1,13 @@
 """The four steps as events: what comes in which order, and what is there afterwards."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
+import torch
 from finetune_run import FLOAT32, tiny_stage
+from safetensors.torch import save_file
 
 from realism.config import ASSETS
 from realism.diffusion.base import load_base
@@ -13,7 +16,8 @@ from realism.finetune.events import TrainingStep
 from realism.images import open_photo, read_info
 from realism.marks.restore.blend import Sliders
 from realism.person.person import create_person
-from realism.portraits.sample import SamplingStep
+from realism.portraits.imported_styles import import_styles, remove_style
+from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow import run_through, translated
 from realism.workflow.finetune import (
     FacesBegin,
@@ -163,6 +167,31 @@ def test_portraits_are_sampled_saved_and_ranked_and_the_ranking_is_read_back(per
         name = engine.name
 
     assert rank_run(person, ranked.run, Unasked()) == list(ranked.ranked)
+
+
+def test_an_imported_style_is_drawn_with_its_lora_and_its_weights(person, base, engine, tmp_path):
+    root = person.folder.parent
+    style = {
+        "name": "巫(Witch)", "add_prompt_style": "black robes", "bin_file": "witch.safetensors",
+        "multiplier_style": 0.3, "multiplier_human": 0.9,
+    }  # fmt: skip
+    (tmp_path / "witch.json").write_text(json.dumps(style))
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
+    save_file(
+        {f"{layer}.hada_w{n}_{side}": torch.randn(32, 32) for n in "12" for side in "ab"}
+        | {"bundle_emb.robes.clip_l": torch.zeros(1, 32)},
+        tmp_path / "witch.safetensors",
+    )
+    run_through(import_styles([tmp_path], root))
+    request = PortraitRequest("witch", count=1, seed=3, steps=1, adapter="none")
+    events = list(make_portraits(person, base, engine, request))
+    (saved,) = (event for event in events if isinstance(event, PortraitSaved))
+    parameters = saved.portrait.parameters
+    assert [(lora.name, lora.weight) for lora in parameters.adapters] == [("witch", 0.3)]
+    assert parameters.prompt == "photo portrait of woman, black robes"
+    (note,) = (event for event in events if isinstance(event, LoraNote))
+    assert note.message.values["names"] == ("robes",)
+    remove_style("witch", root)
 
 
 def test_a_photo_without_one_face_is_left_out_of_a_ranking_and_named(engine):

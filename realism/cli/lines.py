@@ -3,7 +3,8 @@
 from realism.faces.engine import Engine
 from realism.finetune.crops import PictureSkipped
 from realism.finetune.events import CropEncoded, LoraSaved, Note, Preview, StageBegun, TrainingStep
-from realism.portraits.sample import SamplingStep
+from realism.portraits.imported_styles import StyleImported, StyleRefused
+from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow.finetune import FacesBegin, FacesKnown, PersonBegins
 from realism.workflow.marks import PhotoOpened, PhotoSearched
 from realism.workflow.photos import PhotoChecked, SetChecked
@@ -26,8 +27,12 @@ def line_of(event: object) -> str:
             return f"Stage 1 is done already: {lora}"
         case PersonBegins(photos, name):
             return f"Stage 2, on {photos} photos of {name}:"
-        case PromptNote(message):
+        case PromptNote(message) | LoraNote(message):
             return f"  {message}"
+        case StyleImported(style, replaced):
+            return f"  {style.slug}: {style.name}{', in place of the earlier one' * replaced}"
+        case StyleRefused(file, reason):
+            return f"  {file} is left out: {reason}"
         case PortraitSaved(_, portrait, number, of):
             return f"  {number} of {of}, seed {portrait.seed}"
         case PhotoLeftOut(name, reason):

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from realism import __version__
-from realism.cli import bases, demo, finetune, marks, page, people, photos, portraits, teach
+from realism.cli import bases, demo, finetune, marks, page, people, photos, portraits, styles, teach
 from realism.cli.console import say
 from realism.errors import InputError
 
@@ -27,8 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 photos_app = typer.Typer(help="Step 1: add photos of a person and see which are good, and why.")
+styles_app = typer.Typer(help="Step 3: what portraits can look like; bring in FaceChain's styles.")
 marks_app = typer.Typer(help="Step 4: find the marks of the skin and put them back.")
 app.add_typer(photos_app, name="photos", no_args_is_help=True)
+app.add_typer(styles_app, name="styles", no_args_is_help=True)
 app.add_typer(marks_app, name="marks", no_args_is_help=True)
 
 photos_app.command("add")(photos.add)
@@ -39,6 +41,9 @@ photos_app.command("flip")(photos.flip)
 app.command("delete")(people.delete)
 app.command("finetune")(finetune.finetune)
 app.command("portraits")(portraits.portraits)
+styles_app.command("add")(styles.add)
+styles_app.command("list")(styles.list_styles)
+styles_app.command("remove")(styles.remove)
 app.command("rank")(portraits.rank)
 app.command("bases")(bases.bases)
 marks_app.command("find")(marks.find)

@@ -15,6 +15,7 @@ from realism.cli.console import (
     say_download,
     show,
 )
+from realism.cli.styles import list_styles
 from realism.config import PORTRAITS
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def portraits(
     person: PersonName,
     base: BaseName = "pocket",
-    style: Annotated[str, typer.Option(help="A preset; `--style list` names them.")] = "studio",
+    style: Annotated[str, typer.Option(help="A style; `--style list` names them.")] = "studio",
     prompt: Annotated[str, typer.Option(help="Own words; {person} is the person.")] = "",
     negative_prompt: Annotated[str, typer.Option(help="What to keep away from.")] = "",
     count: Annotated[int, typer.Option(help="1 to 64.")] = PORTRAITS.count,
@@ -36,33 +37,44 @@ def portraits(
         float | None, typer.Option(help="1 to 30; without, what suits the base.")
     ] = None,
     adapter: Annotated[str, typer.Option(help="best, last, none, or a LoRA file.")] = "best",
-    weight: Annotated[float, typer.Option(help="Of the person's LoRA.")] = 1.0,
-    style_lora: Annotated[Path | None, typer.Option(help="A style's .safetensors.")] = None,
-    style_weight: Annotated[float, typer.Option(help="Of the style's LoRA.")] = (
-        PORTRAITS.style_weight
-    ),
+    weight: Annotated[
+        float | None, typer.Option(help="Of the person's LoRA; without, as the style has it.")
+    ] = None,
+    style_lora: Annotated[
+        str, typer.Option(help="A style's LoRA: a file, or owner/name@revision:file of a hub.")
+    ] = "",
+    style_weight: Annotated[
+        float | None, typer.Option(help="Of the style's LoRA; without, as the style has it.")
+    ] = None,
     label: Annotated[
         Literal["", "en", "zh"], typer.Option(help="en or zh: a visible notice in a corner.")
     ] = "",
 ) -> None:
     """Make portraits of a person and rank them; a folder with PNGs and ranking.json."""
     from realism.diffusion.base import load_base
+    from realism.diffusion.hub_lora import find_lora
     from realism.diffusion.lora import Adapter
     from realism.person.person import open_person
+    from realism.portraits.style_lora import style_adapter
     from realism.portraits.styles import find_style
     from realism.workflow.portraits import PortraitRequest, make_portraits, rank_run
 
     if style == "list":
-        print_styles()
+        list_styles()
         return
     opened = open_person(person)
     opened.accepted()
-    find_style(style)  # nothing is downloaded for a style that there is not
+    chosen = find_style(style)  # nothing is downloaded for a style that there is not
     loaded, engine = load_base(base, progress=say_download), load_named_engine()
     say_base(loaded)
+    style_adapter(chosen, loaded, progress=say_download)  # its LoRA, with progress
+    more = ()
+    if style_lora:
+        usual = PORTRAITS.style_weight if style_weight is None else style_weight
+        more = (Adapter(find_lora(style_lora, say_download), usual),)
     request = PortraitRequest(
         style, prompt or None, negative_prompt or None, count, seed, steps, guidance_scale,
-        adapter, weight, (Adapter(style_lora, style_weight),) if style_lora else (), label,
+        adapter, weight, more, label, style_weight=style_weight,
     )  # fmt: skip
     run = show(make_portraits(opened, loaded, engine, request))
     ranked = rank_run(opened, run, engine)
@@ -86,14 +98,6 @@ def rank(
     if json:
         write_json(json, rank_to_json(ranked))
     print_ranked(ranked, scale.values())
-
-
-def print_styles() -> None:
-    """The presets, each with what it looks like."""
-    from realism.portraits.styles import load_styles
-
-    for preset in load_styles():
-        print(f"{preset.slug:14} {preset.name} / {preset.name_zh}: {preset.note}")
 
 
 def print_ranked(ranked: "Iterable[Ranked]", scale: Iterable[float]) -> None:

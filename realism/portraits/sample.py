@@ -19,7 +19,7 @@ from realism.diffusion.base import Base, decode_latents
 from realism.diffusion.denoise import denoise, encode_prompts
 from realism.diffusion.lora import Adapter, applied_loras
 from realism.diffusion.weights import fingerprint
-from realism.errors import InputError
+from realism.errors import InputError, Message
 from realism.portraits.portrait import AppliedLora, GenerationParameters, Portrait
 
 MAX_SEED = 2**32 - 1
@@ -43,6 +43,13 @@ class SamplingStep:
     of: int
     step: int
     steps: int
+
+
+@dataclass(frozen=True)
+class LoraNote:
+    """What of a LoRA's file is not used."""
+
+    message: Message
 
 
 def new_seeds(count: int, first: int | None = None, limits: Portraits = PORTRAITS) -> list[int]:
@@ -71,7 +78,7 @@ def sample_portraits(
     guidance_scale: float | None = None,
     adapter: Adapter | None = None,
     styles: Sequence[Adapter] = (),
-) -> Iterator[SamplingStep | Portrait]:
+) -> Iterator[LoraNote | SamplingStep | Portrait]:
     """Make one portrait for each seed, and hand over each as soon as it is there.
 
     Stop walking to cancel; the base is then without LoRAs again.
@@ -109,7 +116,10 @@ def sample_portraits(
     applied = tuple(
         AppliedLora(lora.name, fingerprint([lora.file])[:16], lora.weight) for lora in adapters
     )
-    with applied_loras(base, adapters):
+    with applied_loras(base, adapters) as described:
+        for lora, about in zip(adapters, described, strict=True):
+            if names := about["left_out"]:
+                yield LoraNote(Message("lora_embeddings_left_out", name=lora.name, names=names))
         conditioning = encode_prompts(base, negative_prompt, prompt)
         for number, seed in enumerate(seeds, 1):
             parameters = GenerationParameters(

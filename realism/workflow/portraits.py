@@ -16,7 +16,8 @@ from realism.person.person import Person
 from realism.portraits.portrait import Portrait, save_portrait
 from realism.portraits.prompt import plain_prompt, unread_words
 from realism.portraits.rank import Ranked, rank
-from realism.portraits.sample import SamplingStep, new_seeds, sample_portraits
+from realism.portraits.sample import LoraNote, SamplingStep, new_seeds, sample_portraits
+from realism.portraits.style_lora import style_adapter
 from realism.portraits.styles import find_style, prompt_for, words_of_styles
 
 
@@ -81,7 +82,7 @@ class PortraitRequest:
     Attributes
     ----------
     style : str
-        A preset of `portraits.styles`.
+        One of `portraits.styles`; its LoRA is brought from the hub where it has one.
     prompt : str or None
         Own words instead of the preset's; "{person}" is the person.
     negative_prompt : str or None
@@ -96,14 +97,16 @@ class PortraitRequest:
         None: what suits the base.
     adapter : str
         "best" | "last" | "none" | a LoRA's file.
-    weight : float
-        Of the person's LoRA.
+    weight : float or None
+        Of the person's LoRA; None: as the style has it.
     style_loras : tuple of Adapter
-        LoRAs of styles.
+        More LoRAs of styles.
     label : {"", "en", "zh"}
         Language of a visible notice in a corner; "": in the file only.
     run : Path or None
         Folder to save in; None: a new run of the person's.
+    style_weight : float or None
+        Of the style's own LoRA; None: as the style has it.
     """
 
     style: str = "studio"
@@ -114,15 +117,16 @@ class PortraitRequest:
     steps: int | None = None
     guidance_scale: float | None = None
     adapter: str = "best"
-    weight: float = 1.0
+    weight: float | None = None
     style_loras: tuple[Adapter, ...] = ()
     label: Literal["", "en", "zh"] = ""
     run: Path | None = None
+    style_weight: float | None = None
 
 
 def make_portraits(
     person: Person, base: Base, engine: Engine, request: PortraitRequest | None = None
-) -> Generator[PromptNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
+) -> Generator[PromptNote | LoraNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
     """Make portraits of a person and rank them.
 
     Parameters
@@ -138,7 +142,7 @@ def make_portraits(
 
     Yields
     ------
-    PromptNote, SamplingStep, PortraitSaved or PortraitsRanked
+    PromptNote, LoraNote, SamplingStep, PortraitSaved or PortraitsRanked
         A SamplingStep after each step of the sampler; PortraitsRanked last.
 
     Returns
@@ -153,7 +157,7 @@ def make_portraits(
     """
     request = request or PortraitRequest()
     person.accepted()
-    preset = find_style(request.style)
+    preset = find_style(request.style, person.folder.parent)
     seeds = new_seeds(request.count, request.seed)
     family = base.family.name if base.family.shares_loras else None
     lora = person.adapter(base.name, request.adapter, family)
@@ -169,13 +173,15 @@ def make_portraits(
         yield PromptNote(Message("of_negative_prompt", note=note))
     if request.negative_prompt is None:  # the preset's own: for any base, whatever it knows of it
         negative = preset.negative_prompt
+    own = style_adapter(preset, base, request.style_weight)
+    weight = preset.person_weight if request.weight is None else request.weight
+    adapter = Adapter(lora, weight) if lora else None
     run, number = request.run or person.new_run(), 0
-    adapter = Adapter(lora, request.weight) if lora else None
     for event in sample_portraits(
         base, prompt, negative, seeds, request.steps, request.guidance_scale, adapter,
-        request.style_loras,
+        (*([own] if own else []), *request.style_loras),
     ):  # fmt: skip
-        if isinstance(event, SamplingStep):
+        if isinstance(event, SamplingStep | LoraNote):
             yield event
             continue
         number += 1

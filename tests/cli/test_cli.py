@@ -261,3 +261,24 @@ def test_help_answers_without_loading_torch():
     assert "Order portraits" in ended.stdout
     assert " torch\n" not in ended.stderr and " gradio\n" not in ended.stderr
     assert time.monotonic() - began < 10
+
+
+def test_styles_of_facechain_are_brought_in_listed_and_deleted(run, tmp_path):
+    folder = tmp_path / "styles"
+    folder.mkdir()
+    style = {
+        "name": "巫(Witch)",
+        "add_prompt_style": "robes",
+        "model_id": "a/b",
+        "bin_file": "w.bin",
+    }
+    (folder / "Witch.json").write_text(json.dumps(style))
+    (folder / "bad.json").write_text("[]")
+    code, out, err = run("styles", "add", folder)
+    assert code == 0 and out.startswith("1 styles brought in")
+    assert "bad.json is left out" in err
+    listed = run("styles", "list")[1]
+    assert "witch          Witch / 巫" in listed and "LoRA w.bin from a/b, for sd15 bases" in listed
+    assert run("styles", "remove", "witch")[:2] == (0, "witch is deleted.\n")
+    code, _, err = run("styles", "add", folder / "bad.json")
+    assert code == 2 and len(err.splitlines()) == 1

@@ -30,7 +30,7 @@ from realism.page.session import (
 from realism.person.person import Person, write_zip
 from realism.portraits.portrait import describe_parameters, read_parameters
 from realism.portraits.rank import Ranked, similarities_to
-from realism.portraits.sample import SamplingStep
+from realism.portraits.sample import LoraNote, SamplingStep
 from realism.portraits.styles import find_style, load_styles
 from realism.workflow.portraits import (
     PortraitRequest,
@@ -149,7 +149,7 @@ def on_make(
         yield [], "", gr.skip(), [], gr.update(visible=False)
         for event in make_portraits(person, base, load_engine(), request):
             match event:
-                case PromptNote(message):
+                case PromptNote(message) | LoraNote(message):
                     gr.Warning(escape(message.text(language)), title="Realism")
                 case SamplingStep():
                     yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
