@@ -307,11 +307,12 @@ def _recognise_file(name: str, tensors: Mapping[str, TensorHeader]) -> Family:
     for family in FAMILIES.values():
         if family.recognises_file(name, tensors):
             return family
+    if UNetFamily.first_layer in tensors:
+        raise InputError("checkpoint_other_family", name=name)
     for layer, code in OTHER_FILES.items():
         if any(tensor.startswith(layer) for tensor in tensors):
             raise InputError(code, name=name)
-    known_layout = UNetFamily.first_layer in tensors
-    raise InputError("checkpoint_other_family" if known_layout else "checkpoint_not_sd", name=name)
+    raise InputError("checkpoint_not_sd", name=name)
 
 
 def _count(tensors: Mapping[str, TensorHeader]) -> int:

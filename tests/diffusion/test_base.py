@@ -12,10 +12,13 @@ from safetensors.torch import load_file, save_file
 from tiny import make_sd
 from tiny_lora import CPU, picture, predicted
 
+from benchmarks.base_forms.makers import adding, averaged, eight_bits
 from realism.diffusion.base import decode_latents, encode_images, encode_text, load_base
 from realism.diffusion.identify import read_base
 from realism.diffusion.recommended import recommended_bases
 from realism.errors import InputError
+from realism.portraits.portrait import Portrait
+from realism.portraits.sample import sample_portraits
 
 
 @pytest.fixture(params=["tiny_sd", "tiny_sdxl"])
@@ -75,14 +78,51 @@ def test_recommended_bases_name_licence_size_and_memory():
 
 def test_a_single_file_is_the_base_it_was_made_from(single_file):
     folder, file = single_file
-    assert read_base(file).family.name == "sd15"
+    assert read_base(file).family == read_base(folder).family
     assert read_base(file).fingerprint == read_base(folder).fingerprint
     whole = load_base(str(folder), CPU)
     expected = predicted(whole)
     loaded = load_base(str(file), CPU)
     assert loaded.name == "base.safetensors"
-    loaded.pipeline.tokenizer.model_max_length = 16  # the thin text encoder's
     assert torch.allclose(predicted(loaded), expected, atol=1e-6)
+
+
+def test_whatever_is_said_of_its_noise_a_single_file_has_the_fingerprint_of_its_network(
+    single_file,
+):
+    folder, file = single_file
+    expected, held = read_base(folder).fingerprint, load_file(file)
+    for change in (averaged, eight_bits(True), adding(v_pred=torch.zeros(0))):
+        save_file(change(held), file)
+        assert read_base(file).fingerprint == expected
+
+
+def test_noise_that_ends_without_signal_is_drawn_from_without_karras_levels(single_file):
+    _, file = single_file
+    save_file(load_file(file) | {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, file)
+    base = load_base(str(file), CPU)
+    assert base.noise_scheduler.config.prediction_type == "v_prediction"
+    assert base.noise_scheduler.alphas_cumprod[-1] == 0
+    assert not base.pipeline.scheduler.config.use_karras_sigmas
+    for event in sample_portraits(base, "photo of ohwx woman", "", [1], steps=6):
+        if isinstance(event, Portrait):
+            assert event.pixels.std() > 1
+
+
+def test_a_vae_that_states_mean_and_deviation_of_its_latents_has_them_used(tiny_sd, tmp_path):
+    copy = shutil.copytree(tiny_sd, tmp_path / "copy")
+    file = copy / "vae" / "config.json"
+    stated = {"latents_mean": [0.1, -0.2, 0.3, 0.0], "latents_std": [0.5, 0.6, 0.7, 0.8]}
+    plain, _ = encode_images(load_base(str(tiny_sd), CPU), picture())
+    file.write_text(json.dumps(json.loads(file.read_text()) | stated))
+    base = load_base(str(copy), CPU)
+    latents, _ = encode_images(base, picture())
+    mean, std = (
+        torch.tensor(stated[f"latents_{side}"]).view(1, 4, 1, 1) for side in ("mean", "std")
+    )
+    factor = base.pipeline.vae.config.scaling_factor
+    # As StableDiffusionXLPipeline of diffusers has it, the other way round.
+    assert torch.allclose(latents * std / factor + mean, plain / factor, atol=1e-5)
 
 
 # Refusing -------------------------------------------------------------------------------------
@@ -128,17 +168,17 @@ def test_a_part_that_lacks_a_tensor_is_refused_not_filled_with_noise(
 
 
 @pytest.mark.parametrize(
-    ("prefix", "part"),
+    ("prefixes", "part"),
     [
         ("model.diffusion_model.", "unet"),
         ("first_stage_model.", "vae"),
-        ("cond_stage_model.", "text_encoder"),
+        (("cond_stage_model.", "conditioner.embedders.0."), "text_encoder"),
     ],
 )
-def test_a_single_file_that_lacks_a_tensor_is_refused_by_its_part(single_file, prefix, part):
+def test_a_single_file_that_lacks_a_tensor_is_refused_by_its_part(single_file, prefixes, part):
     _, file = single_file
     held = load_file(file)
-    held.pop(sorted(name for name in held if name.startswith(prefix))[-1])
+    held.pop(sorted(name for name in held if name.startswith(prefixes))[-1])
     save_file(held, file)
     assert f"its {part} do not fit" in refusal(file)
 

@@ -73,6 +73,9 @@ def test_copies_share_a_fingerprint_whatever_their_precision(tiny_sd, tmp_path):
     for name, dtype in (("full", torch.float32), ("brain", torch.bfloat16)):
         save_file({key: value.to(dtype) for key, value in held.items()}, tmp_path / name)
         assert fingerprint([tmp_path / name]) == read_base(tiny_sd).fingerprint
+    eight = {key: value.to(torch.float8_e4m3fn) for key, value in held.items()}
+    save_file(eight, tmp_path / "eight")
+    assert fingerprint([tmp_path / "eight"]) == read_base(tiny_sd).fingerprint
     assert read_base(other).fingerprint != read_base(tiny_sd).fingerprint
     key = "mid_block.resnets.0.conv1.weight"
     held[key] = held[key] + 0.02 * torch.randn_like(held[key])
