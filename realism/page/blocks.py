@@ -19,6 +19,7 @@ from gradio import themes
 
 from realism.page import finetune, header, photos
 from realism.page.i18n import Localizer
+from realism.page.job import stop_jobs
 from realism.page.marks import layout as marks
 from realism.page.portraits import layout as portraits
 from realism.page.session import (
@@ -139,4 +140,7 @@ def refuse_taken_port(host: str, port: int | None) -> None:
 def main(host: str, port: int) -> None:
     """Serve the page until it is stopped, without copies left by a visit that was cut off."""
     delete_temp_files()
-    serve(build_page(), host, port)
+    try:
+        serve(build_page(), host, port)
+    finally:
+        stop_jobs()  # Ctrl-C: a fine-tune keeps where it is

@@ -1,31 +1,24 @@
 """Tab 2, Fine-tune: the base, the two stages, and what is learned as it is learned."""
 
 import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
-import numpy as np
 
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import lora_file
 from realism.diffusion.recommended import preset_for, recommended_bases
 from realism.faces.engine import load_engine
-from realism.finetune.crops import PictureSkipped
 from realism.finetune.events import (
-    CropEncoded,
-    LoraSaved,
     Note,
-    Preview,
-    StageBegun,
-    TrainingStep,
 )
 from realism.finetune.stages import FACES, default_stages
-from realism.page import draw
+from realism.page.finetune_progress import show_learning
 from realism.page.i18n import Localizer, text
+from realism.page.job import device_held, find_job, start_job
 from realism.page.session import (
     SharedWidgets,
     base_name,
@@ -34,17 +27,14 @@ from realism.page.session import (
     hidden_download,
     hosted,
     listener,
+    never_waits,
     new_temp_dir,
+    on_nothing,
     paragraph,
     person_lora,
     user_errors,
-    uses_device,
 )
 from realism.workflow.finetune import FinetuneEvent, FinetuneOptions, finetune
-
-REDRAW_EVERY = 0.5  # s between two pictures of the curve
-MEAN_OF = 40  # steps whose loss is averaged in the curve
-LOSS_COLOUR, LIKENESS_COLOUR = "var(--color-accent)", "#d98324"
 
 
 def layout(localized: Localizer) -> SimpleNamespace:
@@ -125,7 +115,6 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
         shared.tabs.select,
     ]
     gr.on(changes, **show)
-    shared.person.change(**listener(on_leave, None, learned))
     ui.base.input(**listener(on_settings, ui.base, settings))
     loading = ui.start.click(
         **listener(
@@ -140,9 +129,11 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
         )
     )  # fmt: skip
     running.then(**show).then(**refresh_status)
-    stopping = ui.stop.click(
-        **listener(on_stop, shared.language, ui.message, cancels=[loading, running])
-    )
+    # Who comes back, or chooses the person again, finds the work running or done.
+    leaving = shared.person.change(**listener(on_leave, None, learned, cancels=[running]))
+    following = leaving.then(**listener(on_follow, visit, learned))
+    shared.person.change(**listener(on_nothing, None, None, cancels=[following]))
+    stopping = ui.stop.click(**listener(on_stop, visit, ui.message, cancels=[loading]))
     stopping.then(**show).then(**refresh_status)
     for button, which in ((ui.best, "best"), (ui.last, "last")):
         copying = button.click(**listener(on_download, [gr.State(which), *visit, ui.base], ui.file))
@@ -179,28 +170,34 @@ def on_settings(base: str) -> tuple:
     )  # fmt: skip
 
 
-@uses_device
+@never_waits
 def on_base(
     name: str | None, root: Path | None, language: str, base: str,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> str:  # fmt: skip
     """Load the base for a person with photos; a download shows how far it is."""
     with user_errors(language):
-        chosen_person(name, root).accepted()
-        load_base(base, progress=lambda share, what: progress(share, desc=what.text(language)))
+        person = chosen_person(name, root)
+        person.accepted()
+        job = find_job(person.folder)
+        if job and job.running:  # it has its base
+            return ""
+        with device_held():
+            load_base(base, progress=lambda share, what: progress(share, desc=what.text(language)))
         return ""
 
 
-@uses_device
+@never_waits
 def on_finetune(
     name: str | None, root: Path | None, language: str, where: str, skip: bool, faces: str,
     steps1: int, rate1: float, steps2: int, rate2: float, rank: int, batch: int, frugal: bool,
     afresh: bool,
 ) -> Iterator[tuple]:  # fmt: skip
-    """Both stages; the first only where it was not done before."""
-    with user_errors(language):
-        person, base = chosen_person(name, root), load_base(where)
-        shape = {"rank": int(rank), "batch": int(batch), "gradient_checkpointing": frugal}
+    """Both stages; the first only where it was not done before. Goes on without the page."""
+
+    def work() -> Generator[FinetuneEvent, None, None]:
+        base = load_base(where)
+        yield from map(Note, base.notes)
         first, second = default_stages(base)
         options = FinetuneOptions(
             one_stage=skip,
@@ -209,12 +206,29 @@ def on_finetune(
             second=replace(second, steps=int(steps2), learning_rate=rate2, **shape),
             resume=not afresh,
         )
-        events = finetune(person, base, load_engine(), options)
-        yield from _learned(events, language, [note.text(language) for note in base.notes])
+        yield from finetune(person, base, load_engine(), options)
+
+    with user_errors(language):
+        person = chosen_person(name, root)
+        shape = {"rank": int(rank), "batch": int(batch), "gradient_checkpointing": frugal}
+        job = start_job(person.folder, "finetune", work)
+        yield from show_learning(job.follow(), language)
 
 
-def on_stop(language: str) -> str:
-    """What the person reads after a stop."""
+@never_waits
+def on_follow(name: str | None, root: Path | None, language: str) -> Iterator[tuple]:
+    """The person's fine-tune as it runs, or as it ended within the hour."""
+    job = find_job(chosen_person(name, root).folder, "finetune") if name else None
+    if job:
+        with user_errors(language):
+            yield from show_learning(job.follow(), language)
+
+
+def on_stop(name: str | None, root: Path | None, language: str) -> str:
+    """Stop the fine-tune; what the person reads after it."""
+    job = find_job(chosen_person(name, root).folder, "finetune") if name else None
+    if job and job.running:
+        job.stop()
     return paragraph(text(language, "finetune.stopped"))
 
 
@@ -242,80 +256,3 @@ def _bases() -> list[tuple[str, str]]:
         )
         for row in recommended_bases()
     ]
-
-
-def _learned(events: Iterable[FinetuneEvent], language: str, notes: list[str]) -> Iterator[tuple]:
-    """Each event as what the page shows: where we are, the curves, the previews."""
-    losses: list[float] = []
-    likeness: list[float] = []
-    stage, saved, drawn_at = "", "", 0.0
-    for event in events:
-        match event:
-            case StageBegun():
-                losses, likeness, saved = [], [], ""
-                stage = text(language, f"finetune.stage{event.stage}")
-            case CropEncoded():
-                reading = text(
-                    language, "finetune.preparing", number=event.number, photo=event.photo
-                )
-                yield paragraph(f"{stage}. {reading}"), gr.skip(), gr.skip()
-            case Note():
-                notes.append(event.message.text(language))
-            case PictureSkipped():
-                notes.append(f"{event.name}: {event.reason.text(language)}")
-            case TrainingStep():
-                losses.append(event.loss)
-                if time.monotonic() - drawn_at > REDRAW_EVERY or event.number == event.of:
-                    drawn_at = time.monotonic()
-                    message = _progress(event, stage, saved, language) + _last_notes(notes)
-                    yield message, _curves(losses, likeness, language), gr.skip()
-            case Preview():
-                if event.similarity is not None:
-                    likeness.append(event.similarity)
-                caption = text(language, "finetune.step", number=event.step)
-                pictures = [(image, caption) for image in event.images]
-                yield gr.skip(), _curves(losses, likeness, language), pictures
-            case LoraSaved():
-                saved = _saved(event, language)
-    done = paragraph(f"{text(language, 'finetune.done', stage=stage)} {saved}")
-    yield done + _last_notes(notes), _curves(losses, likeness, language), gr.skip()
-
-
-def _progress(event: TrainingStep, stage: str, saved: str, language: str) -> str:
-    progress = text(
-        language, "finetune.progress", stage=stage, number=event.number, of=event.of,
-        loss=event.loss, rate=event.images_per_second, left=_minutes(event.seconds_left),
-    )  # fmt: skip
-    if event.number == event.of:
-        saved = text(language, "finetune.finishing")
-    bar = draw.progress_bar(event.number / event.of)
-    return bar + paragraph(progress) + paragraph(saved, "note")
-
-
-def _saved(event: LoraSaved, language: str) -> str:
-    if event.similarity is None:
-        return text(language, "finetune.saved", number=event.step)
-    key = "finetune.saved_best" if event.best else "finetune.saved_like"
-    return text(language, key, number=event.step, similarity=event.similarity)
-
-
-def _curves(losses: list[float], likeness: list[float], language: str) -> str:
-    # A step's loss swings with the noise level drawn: the mean of the last ones is what falls.
-    sums = np.cumsum([0.0, *losses])
-    ends = np.arange(1, len(losses) + 1)
-    starts = np.maximum(ends - MEAN_OF, 0)
-    means = (sums[ends] - sums[starts]) / (ends - starts)
-    curves = draw.curve_svg(means, LOSS_COLOUR, text(language, "finetune.loss"))
-    if likeness:
-        label = text(language, "finetune.likeness")
-        curves += draw.curve_svg(likeness, LIKENESS_COLOUR, label)
-    return curves
-
-
-def _last_notes(notes: list[str]) -> str:
-    return "".join(paragraph(note, "note") for note in notes[-3:])
-
-
-def _minutes(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d}"

@@ -13,6 +13,7 @@ from realism.diffusion.recommended import recommended_bases
 from realism.faces.engine import load_engine
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.page.i18n import LANGUAGES, Localizer, preferred_language, text
+from realism.page.job import stop_jobs
 from realism.page.session import (
     EngineInfo,
     SharedWidgets,
@@ -20,6 +21,7 @@ from realism.page.session import (
     delete_temp_files,
     hosted,
     listener,
+    never_waits,
     new_visitor_root,
     paragraph,
     person_lora,
@@ -50,6 +52,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
         person = localized(
             gr.Dropdown, "header.person", choices=[], value=None, min_width=220, scale=3
         )
+        # Looked up where it is used: Gradio would refuse a name that this visit's list does not
+        # show yet, which another page created or a client of the API names in its first call.
+        person.preprocess = lambda payload: payload or None
         new = localized(gr.Button, "header.new", min_width=110)
         example = localized(gr.Button, "header.example", min_width=150)
         delete = localized(gr.Button, "header.delete", min_width=90)
@@ -142,7 +147,7 @@ def on_language(language: str) -> str:
     return language
 
 
-@uses_device
+@never_waits
 def on_engine(language: str) -> EngineInfo:
     """Load the face engine, and remember what the page says of it."""
     with user_errors(language):
@@ -192,7 +197,9 @@ def on_ask_delete(name: str | None, root: Path | None, language: str) -> tuple:
 def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
     """Delete the person and say what went."""
     with user_errors(language):
-        deleted = chosen_person(name, root).delete()
+        person = chosen_person(name, root)
+        stop_jobs(person.folder)
+        deleted = person.delete()
         gone = ", ".join(message.text(language) for message in deleted)
         if not hosted():  # there other visitors' pictures lie beside; they go by the hour
             delete_temp_files()

@@ -155,7 +155,8 @@ def on_select(name: str, root: Path | None, language: str, event: gr.SelectData)
     """A photo with its reasons."""
     with user_errors(language):
         person = chosen_person(name, root)
-        photo = person.records()[event.index]
+        # By its name: another page may have removed one meanwhile.
+        photo = person.record(event.value["caption"])
         return photo.name, *_details(person, photo, language)
 
 

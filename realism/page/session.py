@@ -1,9 +1,13 @@
 """What every tab shares: who visits, how events are wired, notices, files for the browser.
 
-There is one device. Handlers that use it (the face engine, a base) say so with `uses_device`, and
-`listener`, through which every event is wired, puts them into the device's queue.
+There is one device. Handlers that use it (the face engine, a base) say so with `uses_device`:
+they hold it while they run, and `listener`, through which every event is wired, puts them into its
+queue. Handlers that only follow work of a person (`job.py`), which waits for the device itself, or
+ask what is loaded, say so with `never_waits`.
 """
 
+import functools
+import inspect
 import os
 import secrets
 import shutil
@@ -13,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import gradio as gr
 from gradio.components import Component
@@ -23,6 +27,7 @@ from realism.config import home, page_copies
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.recommended import find_row
 from realism.errors import InputError, Message
+from realism.page.job import device_held, stop_jobs, walk_on_device
 from realism.person.person import Person, open_person
 
 Handler = TypeVar("Handler", bound=Callable)
@@ -97,8 +102,26 @@ class SharedWidgets:
 
 
 def uses_device(handler: Handler) -> Handler:
-    """Mark a handler that uses the face engine or a base: its events wait for the device."""
-    handler.__dict__["uses_device"] = True
+    """Have a handler that uses the face engine or a base wait for the device, and hold it."""
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def holding(*given: Any, **named: Any) -> Any:
+            yield from walk_on_device(lambda: handler(*given, **named))
+    else:
+
+        @functools.wraps(handler)
+        def holding(*given: Any, **named: Any) -> Any:
+            with device_held():
+                return handler(*given, **named)
+
+    holding.__dict__["uses_device"] = True
+    return cast(Handler, holding)
+
+
+def never_waits(handler: Handler) -> Handler:
+    """Mark a handler that is in no queue: it follows work, or asks what is loaded."""
+    handler.__dict__["never_waits"] = True
     return handler
 
 
@@ -108,7 +131,8 @@ def listener(handler: Callable, inputs: Any = None, outputs: Any = None, **setti
     Parameters
     ----------
     handler : callable
-        Waits in the device's queue where it is marked with `uses_device`.
+        Waits in the device's queue where it is marked with `uses_device`, in none where it is
+        marked with `never_waits`.
     inputs, outputs : component, list of component or None
         As Gradio takes them.
     settings
@@ -119,8 +143,14 @@ def listener(handler: Callable, inputs: Any = None, outputs: Any = None, **setti
     dict
         For `button.click(**...)` and its like.
     """
-    queue = DEVICE_QUEUE if getattr(handler, "uses_device", False) else {}
+    queue: dict = DEVICE_QUEUE if getattr(handler, "uses_device", False) else {}
+    if getattr(handler, "never_waits", False):
+        queue = {"concurrency_limit": None}
     return {"fn": handler, "inputs": inputs, "outputs": outputs, **PRIVATE, **settings, **queue}
+
+
+def on_nothing() -> None:
+    """Does nothing: an event that only ends others."""
 
 
 @contextmanager
@@ -228,4 +258,5 @@ def new_visitor_root() -> Path | None:
 def delete_visitor(root: Path | None) -> None:
     """Delete a visitor's folder once the visit is over; the common home stays."""
     if root is not None and root.exists():
+        stop_jobs(root)
         shutil.rmtree(root)

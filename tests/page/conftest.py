@@ -85,8 +85,8 @@ def learned(tmp_path_factory, root_of_mei, tiny_sd) -> Learned:
 
 @pytest.fixture(scope="session")
 def click_at() -> Callable[[object], SimpleNamespace]:
-    """What Gradio tells a handler of a click: `click_at(index)`."""
-    return lambda index: SimpleNamespace(index=index)
+    """What Gradio tells a handler of a click on a picture: `click_at(index, its name)`."""
+    return lambda index, name="": SimpleNamespace(index=index, value={"caption": name})
 
 
 @pytest.fixture(scope="module")

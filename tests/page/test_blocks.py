@@ -13,6 +13,7 @@ from realism.page import blocks, draw, finetune, header, photos
 from realism.page.marks import handlers as marks
 from realism.page.marks import results
 from realism.page.portraits import handlers as portraits
+from realism.page.portraits import making
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +67,18 @@ def reaches_device(function: Callable, passed: set | None = None) -> bool:
 
 def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
     reaching = [fn for fn in page.fns.values() if fn.fn is not None and reaches_device(fn.fn)]
+    jobs = [fn for fn in reaching if getattr(fn.fn, "never_waits", False)]
+    assert {fn.fn for fn in jobs} == {
+        header.on_engine, finetune.on_base, finetune.on_finetune, making.on_make,
+    }  # fmt: skip
+    assert {fn.concurrency_limit for fn in jobs} == {None}  # the work waits, not who follows it
+    reaching = [fn for fn in reaching if fn not in jobs]
     astray = {fn.fn.__name__ for fn in reaching if fn.concurrency_id != "device"}
     assert astray == set(), "mark these with uses_device"
     assert {fn.concurrency_limit for fn in reaching} == {1}
     assert {fn.fn for fn in reaching} >= {
-        header.on_engine, header.on_example, photos.on_add, photos.on_choose, photos.on_remove,
-        finetune.on_base, finetune.on_finetune, portraits.on_rank, portraits.on_make, marks.on_find,
+        header.on_example, photos.on_add, photos.on_choose, photos.on_remove,
+        portraits.on_rank, marks.on_find,
         marks.on_place, marks.on_move, marks.on_measure, results.on_card, results.on_whole_run,
         results.on_flip,
     }  # fmt: skip

@@ -28,6 +28,11 @@ def test_another_program_can_create_a_person_and_add_photos_through_the_page(ser
     job = client.submit(files, "Ada", "en", api_name="/add_photos")
     assert "2 photos were checked" in job.result()
     assert len(open_person("Ada").accepted()) == 2
+    # Another client names her in its first call.
+    later = Client(served, verbose=False)
+    third = [handle_file(str(mei_files[2]))]
+    assert "1 photo" in later.predict(third, "Ada", "en", api_name="/add_photos")
+    assert len(open_person("Ada").records()) == 3
 
 
 def test_a_file_of_any_kind_among_the_photos_gets_its_own_verdict(served, mei_files, tmp_path):

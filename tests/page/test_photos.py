@@ -11,6 +11,7 @@ from realism.images import save_png
 from realism.page import finetune, photos
 from realism.page.marks import handlers as marks
 from realism.page.portraits import handlers as portraits
+from realism.page.portraits import making
 from realism.person.person import create_person, open_person
 
 
@@ -40,13 +41,26 @@ def test_uploads_with_what_the_camera_wrote_in_them_are_deleted(tmp_path, mei_fi
 
 def test_a_photo_can_be_refused_by_hand_and_removed(home, engine, mei_files, click_at):
     list(create_person("Ada", True).add_photos(mei_files[:3], engine))
-    name, _, picture, verdict = photos.on_select("Ada", None, "en", click_at(0))
+    name, _, picture, verdict = photos.on_select("Ada", None, "en", click_at(0, "mei-01.jpg"))
     assert Path(picture).exists() and "accepted" in verdict and "0." in verdict
     _, _, verdict = photos.on_choose("refuse", name, "Ada", None, "en")
     assert "refused by hand" in verdict
     assert len(open_person("Ada").accepted()) == 2
     photos.on_remove(name, "Ada", None, "en")
     assert len(open_person("Ada").records()) == 2
+
+
+def test_a_photo_that_another_page_removed_is_said_and_no_other_is_taken_for_it(
+    home, engine, mei_files, click_at
+):
+    person = create_person("Ada", True)
+    list(person.add_photos(mei_files[:3], engine))
+    name, *_ = photos.on_select("Ada", None, "en", click_at(0, "mei-02.jpg"))
+    assert name == "mei-02.jpg"
+    person.remove_photo("mei-01.jpg", engine)
+    with pytest.raises(gr.Error, match=r"no photo called mei-01\.jpg"):
+        photos.on_select("Ada", None, "en", click_at(0, "mei-01.jpg"))
+    assert photos.on_select("Ada", None, "en", click_at(0, "mei-02.jpg"))[0] == "mei-02.jpg"
 
 
 def test_a_photo_without_a_face_cannot_be_accepted_and_the_page_says_why(home, engine, tmp_path):
@@ -65,7 +79,7 @@ def test_every_tab_says_what_it_needs_from_the_one_before(home):
     with pytest.raises(gr.Error, match="no photos yet"):  # before a base is fetched
         finetune.on_base("Ada", None, "en", "pocket")
     with pytest.raises(gr.Error, match="no photos yet"):
-        list(portraits.on_make(
+        list(making.on_make(
             "Ada", None, "en", "pocket", "a portrait", "", 1, "", 4, 2, "best", None, 1, None,
             0.25, False,
         ))  # fmt: skip

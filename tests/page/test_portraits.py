@@ -11,6 +11,7 @@ from realism.faces.dlib import DlibEngine
 from realism.images import read_info
 from realism.page import header
 from realism.page.portraits import handlers as portraits
+from realism.page.portraits import making
 from realism.person.person import open_person
 from realism.portraits.rank import Ranked
 
@@ -25,7 +26,7 @@ def info():
 def made(learned) -> list[tuple]:
     """What the page shows while two portraits are made: gallery, message, run, ranking, detail."""
     return list(
-        portraits.on_make(
+        making.on_make(
             "mei", learned.root, "en", learned.base, "photo of {person}", "", 2, "7", 4, 2, "best",
             None, 1.0, None, 0.25, True,
         )
@@ -108,7 +109,7 @@ def test_a_prompt_too_long_for_the_base_is_said_to_be_cut(learned, monkeypatch):
     prompt = "photo of {person} " + "in the evening sun " * 30
     next(
         shown
-        for shown in portraits.on_make(
+        for shown in making.on_make(
             "mei", learned.root, "en", learned.base, prompt, "", 1, "7", 4, 2, "none",
             None, 1.0, None, 0.25, False,
         )

@@ -33,7 +33,7 @@ def test_an_event_waits_for_the_device_when_its_handler_says_that_it_uses_it():
         """Uses the engine."""
 
     assert "concurrency_id" not in session.listener(measures)
-    session.uses_device(measures)
+    measures = session.uses_device(measures)
     assert session.listener(measures)["concurrency_id"] == "device"
     assert session.listener(measures)["concurrency_limit"] == 1
     public = session.listener(measures, api_name="measure", api_visibility="public")

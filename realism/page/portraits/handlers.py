@@ -4,20 +4,15 @@ A run is shown with the ranking that it keeps, without an engine. Only where tha
 longer does the run wait for the device, to be ranked anew.
 """
 
-from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from realism.diffusion.base import load_base
-from realism.diffusion.lora import Adapter
 from realism.diffusion.recommended import preset_for
 from realism.errors import InputError
 from realism.faces.engine import load_engine
-from realism.page import draw
-from realism.page.i18n import Language, text
+from realism.page.i18n import text
 from realism.page.session import (
     EngineInfo,
     chosen_person,
@@ -30,14 +25,8 @@ from realism.page.session import (
 from realism.person.person import Person, write_zip
 from realism.portraits.portrait import describe_parameters, read_parameters
 from realism.portraits.rank import Ranked, similarities_to
-from realism.portraits.sample import LoraNote, SamplingStep
 from realism.portraits.styles import find_style, load_styles
 from realism.workflow.portraits import (
-    PortraitRequest,
-    PortraitSaved,
-    PortraitsRanked,
-    PromptNote,
-    make_portraits,
     rank_run,
 )
 
@@ -72,7 +61,7 @@ def on_arrive(
         runs = [run for run in person.runs() if any(run.glob("*.png"))]
         if not runs or not any(photo.accepted for photo in person.records()):
             return gr.update(choices=_run_names(person), value=None), *rest
-        return _run_choice(person, runs[0]), *_kept_ranking(person, runs[0], engine, language)
+        return run_choice(person, runs[0]), *_kept_ranking(person, runs[0], engine, language)
 
 
 def on_open(
@@ -125,49 +114,6 @@ def on_style(slug: str) -> tuple[str, str]:
     return preset.prompt, preset.negative_prompt
 
 
-@uses_device
-def on_make(
-    name: str | None, root: Path | None, language: Language, base_name: str, prompt: str,
-    negative: str, count: int, seed: str, guidance: float, steps: int, which: str,
-    brought: str | None, weight: float, look: str | None, look_weight: float, label: bool,
-) -> Iterator[tuple]:  # fmt: skip
-    """Make portraits; each is shown when it is there, all of them ranked at the end."""
-    with user_errors(language):
-        if seed.strip() and not seed.strip().isdecimal():
-            raise InputError("seed_not_a_number")
-        request = PortraitRequest(
-            prompt=prompt, negative_prompt=negative, count=int(count),
-            seed=int(seed) if seed.strip() else None, steps=int(steps), guidance_scale=guidance,
-            adapter=(brought or "") if which == "file" else which, weight=weight,
-            style_loras=(Adapter(Path(look), look_weight),) if look else (),
-            label=language if label else "",
-        )  # fmt: skip
-        person, made = chosen_person(name, root), []
-        base = load_base(base_name)
-        for note in base.notes:
-            gr.Info(note.text(language), title="Realism")
-        yield [], "", gr.skip(), [], gr.update(visible=False)
-        for event in make_portraits(person, base, load_engine(), request):
-            match event:
-                case PromptNote(message) | LoraNote(message):
-                    gr.Warning(escape(message.text(language)), title="Realism")
-                case SamplingStep():
-                    yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
-                case PortraitSaved():
-                    made.append((str(event.file), str(event.portrait.parameters.seed)))
-                    yield made, *(gr.skip(),) * 4
-                case PortraitsRanked():
-                    gallery, ranked, message, *_ = _ranking(
-                        person, event.run, list(event.ranked), language
-                    )
-                    yield gallery, message, _run_choice(person, event.run), ranked, gr.skip()
-
-
-def on_stop(language: str) -> str:
-    """What the person reads after a stop."""
-    return paragraph(text(language, "portraits.stopped"))
-
-
 def on_zip(run: str | None, name: str | None, root: Path | None, language: str) -> str:
     """All portraits of the run with their ranking, in one file."""
     with user_errors(language):
@@ -188,6 +134,8 @@ def on_select(
             return (gr.skip(),) * 4
         person, portrait = chosen_person(name, root), ranked[event.index]
         file = _run_folder(person, run) / portrait.name
+        if not file.exists():
+            raise InputError("portrait_gone", name=portrait.name)
         parameters = read_parameters(file)
         about = [_about(portrait, person, language)]
         about.append(_unseen([portrait], person.held_out_photo(file.parent), language))
@@ -220,7 +168,7 @@ def _run_names(person: Person) -> list[str]:
     return [run.name for run in person.runs()]
 
 
-def _run_choice(person: Person, run: Path) -> Any:
+def run_choice(person: Person, run: Path) -> Any:
     return gr.update(choices=_run_names(person), value=run.name)
 
 
@@ -232,23 +180,17 @@ def _run_folder(person: Person, name: str | None) -> Path:
     raise InputError("run_not_chosen")
 
 
-def _progress(event: SamplingStep, language: str) -> str:
-    done = (event.number - 1 + event.step / event.steps) / event.of
-    making = text(language, "portraits.making", number=event.number, of=event.of)
-    return draw.progress_bar(done) + paragraph(making)
-
-
 def _kept_ranking(person: Person, run: Path, engine: EngineInfo | None, language: str) -> tuple:
-    """As `_ranking`, as the run keeps it; the portraits as they are until it is ranked anew."""
+    """As `show_ranking`, as the run keeps it; the portraits as they are until it is ranked anew."""
     ranked = person.read_ranking(run, engine.name) if engine else None
     if ranked is not None:
-        return _ranking(person, run, ranked, language)
+        return show_ranking(person, run, ranked, language)
     gallery = [(str(file), file.stem) for file in sorted(run.glob("*.png"))]
     comparing = paragraph(text(language, "portraits.comparing"), "note")
     return gallery, [], comparing, gr.update(visible=False), run.name
 
 
-def _ranking(person: Person, run: Path, ranked: list[Ranked], language: str) -> tuple:
+def show_ranking(person: Person, run: Path, ranked: list[Ranked], language: str) -> tuple:
     """Gallery, ranking and headline of a run; nothing large, nothing left to rank."""
     gallery = [(str(run / portrait.name), _caption(portrait, language)) for portrait in ranked]
     unseen = _unseen(ranked, person.held_out_photo(run), language)

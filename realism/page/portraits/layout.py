@@ -9,8 +9,14 @@ from realism.config import PORTRAITS
 from realism.diffusion.recommended import preset_for
 from realism.page.finetune import on_base
 from realism.page.i18n import Localizer
-from realism.page.portraits import handlers
-from realism.page.session import SharedWidgets, download_after, hidden_download, listener
+from realism.page.portraits import handlers, making
+from realism.page.session import (
+    SharedWidgets,
+    download_after,
+    hidden_download,
+    listener,
+    on_nothing,
+)
 from realism.portraits.styles import load_styles
 
 
@@ -126,8 +132,6 @@ def wire(
     open_run = listener(handlers.on_open, [ui.run, shared.engine, *visit], shown)
     shared.tabs.select(**show).then(**arrive)
     shared.shown_language.change(**show).then(**open_run)
-    leaving = shared.person.change(**listener(handlers.on_leave, None, shown))
-    leaving.then(**show).then(**arrive)
     shared.shown_language.change(**listener(handlers.on_language, shared.language, ui.style))
     shared.base.change(**listener(handlers.on_base_chosen, shared.base, [ui.guidance, ui.steps]))
     ui.style.input(**listener(handlers.on_style, ui.style, [ui.prompt, ui.negative]))
@@ -138,19 +142,31 @@ def wire(
             show_progress="full", show_progress_on=ui.message,
         )
     )  # fmt: skip
-    making = loading.success(
+    made = loading.success(
         **listener(
-            handlers.on_make,
+            making.on_make,
             [*visit, shared.base, ui.prompt, ui.negative, ui.count, ui.seed, ui.guidance, ui.steps,
              ui.which, ui.brought, ui.weight, ui.style_lora, ui.style_weight, ui.label],
             [ui.gallery, ui.message, ui.run, ui.ranked, ui.detail],
             api_name="make_portraits", api_visibility="public",
         )
     )  # fmt: skip
-    making.then(**refresh_status)
-    stopping = ui.stop.click(
-        **listener(handlers.on_stop, shared.language, ui.message, cancels=[loading, making])
+    made.then(**refresh_status)
+    # Who comes back, or chooses the person again, finds the portraits being made.
+    leaving = shared.person.change(**listener(handlers.on_leave, None, shown, cancels=[made]))
+    following = (
+        leaving.then(**show)
+        .then(**arrive)
+        .then(
+            **listener(
+                making.on_follow,
+                visit,
+                [ui.gallery, ui.message, ui.run, ui.ranked, ui.detail],
+            )
+        )
     )
+    shared.person.change(**listener(on_nothing, None, None, cancels=[following]))
+    stopping = ui.stop.click(**listener(making.on_stop, visit, ui.message, cancels=[loading]))
     stopping.then(**show).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
     download_after(

@@ -1,0 +1,112 @@
+"""Tab 3's handlers that make portraits: started, followed, stopped; they go on without the page."""
+
+from collections.abc import Generator, Iterator
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from realism.diffusion.base import load_base
+from realism.diffusion.lora import Adapter
+from realism.errors import InputError
+from realism.faces.engine import load_engine
+from realism.finetune.events import Note
+from realism.page import draw
+from realism.page.i18n import Language, text
+from realism.page.job import Job, JobGoesOn, JobStopped, JobWaits, find_job, start_job
+from realism.page.portraits.handlers import run_choice, show_ranking
+from realism.page.session import chosen_person, never_waits, paragraph, user_errors
+from realism.person.person import Person
+from realism.portraits.sample import LoraNote, SamplingStep
+from realism.workflow.portraits import (
+    PortraitRequest,
+    PortraitSaved,
+    PortraitsRanked,
+    PromptNote,
+    make_portraits,
+)
+
+
+@never_waits
+def on_make(
+    name: str | None, root: Path | None, language: Language, base_name: str, prompt: str,
+    negative: str, count: int, seed: str, guidance: float, steps: int, which: str,
+    brought: str | None, weight: float, look: str | None, look_weight: float, label: bool,
+) -> Iterator[tuple]:  # fmt: skip
+    """Make portraits; each is shown when it is there, all of them ranked at the end.
+
+    Goes on without the page.
+    """
+
+    def work() -> Generator[object, None, None]:
+        base = load_base(base_name)
+        yield from map(Note, base.notes)
+        yield from make_portraits(person, base, load_engine(), request)
+
+    with user_errors(language):
+        if seed.strip() and not seed.strip().isdecimal():
+            raise InputError("seed_not_a_number")
+        request = PortraitRequest(
+            prompt=prompt, negative_prompt=negative, count=int(count),
+            seed=int(seed) if seed.strip() else None, steps=int(steps), guidance_scale=guidance,
+            adapter=(brought or "") if which == "file" else which, weight=weight,
+            style_loras=(Adapter(Path(look), look_weight),) if look else (),
+            label=language if label else "",
+        )  # fmt: skip
+        person = chosen_person(name, root)
+        job = start_job(person.folder, "portraits", work)
+        yield [], "", gr.skip(), [], gr.update(visible=False)
+        yield from _made(job, person, language)
+
+
+@never_waits
+def on_follow(name: str | None, root: Path | None, language: str) -> Iterator[tuple]:
+    """The person's portraits as they are being made; those of a run that ended are shown anyway."""
+    person = chosen_person(name, root) if name else None
+    job = find_job(person.folder, "portraits") if person else None
+    if person and job and job.running:
+        with user_errors(language):
+            yield from _made(job, person, language)
+
+
+def _made(job: Job, person: Person, language: str) -> Iterator[tuple]:
+    """Each event as what the page shows: portraits one by one, then all of them ranked."""
+    made = []
+    for event in job.follow():
+        match event:
+            case JobWaits():
+                waiting = paragraph(text(language, "header.device_in_use"))
+                yield gr.skip(), waiting, *(gr.skip(),) * 3
+            case JobGoesOn():
+                yield (gr.skip(),) * 5
+            case JobStopped():
+                stopped = paragraph(text(language, "portraits.stopped"))
+                yield gr.skip(), stopped, *(gr.skip(),) * 3
+            case Note(message):
+                gr.Info(escape(message.text(language)), title="Realism")
+            case PromptNote(message) | LoraNote(message):
+                gr.Warning(escape(message.text(language)), title="Realism")
+            case SamplingStep():
+                yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
+            case PortraitSaved():
+                made.append((str(event.file), str(event.portrait.parameters.seed)))
+                yield list(made), *(gr.skip(),) * 4
+            case PortraitsRanked():
+                gallery, ranked, message, *_ = show_ranking(
+                    person, event.run, list(event.ranked), language
+                )
+                yield gallery, message, run_choice(person, event.run), ranked, gr.skip()
+
+
+def on_stop(name: str | None, root: Path | None, language: str) -> str:
+    """Stop the run; what the person reads after it."""
+    job = find_job(chosen_person(name, root).folder, "portraits") if name else None
+    if job and job.running:
+        job.stop()
+    return paragraph(text(language, "portraits.stopped"))
+
+
+def _progress(event: SamplingStep, language: str) -> str:
+    done = (event.number - 1 + event.step / event.steps) / event.of
+    making = text(language, "portraits.making", number=event.number, of=event.of)
+    return draw.progress_bar(done) + paragraph(making)
