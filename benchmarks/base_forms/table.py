@@ -64,6 +64,8 @@ FOLDERS = [
     Form("folder", "bfloat16", each(*(tensors_of(p, cast(torch.bfloat16)) for p in PARTS)),
          off=0.1),
     Form("folder", "files named .fp16 only", files_renamed(_half_name)),
+    Form("folder", "the network's file alone named .fp16",
+         files_renamed(lambda name: _half_name(name) if "diffusion" in name else name)),
     Form("folder", "network in two pieces", sharded("unet")),
     Form("folder", "text encoder with text_model. (before transformers 5)",
          tensors_of("text_encoder", named(lambda name: f"text_model.{name}"))),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.pickles import is_pickle
+from realism.diffusion.weights import WEIGHTS
 from realism.errors import InputError, Message
 
 WEIGHT_PARTS = tuple(
@@ -39,7 +40,7 @@ def choose_files(names: list[str], folder: str) -> list[str]:
     Raises
     ------
     InputError
-        Where there is no base.
+        Where there is no base, or a part of it without weights that can be read here.
     """
     if folder in names:
         return [folder]
@@ -60,12 +61,14 @@ def choose_files(names: list[str], folder: str) -> list[str]:
     for part in (*WEIGHT_PARTS, *OTHER_PARTS):
         inside = [name for name in names if name.startswith(f"{root}{part}/")]
         chosen += [name for name in inside if name.endswith((".json", ".txt"))]
-        for kind in (".safetensors", ".bin"):
-            weights = [name for name in inside if name.endswith(kind)]
-            half = [name for name in weights if ".fp16" in name]
-            plain = [name for name in weights if Path(name).name.count(".") == 1]
-            if half or plain:
-                chosen += half or plain
+        weights = {name: match for name in inside if (match := WEIGHTS.fullmatch(Path(name).name))}
+        if part in WEIGHT_PARTS and inside and not weights:
+            raise InputError("hub_part_without_weights", part=part)
+        for kind in ("safetensors", "bin"):
+            of_kind = {name: m["variant"] for name, m in weights.items() if m["kind"] == kind}
+            half = [name for name, variant in of_kind.items() if variant]
+            chosen += half or list(of_kind)
+            if of_kind:
                 break
     return chosen
 

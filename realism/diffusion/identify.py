@@ -6,7 +6,6 @@ each family knows its own by the network's configuration, or in a single file by
 layers.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,11 @@ from realism.diffusion.families.unet import UNetFamily
 from realism.diffusion.hub import fetch
 from realism.diffusion.pickles import Progress, folder_of, is_pickle, safetensors_of
 from realism.diffusion.single_file import SCALES, SingleFile, read_single_file, read_vae_file
-from realism.diffusion.weights import TensorHeader, fingerprint, merge_headers
+from realism.diffusion.weights import WEIGHTS, TensorHeader, fingerprint, merge_headers
 from realism.disk import read_json
 from realism.errors import InputError, Message
 
 CONFIGS = ASSETS / "configs"  # of each family, for single-file checkpoints
-WEIGHTS = re.compile(
-    r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?"
-    r"\.(?P<kind>safetensors|bin)"
-)
 
 
 VAE_SUFFIXES = (".vae.safetensors", ".vae.pt", ".vae.ckpt")  # beside a checkpoint, as A1111 has it

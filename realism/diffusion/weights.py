@@ -20,6 +20,11 @@ import numpy as np
 from realism.diffusion.pickles import is_pickle
 from realism.errors import InputError
 
+# Files of a part of a folder: diffusers' and transformers' own names, not those of other runtimes.
+WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>fp16))?(?:-\d+-of-\d+)?"
+    r"\.(?P<kind>safetensors|bin)"
+)
 SAMPLE = 64  # numbers looked at in every tensor for the fingerprint
 # The unsigned number under each float, to read its sign bit.
 FLOATS = {

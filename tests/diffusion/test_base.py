@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tiny import make_sd
 from tiny_lora import CPU, picture, predicted
 
 from benchmarks.base_forms.makers import adding, averaged, eight_bits
+from benchmarks.base_forms.table import FORMS
 from realism.diffusion.base import decode_latents, encode_images, encode_text, load_base
 from realism.diffusion.identify import read_base
 from realism.diffusion.recommended import recommended_bases
@@ -74,6 +76,16 @@ def test_recommended_bases_name_licence_size_and_memory():
     assert "ly261666/cv_portrait_model@v2.0:film/film" in ids
     assert "YorickHe/majicmixRealistic_v6@v1.0.0:realistic" in ids
     assert all(row.licence and row.note and row.gpu_memory_gb for row in rows)
+
+
+def test_the_table_of_the_docs_is_the_programs():
+    docs = (Path(__file__).parents[2] / "docs" / "bases.md").read_text(encoding="utf-8")
+    for row in recommended_bases():
+        places = ", ".join(f"`{place}`" for place in row.where)
+        size = f"{row.size_gb:g} GB" if row.size_gb else "ships"
+        facts = f"{places} | {row.licence} | {size} | {row.gpu_memory_gb:g} GB |"
+        assert f"| {row.name} | {facts}" in docs
+    assert f"makes {len(FORMS)} such forms" in docs
 
 
 def test_a_single_file_is_the_base_it_was_made_from(single_file):

@@ -13,6 +13,7 @@ from hub_server import ID, Hub, fetch, hub_environment
 from realism.diffusion.hub import is_hub_id, parse_hub_id
 from realism.diffusion.hub_files import choose_files
 from realism.diffusion.recommended import places_of, recommended_bases
+from realism.errors import InputError
 
 LARGE = "words.txt"
 
@@ -87,6 +88,11 @@ def test_half_precision_is_taken_where_offered_and_pickles_where_there_is_nothin
     assert set(choose_files(["model_index.json", *plain], "")) == {"model_index.json", *plain}
     pickled = ["model_index.json", "unet/config.json", "unet/model.bin", *plain[1:]]
     assert set(choose_files(pickled, "")) == set(pickled)
+    others = ["unet/openvino_model.bin", "unet/diffusion_pytorch_model.non_ema.bin"]
+    assert set(choose_files([*pickled, *others], "")) == set(pickled)
+    flax = ["model_index.json", "unet/config.json", "unet/diffusion_flax_model.msgpack"]
+    with pytest.raises(InputError, match="its unet has no weights"):
+        choose_files(flax, "")
     assert choose_files(["a.ckpt", "x.md"], "") == ["a.ckpt"]
     assert choose_files(["a.ckpt", "a.safetensors"], "") == ["a.safetensors"]
     assert choose_files(["a.safetensors", "x.md"], "") == ["a.safetensors"]
@@ -122,7 +128,10 @@ def test_a_broken_line_is_no_reason_to_download_another_place(repository, tmp_pa
 
 def test_a_row_of_the_table_goes_on_to_its_other_places():
     row = next(row for row in recommended_bases() if row.name.startswith("MajicMix"))
-    assert row.where[1:] == ("MAILAND/majicmixRealistic_v6", "digiplay/majicMIX_realistic_v6")
+    assert row.where[1:] == (
+        "MAILAND/majicmixRealistic_v6@v1.0.0:realistic",
+        "digiplay/majicMIX_realistic_v6",
+    )
     assert places_of(row.where[1]) == (row.where[1], row.where[0], row.where[2])
     assert places_of("someone/else") == ("someone/else",)
 
