@@ -10,6 +10,7 @@ King, "Dlib-ml", JMLR 2009; its weights are public domain. They come with the pa
 """
 
 import threading
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from realism.errors import InputError, Message
 from realism.faces.detect import ShortRangeDetector, suppress_overlaps
 from realism.faces.face import Face
 from realism.faces.mesh import AGREEMENT, FaceMesh, estimate_pose, face_box, landmarks68
+from realism.faces.second_look import look_again
 
 # When a place in a picture counts as a face, and two faces as one person. Set with
 # `python -m benchmarks.faces`.
@@ -78,12 +80,16 @@ class DlibEngine:
     def meshes(self, pixels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
         """Box (4,), mesh (468, 3) and score of each place on which detector and mesh agree."""
         found, sure = [], []
-        for candidate in self._detector.find(pixels, CANDIDATE, WORK_SIDE):
-            fit = self._mesh.confirmed(pixels, candidate.box, candidate.eyes)
-            if fit is not None:
-                mesh, presence = fit
-                found.append((face_box(mesh), mesh, candidate.score * presence))
-                sure.append(candidate.score)
+        candidates = self._detector.find(pixels, CANDIDATE, WORK_SIDE)
+        for ask in (self._mesh.confirmed, partial(look_again, self._mesh)):
+            for candidate in candidates:
+                fit = ask(pixels, candidate.box, candidate.eyes)
+                if fit is not None:
+                    mesh, presence = fit
+                    found.append((face_box(mesh), mesh, candidate.score * presence))
+                    sure.append(candidate.score)
+            if found:
+                break
         boxes = [box for box, _, _ in found]
         return [found[index] for index in suppress_overlaps(boxes, sure, AGREEMENT)]
 

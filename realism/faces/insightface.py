@@ -15,6 +15,8 @@ import shutil
 import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ import numpy as np
 from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.faces.mesh import IBUG68, FaceMesh, estimate_pose, face_box
+from realism.faces.second_look import look_again
 
 if TYPE_CHECKING:
     from insightface.app import FaceAnalysis
@@ -72,12 +75,17 @@ class InsightFaceEngine:
         """All faces of a picture, as `Engine.find`."""
         with self._lock:
             detections = self._app.get(pixels[..., ::-1].copy())
-            found = [self._face(pixels, detection) for detection in detections]
-        return sorted((face for face in found if face is not None), key=lambda face: -face.area)
+            found: list[Face] = []
+            for ask in (self._mesh.confirmed, partial(look_again, self._mesh)):
+                faces = [self._face(pixels, detection, ask) for detection in detections]
+                found = [face for face in faces if face is not None]
+                if found:
+                    break
+        return sorted(found, key=lambda face: -face.area)
 
-    def _face(self, pixels: np.ndarray, detection: Any) -> Face | None:
+    def _face(self, pixels: np.ndarray, detection: Any, ask: Callable) -> Face | None:
         # InsightFace's first two of five points are the eyes, the image's left one first.
-        fit = self._mesh.confirmed(pixels, detection.bbox.astype(np.float32), detection.kps[:2])
+        fit = ask(pixels, detection.bbox.astype(np.float32), detection.kps[:2])
         if fit is None:
             return None
         mesh, presence = fit

@@ -90,12 +90,12 @@ class FaceMesh:
         return mesh, presence
 
     def confirmed(
-        self, pixels: np.ndarray, box: np.ndarray, eyes: np.ndarray
+        self, pixels: np.ndarray, box: np.ndarray, eyes: np.ndarray, at_least: float = PRESENCE
     ) -> tuple[np.ndarray, float] | None:
         """Mesh and presence as of `fit`, or None when the mesh does not see a face at `box`."""
         mesh, presence = self.fit(pixels, box, eyes)
         # A mesh that walked off to another face, or came to rest on a part of one, is no face.
-        if presence < PRESENCE or overlap(face_box(mesh), box) < AGREEMENT:
+        if presence < at_least or overlap(face_box(mesh), box) < AGREEMENT:
             return None
         return mesh, presence
 

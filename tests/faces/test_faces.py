@@ -6,8 +6,12 @@ import pytest
 from marked import truth_of
 
 from realism.errors import InputError
+from realism.faces.detect import overlap
 from realism.faces.engine import primary_face
-from realism.faces.face import similarity
+from realism.faces.face import eye_centres, similarity
+from realism.faces.mesh import FaceMesh
+from realism.faces.second_look import look_again, mirror_points
+from realism.images import to_linear
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +113,33 @@ def test_the_largest_face_is_taken_when_it_is_clearly_the_subject(engine, mei, r
     assert len(faces) == 2
     assert primary_face(faces) is faces[0]
     assert faces[0].width > 150
+
+
+def test_a_turned_face_that_the_edge_cuts_is_found_in_the_dark(engine, mei, ravi):
+    for photo, side, fall, dim in ((ravi[6], -1, 4.0, 1.0), (mei[6], 1, 0.0, 0.01)):
+        face = primary_face(engine.find(photo.pixels))
+        x0, y0, x1, y1 = (face.box + 0.08 * face.width * np.array([1, 1, -1, -1])).astype(int)
+        across = (np.arange(photo.pixels.shape[1]) - face.box[0]) / face.width
+        across = across if side > 0 else 1 - across
+        light = to_linear(photo.pixels) * dim
+        light = light * np.exp(-fall * np.clip(1 - 1.1 * across, 0, 1))[None, :, None]
+        dark = np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(np.uint8)[y0:y1, x0:x1]
+        seen = primary_face(engine.find(np.ascontiguousarray(dark)))
+        assert overlap(seen.box, face.box - [x0, y0, x0, y0]) > 0.6
+
+
+def test_the_second_look_sees_what_the_first_does_and_mirrored_the_same(engine, mei):
+    face = primary_face(engine.find(mei[0].pixels))
+    points = mirror_points()
+    assert (points[points] == np.arange(468)).all() and points[33] == 263 and points[61] == 291
+    mesh, presence = look_again(FaceMesh(), mei[0].pixels, face.box, eye_centres(face.mesh))
+    assert presence > 0.7
+    assert np.linalg.norm((mesh - face.mesh)[:, :2], axis=1).mean() < 0.03 * face.width
+
+
+def test_nothing_is_a_face_at_the_second_look_where_there_is_none(engine, mei):
+    face = primary_face(engine.find(mei[0].pixels))
+    blurred = cv2.GaussianBlur(mei[0].pixels, (0, 0), face.width / 8)
+    for picture in (blurred, np.rot90(mei[0].pixels, 2)):
+        at = np.float32([100, 100, 260, 260])
+        assert look_again(FaceMesh(), picture, at, np.float32([[140, 160], [220, 160]])) is None
