@@ -37,7 +37,8 @@ TILE, COLUMNS = 360, 6  # px of a face on the sheet; faces in a row
 
 def verdict_of(mark: Mark, places: list[list]) -> str:
     """What a reader saw where a mark was found."""
-    away = [np.linalg.norm(mark.points - np.float32(place[:2]), axis=1).min() for place in places]
+    at = [np.array(place[:2], np.float32) for place in places]
+    away = [np.linalg.norm(mark.points - place, axis=1).min() for place in at]
     nearest = int(np.argmin(away)) if away else -1
     return places[nearest][2] if away and away[nearest] <= NEAR else UNSEEN
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from realism.faces.face import Face
 from realism.faces.features import BROWS, CORE, EYES, LIPS, NOSTRILS, disc, fill_outlines
-from realism.faces.mesh import FACE_OVAL
+from realism.faces.mesh import FACE_OVAL, mesh_triangles
 from realism.faces.occluders import Occluders, find_occluders
 
 LEAST_SKIN = 0.5  # of the mask: from here on a pixel counts as skin, wherever that is asked
@@ -48,6 +48,10 @@ BARE_LIGHT = 2.0  # share by which light may differ more where hair is ruled out
 BARE_HUE = 1.0  # the same of hue
 BARE_SHADE = 0.8  # the same of the deepest shade
 HIGHLIGHT = 0.30  # how much paler a highlight may be, a deviation of light
+BLACK_HAIR_HUE = 0.5  # of the skin's hue, below which what is dark is no skin
+BLACK_HAIR_SHADE = 1.2  # log units that it is darker
+LEAST_COLOUR = 0.2  # log units; the skin's hue in pictures that are not grey all over
+FAIR_HAIR = 1.6  # how much more brightness counts above the mesh
 UNLIKE = 3.6  # standard deviations from the face's own skin
 UNLIKE_FOREHEAD = 3.0  # the same above the mesh, where hair is likelier
 LONGEST_SPOT = 0.06  # longest side of what may be a mole
@@ -113,7 +117,8 @@ def _window(face: Face, shape: tuple[int, int]) -> tuple[tuple[int, int, int, in
 
 def _regions(points: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Inside the mesh, a little off its outline; and the forehead above it, perhaps hair."""
-    inside = fill_outlines([FACE_OVAL], points, shape)
+    # The nose of a turned face stands out of the outline.
+    inside = fill_outlines([FACE_OVAL, *mesh_triangles()], points, shape)
     size = _size(points)
     inside = cv2.erode(inside, disc(RIM * size))
     up = points[10] - points[152]
@@ -182,11 +187,18 @@ def _unlike_skin(
     off = (colour - terms @ surface.astype(np.float32)) / spread.astype(np.float32)
     light, hue = off[:, 0], np.hypot(off[:, 1], off[:, 2])
     usual = np.median(colour[core.ravel(), 0]) if core.any() else np.median(values[:, 0])
-    # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be.
-    hue /= 1 + HIGHLIGHT * np.clip(light, 0, 3)
+    # A highlight is the lamp's colour over the skin's: the brighter, the paler it may be. Above
+    # the mesh what is brighter and paler is grey or fair hair.
+    hue /= 1 + HIGHLIGHT * np.clip(light, 0, 3) * sure.ravel()
+    light = np.where((light > 0) & ~sure.ravel(), FAIR_HAIR * light, light)
     # Hard light and deep lines are less unlike where no hair is seen.
     bare = (1 - np.minimum(hair / LEAST_HAIR, 1)).ravel() * sure.ravel()
     distance = np.maximum(np.abs(light) / (1 + BARE_LIGHT * bare), hue / (1 + BARE_HUE * bare))
+    # Skin in shade keeps its colour; what is dark and grey where it is none is hair.
+    usual_hue = np.linalg.norm(terms @ surface[:, 1:].astype(np.float32), axis=1)
+    grey = np.linalg.norm(colour[:, 1:], axis=1) < BLACK_HAIR_HUE * usual_hue
+    grey &= usual_hue > LEAST_COLOUR
+    distance[grey & (light * float(spread[0]) < -BLACK_HAIR_SHADE)] = np.inf
     distance[colour[:, 0] < usual - DEEPEST_SHADE * (1 + BARE_SHADE * bare)] = np.inf
     distance = distance.reshape(view.shape[:2])
     rough = _rough(colour[:, 0].reshape(view.shape[:2]), core, _size(points))

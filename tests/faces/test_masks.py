@@ -1,11 +1,13 @@
 """Skin is where skin is, and the head where the head is."""
 
+import cv2
 import numpy as np
 import pytest
 from marked import truth_of
 
 from realism.faces.engine import primary_face
 from realism.faces.head_mask import head_mask
+from realism.faces.mesh import FACE_OVAL
 from realism.faces.skin import LEAST_SKIN, skin_mask
 
 
@@ -45,3 +47,39 @@ def test_the_head_mask_holds_the_face_and_leaves_the_corners(engine, ravi):
         x, y = face.mesh[:, :2].round().astype(int).T
         assert np.mean(head[y, x] > 0.5) > 0.9
         assert max(head[0, 0], head[0, -1], head[-1, 0], head[-1, -1]) < 0.1
+
+
+def test_the_nose_of_a_turned_face_is_skin_though_it_leaves_the_outline(engine, mei, ravi):
+    seen = []
+    for photo in (*mei, *ravi):
+        face = primary_face(engine.find(photo.pixels))
+        outline = face.mesh[FACE_OVAL, :2].astype(np.float32)
+        bridge = face.mesh[[195, 5, 4], :2]
+        beside = [cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in bridge]
+        if max(beside) > 0 or abs(face.pose.yaw) < 35:
+            continue
+        x, y = bridge.mean(0).round().astype(int)
+        seen.append(skin_mask(photo.pixels, face)[y, x])
+    # At the very rim the mask is soft.
+    assert seen and min(seen) > 0.3 and np.mean(seen) > LEAST_SKIN
+
+
+def test_fair_hair_above_the_face_is_no_skin(engine, ravi):
+    photo = ravi[0]
+    face = primary_face(engine.find(photo.pixels))
+    skin = skin_mask(photo.pixels, face) > LEAST_SKIN
+    top, chin = face.mesh[[10, 152], :2]
+    rows, columns = np.mgrid[: len(skin), : skin.shape[1]]
+    tall = np.linalg.norm(chin - top)
+    band = (rows < top[1] - 0.03 * tall) & (rows > top[1] - 0.2 * tall)
+    band &= np.abs(columns - top[0]) < 0.2 * tall
+    usual = np.median(photo.pixels[skin], 0)
+    fair = 1.75 * (0.6 * usual + 0.4 * usual.mean())
+    pixels = np.where(band[..., None], np.clip(fair, 0, 255), photo.pixels).astype(np.uint8)
+    assert (skin_mask(pixels, face)[band] > LEAST_SKIN).mean() < 0.2
+
+
+def test_black_hair_beside_a_turned_face_is_no_skin(engine, mei):
+    face = primary_face(engine.find(mei[11].pixels))
+    hair = mei[11].pixels.max(2) < 55
+    assert (skin_mask(mei[11].pixels, face)[hair] > LEAST_SKIN).sum() < 0.01 * face.area
