@@ -25,7 +25,6 @@ from realism.page.session import (
 from realism.person.person import Person, write_zip
 from realism.portraits.portrait import describe_parameters, read_parameters
 from realism.portraits.rank import Ranked, similarities_to
-from realism.portraits.styles import find_style, load_styles
 from realism.workflow.portraits import (
     rank_run,
 )
@@ -97,21 +96,10 @@ def on_leave() -> tuple:
     return [], [], "", gr.update(visible=False), None
 
 
-def on_language(language: str) -> Any:
-    """The presets under their names in this language."""
-    return gr.update(choices=presets(language))
-
-
 def on_base_chosen(base: str) -> tuple[float, int]:
     """Guidance and steps that suit the base chosen."""
     preset = preset_for(base)
     return preset.guidance_scale, preset.steps
-
-
-def on_style(slug: str) -> tuple[str, str]:
-    """The preset's words."""
-    preset = find_style(slug)
-    return preset.prompt, preset.negative_prompt
 
 
 def on_zip(run: str | None, name: str | None, root: Path | None, language: str) -> str:
@@ -156,12 +144,6 @@ def on_send(file: str | None) -> tuple:
 
 
 # What is shown --------------------------------------------------------------------------------
-
-
-def presets(language: str) -> list[tuple[str, str]]:
-    return [
-        (style.name_zh if language == "zh" else style.name, style.slug) for style in load_styles()
-    ]
 
 
 def _run_names(person: Person) -> list[str]:

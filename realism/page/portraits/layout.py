@@ -6,10 +6,12 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.config import PORTRAITS
+from realism.diffusion.pickles import SUFFIXES as PICKLES
 from realism.diffusion.recommended import preset_for
+from realism.images import SUFFIXES
 from realism.page.finetune import on_base
 from realism.page.i18n import Localizer
-from realism.page.portraits import handlers, making
+from realism.page.portraits import handlers, making, styles
 from realism.page.session import (
     SharedWidgets,
     download_after,
@@ -17,18 +19,22 @@ from realism.page.session import (
     listener,
     on_nothing,
 )
-from realism.portraits.styles import load_styles
+from realism.portraits.styles import load_presets
+
+LORA_FILES = [".safetensors", *PICKLES]
 
 
 def layout(localized: Localizer) -> SimpleNamespace:
     """Left what to make, right what was made, the closest first."""
-    first = load_styles()[0]
+    first = load_presets()[0]
     needs = gr.HTML(elem_classes="needs")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             style = localized(
-                gr.Dropdown, "portraits.style", choices=handlers.presets("en"), value=first.slug
+                gr.Dropdown, "portraits.style", choices=styles.choices("en"), value=first.slug
             )
+            style_note = gr.HTML(elem_classes="verdict")
+            remove = localized(gr.Button, "portraits.style_remove", visible=False, size="sm")
             prompt = localized(gr.Textbox, "portraits.prompt", value=first.prompt, lines=4)
             count = localized(
                 gr.Slider, "portraits.count", minimum=1, maximum=PORTRAITS.max_count, step=1,
@@ -51,20 +57,28 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     value=PORTRAITS.steps,
                 )  # fmt: skip
                 which = localized(gr.Radio, "portraits.adapter", value="best")
-                brought = localized(
-                    gr.File, "portraits.brought", file_types=[".safetensors"], height=140
-                )
+                brought = localized(gr.File, "portraits.brought", file_types=LORA_FILES, height=140)
                 weight = localized(
                     gr.Slider, "portraits.weight", minimum=0, maximum=1.5, step=0.05, value=1.0
                 )
-                style_lora = localized(
-                    gr.File, "portraits.look", file_types=[".safetensors"], height=140
-                )
+                style_lora = localized(gr.File, "portraits.look", file_types=LORA_FILES, height=140)
+                look_id = localized(gr.Textbox, "portraits.look_id", value="", max_lines=1)
                 style_weight = localized(
                     gr.Slider, "portraits.look_weight", minimum=0, maximum=1.5, step=0.05,
                     value=PORTRAITS.style_weight,
                 )  # fmt: skip
                 label = localized(gr.Checkbox, "portraits.label", value=False)
+            with localized(gr.Accordion, "portraits.styles", open=False) as more_styles:
+                style_files = localized(
+                    gr.File, "portraits.style_files", file_count="multiple", height=140,
+                    file_types=[".json", *SUFFIXES, *LORA_FILES],
+                )  # fmt: skip
+                brought_in = gr.HTML(elem_classes="tab-message")
+                style_gallery = localized(
+                    gr.Gallery, "portraits.style_gallery", format="png", columns=2, height=360,
+                    visible=False, allow_preview=False, object_fit="cover", interactive=False,
+                    buttons=[], show_label=False, elem_classes="styles",
+                )  # fmt: skip
             localized(gr.Markdown, "portraits.tips", elem_classes="tips")
         with gr.Column(scale=5, min_width=300):
             message = gr.HTML(elem_classes="tab-message")
@@ -93,7 +107,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
         needs=needs, style=style, prompt=prompt, count=count, make=make, stop=stop,
         negative=negative, seed=seed, guidance=guidance, steps=steps, which=which,
         brought=brought, weight=weight, style_lora=style_lora, style_weight=style_weight,
-        label=label, message=message, run=run, zip_button=zip_button, zip_file=zip_file,
+        label=label, style_note=style_note, remove=remove, look_id=look_id, more_styles=more_styles,
+        style_files=style_files, brought_in=brought_in, style_gallery=style_gallery,
+        message=message, run=run, zip_button=zip_button, zip_file=zip_file,
         gallery=gallery, detail=detail, picture=picture, about=about, restore=restore,
         ranked=ranked, portrait_file=portrait_file, unranked=unranked,
     )  # fmt: skip
@@ -132,9 +148,8 @@ def wire(
     open_run = listener(handlers.on_open, [ui.run, shared.engine, *visit], shown)
     shared.tabs.select(**show).then(**arrive)
     shared.shown_language.change(**show).then(**open_run)
-    shared.shown_language.change(**listener(handlers.on_language, shared.language, ui.style))
     shared.base.change(**listener(handlers.on_base_chosen, shared.base, [ui.guidance, ui.steps]))
-    ui.style.input(**listener(handlers.on_style, ui.style, [ui.prompt, ui.negative]))
+    _wire_styles(ui, shared)
     ui.brought.upload(**listener(lambda: "file", None, ui.which))
     loading = ui.make.click(
         **listener(
@@ -142,11 +157,19 @@ def wire(
             show_progress="full", show_progress_on=ui.message,
         )
     )  # fmt: skip
-    made = loading.success(
+    fetching = loading.success(
+        **listener(
+            styles.on_fetch,
+            [ui.style, ui.look_id, shared.root, shared.language, shared.base], ui.message,
+            show_progress="full", show_progress_on=ui.message,
+        )
+    )  # fmt: skip
+    made = fetching.success(
         **listener(
             making.on_make,
             [*visit, shared.base, ui.prompt, ui.negative, ui.count, ui.seed, ui.guidance, ui.steps,
-             ui.which, ui.brought, ui.weight, ui.style_lora, ui.style_weight, ui.label],
+             ui.which, ui.brought, ui.weight, ui.style_lora, ui.style_weight, ui.label,
+             ui.style, ui.look_id],
             [ui.gallery, ui.message, ui.run, ui.ranked, ui.detail],
             api_name="make_portraits", api_visibility="public",
         )
@@ -166,7 +189,9 @@ def wire(
         )
     )
     shared.person.change(**listener(on_nothing, None, None, cancels=[following]))
-    stopping = ui.stop.click(**listener(making.on_stop, visit, ui.message, cancels=[loading]))
+    stopping = ui.stop.click(
+        **listener(making.on_stop, visit, ui.message, cancels=[loading, fetching])
+    )
     stopping.then(**show).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
     download_after(
@@ -182,3 +207,34 @@ def wire(
     return ui.restore.click(
         **listener(handlers.on_send, ui.portrait_file, [marks_ui.portrait, shared.tabs])
     )
+
+
+def _wire_styles(ui: SimpleNamespace, shared: SharedWidgets) -> None:
+    """Choose a style, by its name or its picture; bring others in, and send them away."""
+    place = [shared.root, shared.language]
+    arrive = listener(styles.on_arrive, [shared.language, shared.root, ui.style], ui.style)
+    note = listener(styles.on_note, [ui.style, *place, shared.base], ui.style_note)
+    chosen = listener(
+        styles.on_style,
+        [ui.style, *place, shared.base],
+        [ui.prompt, ui.negative, ui.weight, ui.style_weight, ui.style_note, ui.remove],
+    )
+    shared.tabs.select(**arrive)
+    shared.shown_language.change(**arrive).then(**note)
+    shared.base.change(**note)
+    ui.style.input(**chosen)
+    ui.more_styles.expand(**listener(styles.on_open, place, ui.style_gallery))
+    bringing = ui.style_files.upload(
+        **listener(
+            styles.on_bring,
+            [ui.style_files, *place, ui.style],
+            [ui.style, ui.style_gallery, ui.brought_in, ui.style_files],
+        )
+    )
+    bringing.success(**chosen)
+    ui.style_gallery.select(**listener(styles.on_pick, shared.root, ui.style)).success(**chosen)
+    ui.remove.click(
+        **listener(
+            styles.on_remove, [ui.style, *place], [ui.style, ui.style_gallery, ui.brought_in]
+        )
+    ).success(**chosen)

@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from realism.diffusion.base import load_base
+from realism.diffusion.hub_lora import find_lora
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError
 from realism.faces.engine import load_engine
@@ -18,6 +19,7 @@ from realism.page.portraits.handlers import run_choice, show_ranking
 from realism.page.session import chosen_person, never_waits, paragraph, user_errors
 from realism.person.person import Person
 from realism.portraits.sample import LoraNote, SamplingStep
+from realism.portraits.styles import load_presets
 from realism.workflow.portraits import (
     PortraitRequest,
     PortraitSaved,
@@ -32,6 +34,7 @@ def on_make(
     name: str | None, root: Path | None, language: Language, base_name: str, prompt: str,
     negative: str, count: int, seed: str, guidance: float, steps: int, which: str,
     brought: str | None, weight: float, look: str | None, look_weight: float, label: bool,
+    style: str | None = None, look_id: str = "",
 ) -> Iterator[tuple]:  # fmt: skip
     """Make portraits; each is shown when it is there, all of them ranked at the end.
 
@@ -46,11 +49,14 @@ def on_make(
     with user_errors(language):
         if seed.strip() and not seed.strip().isdecimal():
             raise InputError("seed_not_a_number")
+        looks = [Path(look)] if look else []
+        looks += [find_lora(look_id)] if look_id.strip() else []
         request = PortraitRequest(
+            style=style or load_presets()[0].slug, style_weight=look_weight,
             prompt=prompt, negative_prompt=negative, count=int(count),
             seed=int(seed) if seed.strip() else None, steps=int(steps), guidance_scale=guidance,
             adapter=(brought or "") if which == "file" else which, weight=weight,
-            style_loras=(Adapter(Path(look), look_weight),) if look else (),
+            style_loras=tuple(Adapter(file, look_weight) for file in looks),
             label=language if label else "",
         )  # fmt: skip
         person = chosen_person(name, root)
