@@ -103,7 +103,7 @@ def walk(folder: Path, resolution: int, checkpointing: bool) -> None:
     estimate = training_memory(base, stage)
     batch = _random_batch(base)
     with measured() as step:
-        parameters = _attach_lora(base, stage, None)
+        parameters = _attach_lora(base, stage, None, checkpointing)
         optimizer = _optimizer(parameters, stage)
         loss = _batch_loss(base, base.network, batch, stage)
         loss.backward()

@@ -10,7 +10,7 @@ Latent diffusion: Rombach et al., CVPR 2022.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,14 @@ from realism.diffusion.identify import BaseFiles, read_base
 from realism.diffusion.lora_file.merge import restore_weights
 from realism.diffusion.pickles import Progress, is_pickle
 from realism.diffusion.pipeline import load_pipeline
+from realism.diffusion.placement import (
+    LADDER,
+    Placement,
+    bring,
+    bytes_on_device,
+    choose_placement,
+    drawing_memory,
+)
 from realism.diffusion.recommended import known_facts, places_of
 from realism.errors import InputError, Message
 
@@ -65,6 +73,8 @@ class Base:
         Made to draw in few steps, not to be trained.
     notes : tuple of Message
         What a person should know of how it was read.
+    placement : Placement
+        How its weights lie in memory.
     """
 
     name: str
@@ -79,6 +89,7 @@ class Base:
     device: Device
     distilled: bool = False
     notes: tuple[Message, ...] = ()
+    placement: Placement = field(default_factory=Placement)
 
     @property
     def preset(self) -> Preset:
@@ -124,13 +135,16 @@ def load_base(
     # A base of this process may be in memory already: then nothing more is taken.
     key = (where, files, files.fingerprint, device)
     if _LOADED.get("key") != key:
-        needed = files.memory(device)
-        if needed > free:
+        if "base" in _LOADED:  # it goes first
+            free += bytes_on_device(_LOADED["base"])
+        placement = choose_placement(files, device, free)
+        if placement is None:
+            needed = drawing_memory(files, device, LADDER[-1])
             raise InputError(
                 "base_out_of_memory", base=where, needed_gb=needed / 2**30, free_gb=free / 2**30
             )
         _LOADED.clear()  # before loading: two bases at once may not fit
-        _LOADED.update(key=key, base=_load(where, found, files, device))
+        _LOADED.update(key=key, base=_load(where, found, files, device, placement))
     base = _LOADED["base"]
     base.pipeline.unload_lora_weights()
     restore_weights(getattr(base.pipeline, part) for part in base.family.lora_parts)
@@ -171,8 +185,10 @@ def find_base(where: str, progress: Progress | None = None) -> Fetched:
 # --- loading -----------------------------------------------------------------------------------
 
 
-def _load(where: str, found: Fetched, files: BaseFiles, device: Device) -> Base:
-    pipeline = load_pipeline(files, device)
+def _load(
+    where: str, found: Fetched, files: BaseFiles, device: Device, placement: Placement
+) -> Base:
+    pipeline = load_pipeline(files, device, placement)
     config = pipeline.scheduler.config
     pipeline.scheduler = files.family.sampler(config)
     facts = known_facts(found.place, files.path)
@@ -189,6 +205,7 @@ def _load(where: str, found: Fetched, files: BaseFiles, device: Device) -> Base:
         device=device,
         distilled=files.distilled,
         notes=found.notes + files.notes,
+        placement=placement,
     )
 
 
@@ -210,6 +227,7 @@ def encode_images(base: Base, pixels: np.ndarray) -> tuple[torch.Tensor, torch.T
     """
     import torch
 
+    bring(base, "vae")
     vae = base.pipeline.vae
     means, stds = [], []
     with torch.no_grad():
@@ -233,6 +251,7 @@ def decode_latents(base: Base, latents: torch.Tensor) -> np.ndarray:
     """
     import torch
 
+    bring(base, "vae")
     vae = base.pipeline.vae
     pictures = []
     with torch.no_grad():
@@ -251,6 +270,7 @@ def encode_text(base: Base, captions: list[str]) -> Conditioning:
     """Captions to what `predict` wants as conditioning: tensors with the captions first."""
     import torch
 
+    bring(base, *(part for part in base.family.weight_parts if part.startswith("text_encoder")))
     with torch.no_grad():
         return base.family.encode_text(base.pipeline, captions, base.resolution)
 

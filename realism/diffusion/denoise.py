@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from realism.diffusion.base import Base, encode_text, predict
 from realism.diffusion.families.family import Conditioning
+from realism.diffusion.placement import bring
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,7 @@ def denoise(
     """
     import torch
 
+    bring(base, base.family.network)
     family, pipeline, shape = base.family, base.pipeline, base.latent_shape
     scheduler = family.sampler(pipeline.scheduler.config)
     timesteps = family.sampling_timesteps(scheduler, steps, shape, base.device.name)

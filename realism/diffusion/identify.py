@@ -63,10 +63,8 @@ class BaseFiles:
         Those with the network's tensors.
     variant : str or None
         "fp16" where only half-precision files are there.
-    parameters : int
-        How many numbers all its parts hold.
-    vae_parameters : int
-        How many of them are the VAE's.
+    part_counts : dict of str to int
+        How many numbers each of its parts holds.
     distilled : bool
         Made to draw in few steps, not to be trained.
     notes : tuple of Message
@@ -85,8 +83,7 @@ class BaseFiles:
     files: tuple[Path, ...]
     network_files: tuple[Path, ...]
     variant: str | None
-    parameters: int
-    vae_parameters: int
+    part_counts: dict[str, int]
     distilled: bool = False
     notes: tuple[Message, ...] = ()
     single: SingleFile | None = None
@@ -102,10 +99,15 @@ class BaseFiles:
         scales = {name for name in held if name.endswith(SCALES)}
         return fingerprint(self.network_files, names=held - scales)
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers all its parts hold."""
+        return sum(self.part_counts.values())
+
     def memory(self, device: Device) -> int:
         """Bytes that the loaded weights take on `device`, VAE in float32."""
-        others = self.parameters - self.vae_parameters
-        return self.vae_parameters * 4 + others * device.dtype.itemsize
+        vae = self.part_counts["vae"]
+        return vae * 4 + (self.parameters - vae) * device.dtype.itemsize
 
 
 def read_base(path: Path, progress: Progress | None = None) -> BaseFiles:
@@ -152,8 +154,7 @@ def _read_folder(path: Path, progress: Progress | None) -> BaseFiles:
         files=tuple(file for part in parts for file in files[part]),
         network_files=tuple(files[family.network]),
         variant=variant,
-        parameters=sum(counts.values()),
-        vae_parameters=counts["vae"],
+        part_counts=counts,
         distilled=family.is_distilled(index, network, scheduler),
         notes=notes,
     )
@@ -238,8 +239,9 @@ def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
         files=(file, *([vae.file] if vae else [])),
         network_files=(file,),
         variant=None,
-        parameters=sum(map(_count, held.values())),
-        vae_parameters=_count(held["vae"]),
+        part_counts={
+            {"network": family.network}.get(part, part): _count(held[part]) for part in held
+        },
         notes=notes + single.notes,
         single=single,
         vae=vae,
@@ -270,8 +272,7 @@ def _with_other_parts(
             files=(single.file, *(file for part in parts for file in files[part])),
             network_files=(single.file,),
             variant=variant,
-            parameters=_count(single.headers) + sum(counts.values()),
-            vae_parameters=counts["vae"],
+            part_counts={family.network: _count(single.headers), **counts},
             distilled=family.is_distilled(index, network, read_json(scheduler, "file_base_index")),
             notes=notes,
             single=single,

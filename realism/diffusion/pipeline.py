@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from realism.diffusion.device import Device
 from realism.diffusion.identify import BaseFiles
+from realism.diffusion.placement import Placement
 from realism.diffusion.single_file import SCALES, SingleFile, load_tensors
 from realism.diffusion.weights import merge_headers
 from realism.disk import read_json
@@ -20,6 +21,7 @@ from realism.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+PLAIN = Placement()
 OLD_ATTENTION = {
     ".query.": ".to_q.",
     ".key.": ".to_k.",
@@ -28,7 +30,7 @@ OLD_ATTENTION = {
 }
 
 
-def load_pipeline(files: BaseFiles, device: Device) -> Any:
+def load_pipeline(files: BaseFiles, device: Device, placement: Placement = PLAIN) -> Any:
     """Load a base's parts, frozen, on a device.
 
     Parameters
@@ -36,11 +38,13 @@ def load_pipeline(files: BaseFiles, device: Device) -> Any:
     files : BaseFiles
         As `read_base` tells.
     device : Device
+    placement : Placement
+        Offloaded, it waits in the processor's memory.
 
     Returns
     -------
     diffusers.DiffusionPipeline
-        VAE float32, the rest `device.dtype`; with the scheduler of its files.
+        VAE float32, the rest `device.dtype` or fewer bits; with the scheduler of its files.
 
     Raises
     ------
@@ -65,7 +69,13 @@ def load_pipeline(files: BaseFiles, device: Device) -> Any:
     for part in pipeline.components.values():
         if hasattr(part, "requires_grad_"):
             part.requires_grad_(False).eval()
-    return pipeline.to(device.name)
+    if placement.bits:
+        from realism.diffusion.quantise import quantise
+
+        for part in files.family.weight_parts:
+            if part != "vae":
+                quantise(getattr(pipeline, part), placement.bits)
+    return pipeline if placement.offload else pipeline.to(device.name)
 
 
 def _load_folder(files: BaseFiles, device: Device, **parts: Any) -> Any:

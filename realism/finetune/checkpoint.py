@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,8 @@ class State:
         Loss of every step done.
     previews : list of (int, float or None)
         After which steps there was one, and its similarity to the held-out photo.
+    scaler : dict
+        state_dict of what scales the gradients; {} where nothing does.
     """
 
     number: int
@@ -50,6 +52,7 @@ class State:
     moments: dict
     losses: list[float]
     previews: list[tuple[int, float | None]]
+    scaler: dict = field(default_factory=dict)
 
 
 def run_key(

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from realism.config import Stage
 from realism.diffusion.base import Base, predict, target
+from realism.diffusion.device import free_memory
 from realism.diffusion.lora import add_lora, load_lora, remove_loras
+from realism.diffusion.placement import bring, bring_all
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.finetune.captions import cropping_key
@@ -26,7 +28,7 @@ from realism.finetune.checkpoint import State, read_state, run_key
 from realism.finetune.crops import PictureSkipped, TrainingCrop
 from realism.finetune.events import Event, Note, TrainingStep
 from realism.finetune.latents import Batch, Latents, draw_batch, encode_crops, read_latents
-from realism.finetune.memory import require_memory
+from realism.finetune.memory import Plan, apply_plan, plan_training
 from realism.finetune.run_folder import HeldOut, RunFolder, RunProgress
 
 if TYPE_CHECKING:
@@ -73,26 +75,32 @@ def finetune(
     InputError
         Before the first step: nothing to learn from, or too little memory.
     """
-    require_memory(base, stage)
+    free = free_memory(base.device)
+    plan = plan_training(base, stage, free)
+    yield Note(plan.message(free))
     if base.distilled:
         yield Note(Message("base_distilled", name=base.name, undistilled=base.family.undistilled))
-    accelerator = _accelerator(base)
-    first = accelerator.is_main_process
-    source = f"{base.fingerprint} {cropping_key()} {source}"
-    description = {**description, "rank": stage.rank, "targets": sorted(stage.targets)}
-    folder = RunFolder(Path(out), base, stage, description, prompt, held_out, engine)
-    if first and not resume:
-        folder.forget_unfinished()
-    if first and read_latents(folder.latents, source) is None:
-        yield from encode_crops(base, crops, folder.latents, source)
-    accelerator.wait_for_everyone()
-    key = run_key(base, stage, source, start_from, accelerator.num_processes)
-    state = read_state(folder.state, key)
-    if state is None and folder.state.exists():
-        yield Note(Message("run_begun_anew"))
-    latents = read_latents(folder.latents, source)
-    assert latents is not None, "the first process has just encoded them"
-    yield from _train(folder, latents, key, state, start_from, accelerator)
+    lying, base = base, apply_plan(base, plan)
+    try:
+        accelerator = _accelerator(base)
+        first = accelerator.is_main_process
+        source = f"{base.fingerprint} {cropping_key()} {source}"
+        description = {**description, "rank": stage.rank, "targets": sorted(stage.targets)}
+        folder = RunFolder(Path(out), base, stage, description, prompt, held_out, engine)
+        if first and not resume:
+            folder.forget_unfinished()
+        if first and read_latents(folder.latents, source) is None:
+            yield from encode_crops(base, crops, folder.latents, source)
+        accelerator.wait_for_everyone()
+        key = run_key(base, stage, source, start_from, accelerator.num_processes)
+        state = read_state(folder.state, key)
+        if state is None and folder.state.exists():
+            yield Note(Message("run_begun_anew"))
+        latents = read_latents(folder.latents, source)
+        assert latents is not None, "the first process has just encoded them"
+        yield from _train(folder, latents, key, state, start_from, accelerator, plan)
+    finally:
+        bring_all(lying)  # as it lay before
 
 
 def _train(
@@ -102,28 +110,35 @@ def _train(
     state: State | None,
     start_from: Path | None,
     accelerator: Accelerator,
+    plan: Plan,
 ) -> Iterator[Event]:
     """The loop itself; the base is without a LoRA when it ends, however it ends."""
+    import torch
+
     base, stage = folder.base, folder.stage
     first, processes = accelerator.is_main_process, accelerator.num_processes
     try:
-        parameters = _attach_lora(base, stage, start_from)
-        optimizer = _optimizer(parameters, stage)
-        done = RunProgress(key, parameters, optimizer)
+        bring(base, base.family.network)
+        parameters = _attach_lora(base, stage, start_from, plan.checkpointing)
+        optimizer = _optimizer(parameters, stage, plan.small_moments)
+        scaler = torch.amp.GradScaler(base.device.name, enabled=base.device.scales_gradients)
+        done = RunProgress(key, parameters, optimizer, scaler)
         if state is not None:
             done.restore(state)
-        network, optimizer = accelerator.prepare(base.network, optimizer)
+        network = accelerator.prepare(base.network)
         began_at, spent = done.number, 0.0
 
         for number in range(done.number + 1, stage.steps + 1):
             started = time.monotonic()
             batch = draw_batch(latents, stage, number, base, accelerator.process_index, processes)
             loss = _batch_loss(base, network, batch, stage)
-            accelerator.backward(loss)
+            accelerator.backward(scaler.scale(loss))
+            scaler.unscale_(optimizer)
             accelerator.clip_grad_norm_(parameters, stage.max_grad_norm)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(stage, number)
-            optimizer.step()
+            scaler.step(optimizer)  # none where a scaled gradient was not finite
+            scaler.update()
             optimizer.zero_grad(set_to_none=True)
 
             done.number = number
@@ -141,6 +156,7 @@ def _train(
             last = number == stage.steps
             if first and (last or number % stage.preview_every == 0):
                 yield from folder.save_preview(done)
+                bring(base, base.family.network)
             if first and (last or number % stage.save_every == 0):
                 yield folder.save_last(done)
             accelerator.wait_for_everyone()
@@ -200,10 +216,15 @@ def learning_rate(stage: Stage, number: int) -> float:
     return stage.learning_rate * (stage.last_rate + (1 - stage.last_rate) * falling)
 
 
-def _optimizer(parameters: list[torch.nn.Parameter], stage: Stage) -> torch.optim.Optimizer:
-    import torch
-
-    return torch.optim.AdamW(
+def _optimizer(
+    parameters: list[torch.nn.Parameter], stage: Stage, small_moments: bool = False
+) -> torch.optim.Optimizer:
+    """AdamW; with moments in 8 bits by bitsandbytes, which `plan_training` has looked for."""
+    if small_moments:
+        from bitsandbytes.optim import AdamW8bit as AdamW  # pyright: ignore[reportMissingImports]
+    else:
+        from torch.optim import AdamW
+    return AdamW(
         parameters, stage.learning_rate, betas=(0.9, 0.99), weight_decay=stage.weight_decay
     )
 
@@ -221,7 +242,9 @@ def _accelerator(base: Base) -> Accelerator:
     )
 
 
-def _attach_lora(base: Base, stage: Stage, start_from: Path | None) -> list[torch.nn.Parameter]:
+def _attach_lora(
+    base: Base, stage: Stage, start_from: Path | None, checkpointing: bool
+) -> list[torch.nn.Parameter]:
     """Put the LoRA on the base, new or stage 1's; its matrices, float32, ready to be trained."""
     import torch
     from diffusers.training_utils import cast_training_params
@@ -243,7 +266,7 @@ def _attach_lora(base: Base, stage: Stage, start_from: Path | None) -> list[torc
                 targets=sorted(config.target_modules),
             )
     cast_training_params(network, torch.float32)
-    if stage.gradient_checkpointing:
+    if checkpointing:
         network.enable_gradient_checkpointing()
     else:
         network.disable_gradient_checkpointing()

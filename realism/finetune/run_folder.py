@@ -45,9 +45,14 @@ class RunProgress:
     """What a run has done so far: all that changes from step to step."""
 
     def __init__(
-        self, key: str, parameters: list[torch.nn.Parameter], optimizer: torch.optim.Optimizer
+        self,
+        key: str,
+        parameters: list[torch.nn.Parameter],
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
     ):
         self.key, self.parameters, self.optimizer = key, parameters, optimizer
+        self.scaler = scaler
         self.number = 0
         self.losses: list[float] = []
         self.previews: list[tuple[int, float | None]] = []
@@ -61,13 +66,16 @@ class RunProgress:
             for parameter, value in zip(self.parameters, state.lora, strict=True):
                 parameter.copy_(value)
         self.optimizer.load_state_dict(state.moments)
+        if state.scaler:
+            self.scaler.load_state_dict(state.scaler)
         self.number, self.new = state.number, False
         self.losses, self.previews = list(state.losses), list(state.previews)
 
     def state(self) -> State:
         """All that the next step depends on."""
         lora = [parameter.detach().cpu() for parameter in self.parameters]
-        return State(self.number, lora, self.optimizer.state_dict(), self.losses, self.previews)
+        moments, scaler = self.optimizer.state_dict(), self.scaler.state_dict()
+        return State(self.number, lora, moments, self.losses, self.previews, scaler)
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,7 +47,7 @@ def test_a_rehearsal_has_the_shapes_of_the_real_conditioning(name, request):
     widths = base.family._added_widths(base.network.config)
     assert {key: conditioning[key].shape[1] for key in base.family.added_inputs} == widths
     with torch.no_grad():
-        assert base.family.rehearse(base.network, 2, 16).sample.shape == (2, 4, 16, 16)
+        assert base.family.rehearse(base.network, 2, 16).shape == (2, 4, 16, 16)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])

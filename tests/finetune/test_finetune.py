@@ -26,7 +26,6 @@ from realism.finetune.checkpoint import read_state
 from realism.finetune.events import CropEncoded, LoraSaved, Note, TrainingStep
 from realism.finetune.latents import draw_batch, read_latents
 from realism.finetune.loop import finetune, learning_rate
-from realism.finetune.memory import require_memory, training_memory
 from realism.finetune.run_folder import HeldOut
 
 ABOUT = {"kind": "person", "trigger": SUBJECT}
@@ -285,14 +284,3 @@ def test_a_hurt_state_or_hurt_latents_begin_the_run_anew_to_the_same_lora(base, 
 def test_nothing_to_learn_from_is_refused_with_what_to_do(base, tmp_path):
     with pytest.raises(InputError, match="not one picture"):
         list(walk(base, tmp_path, tiny_stage(2, 2), crops=()))
-
-
-def test_what_does_not_fit_is_refused_with_the_figure_and_what_to_lower(base):
-    stage = tiny_stage(2, 8)
-    whole = training_memory(base, stage)
-    assert whole > 3 * training_memory(base, replace(stage, batch=1))
-    require_memory(base, stage, whole)
-    with pytest.raises(InputError, match=r"GB are free\. Lower the batch to [34]\."):
-        require_memory(base, stage, whole // 2)
-    with pytest.raises(InputError, match="gradient checkpointing"):
-        require_memory(base, stage, 0)

@@ -232,7 +232,7 @@ class Family(ABC):
         """How much the loss counts each of the timesteps (b,), at `Stage.min_snr`; None: alike."""
 
     @abstractmethod
-    def rehearse(self, network: Any, batch: int, side: int) -> Any:
+    def rehearse(self, network: Any, batch: int, side: int) -> torch.Tensor:
         """The network's answer to `batch` empty latents of `side`: its shapes, for `memory.py`."""
 
     # Sampling.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TIMESTEPS = 1000  # of every scheduler of these families
 TOKENS = 512  # of a caption, as the pipelines of diffusers read it
+TEXT = 64  # tokens that a caption of ours is about as long as, where it is not padded
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 # Names that a single file's tensors may begin with: ComfyUI's, none.
 FILE_PREFIXES = ("model.diffusion_model.", "")

@@ -108,7 +108,7 @@ class Flux1(FlowFamily):
             "guidance": torch.full((len(text),), guidance_scale, device=text.device),
         }
 
-    def rehearse(self, network: Any, batch: int, side: int) -> Any:
+    def rehearse(self, network: Any, batch: int, side: int) -> torch.Tensor:
         import torch
 
         config = network.config

@@ -101,7 +101,7 @@ class Flux2Klein(FlowFamily):
     def uses_negative_prompt(self, pipeline: Any, guidance_scale: float) -> bool:
         return guidance_scale > 1 and not pipeline.config.is_distilled
 
-    def rehearse(self, network: Any, batch: int, side: int) -> Any:
+    def rehearse(self, network: Any, batch: int, side: int) -> torch.Tensor:
         import torch
 
         config = network.config

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from realism.diffusion.families.family import Conditioning
 from realism.diffusion.families.flow import (
+    TEXT,
     TIMESTEPS,
     TOKENS,
     FlowFamily,
@@ -85,13 +86,14 @@ class QwenImage(FlowFamily):
         length = second.norm(dim=-1, keepdim=True) / guided.norm(dim=-1, keepdim=True)
         return unpack_latents(guided * length, *with_prompt.shape[-2:])
 
-    def rehearse(self, network: Any, batch: int, side: int) -> Any:
+    def rehearse(self, network: Any, batch: int, side: int) -> torch.Tensor:
         import torch
 
         config = network.config
         return network(
             hidden_states=torch.empty(batch, side * side // 4, config.in_channels),
             timestep=torch.zeros(batch),
-            encoder_hidden_states=torch.empty(batch, 64, config.joint_attention_dim),
+            encoder_hidden_states=torch.empty(batch, TEXT, config.joint_attention_dim),
             img_shapes=[(1, side // 2, side // 2)] * batch,
-        )
+            return_dict=False,
+        )[0]

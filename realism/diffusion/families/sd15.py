@@ -42,5 +42,5 @@ class SD15(UNetFamily):
         return super().left_out() | {"safety_checker": None, "requires_safety_checker": False}
 
     def encode_text(self, pipeline: Any, captions: list[str], resolution: int) -> Conditioning:
-        tokens, _ = pipeline.encode_prompt(captions, pipeline.device, 1, False)
+        tokens, _ = pipeline.encode_prompt(captions, pipeline.text_encoder.device, 1, False)
         return {"encoder_hidden_states": tokens}

@@ -58,7 +58,7 @@ class SDXL(UNetFamily):
 
     def encode_text(self, pipeline: Any, captions: list[str], resolution: int) -> Conditioning:
         tokens, _, pooled, _ = pipeline.encode_prompt(
-            captions, device=pipeline.device, do_classifier_free_guidance=False
+            captions, device=pipeline.text_encoder.device, do_classifier_free_guidance=False
         )
         side = float(resolution)
         sizes = tokens.new_tensor([[side, side, 0, 0, side, side]]).repeat(len(captions), 1)

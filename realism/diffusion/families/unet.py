@@ -180,7 +180,7 @@ class UNetFamily(Family):
         velocity = scheduler.config.prediction_type == "v_prediction"
         return snr.clamp(max=min_snr) / (snr + 1 if velocity else snr)
 
-    def rehearse(self, network: Any, batch: int, side: int) -> Any:
+    def rehearse(self, network: Any, batch: int, side: int) -> torch.Tensor:
         import torch
 
         config = network.config
@@ -190,7 +190,7 @@ class UNetFamily(Family):
             torch.zeros(batch, dtype=torch.long),
             torch.empty(batch, TOKENS, config.cross_attention_dim),
             added_cond_kwargs=added or None,
-        )
+        ).sample
 
     def sampling_timesteps(
         self, sampler: Any, steps: int, shape: tuple[int, int, int], device: str

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from realism.diffusion.families.family import Conditioning
 from realism.diffusion.families.flow import (
+    TEXT,
     TIMESTEPS,
     TOKENS,
     FlowFamily,
@@ -67,13 +68,10 @@ class ZImage(FlowFamily):
         # diffusers counts from the prompt's answer on: its 3 is 4 here, as in every other family.
         return with_prompt + (guidance_scale - 1) * (with_prompt - without)
 
-    def rehearse(self, network: Any, batch: int, side: int) -> Any:
+    def rehearse(self, network: Any, batch: int, side: int) -> torch.Tensor:
         import torch
 
         config = network.config
-        text = torch.empty(batch, 64, config.cap_feat_dim)
-        return network(
-            list(torch.empty(batch, config.in_channels, 1, side, side)),
-            torch.zeros(batch),
-            list(text),
-        )
+        texts = list(torch.empty(batch, TEXT, config.cap_feat_dim))
+        latents = list(torch.empty(batch, config.in_channels, 1, side, side))
+        return torch.stack(network(latents, torch.zeros(batch), texts, return_dict=False)[0])
