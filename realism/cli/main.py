@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from realism import __version__
-from realism.cli import bases, demo, finetune, marks, page, people, photos, portraits, styles, teach
+from realism.cli import (
+    bases,
+    demo,
+    finetune,
+    lora,
+    marks,
+    page,
+    people,
+    photos,
+    portraits,
+    styles,
+    teach,
+)
 from realism.cli.console import say
 from realism.errors import InputError
 
@@ -40,6 +52,7 @@ photos_app.command("choose")(photos.choose)
 photos_app.command("flip")(photos.flip)
 app.command("delete")(people.delete)
 app.command("finetune")(finetune.finetune)
+app.command("lora")(lora.lora)
 app.command("portraits")(portraits.portraits)
 styles_app.command("add")(styles.add)
 styles_app.command("list")(styles.list_styles)

@@ -92,6 +92,20 @@ def find_lora(where: str, progress: Progress | None = None) -> Path:
     return fetch_lora(wanted, progress)
 
 
+def find_hub_lora(where: str, progress: Progress | None = None) -> Path:
+    """As `find_lora`, of a hub alone: for whoever may not name this machine's files.
+
+    Raises
+    ------
+    InputError
+        It is no id, or not to be had now.
+    """
+    wanted = parse_hub_lora(where)
+    if wanted is None:
+        raise InputError("lora_id_malformed", id=where)
+    return fetch_lora(wanted, progress)
+
+
 def fetch_lora(wanted: HubLora, progress: Progress | None = None) -> Path:
     """The file of a LoRA on a hub: from the cache of either hub, else downloaded.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realism.diffusion.base import Base
+from realism.diffusion.lora_file.kohya import kohya_tensors
 from realism.diffusion.lora_file.merge import put_on, restore_weights
 from realism.diffusion.lora_file.read import read_lora
 from realism.diffusion.pickles import is_pickle, safetensors_of
@@ -199,6 +200,42 @@ def save_lora(base: Base, folder: Path, description: dict[str, Any], name: str =
         },
     )
     return Path(folder) / WEIGHTS
+
+
+def save_kohya(lora: Path, target: Path) -> Path:
+    """Write a LoRA of ours once more, as A1111, Forge and ComfyUI read it; returns `target`.
+
+    Parameters
+    ----------
+    lora : Path
+        Its folder or file.
+    target : Path
+        A .safetensors file.
+
+    Raises
+    ------
+    InputError
+        It is none of ours.
+    """
+    from safetensors.torch import save
+
+    file, description = lora_file(lora), describe_lora(lora)
+    family = str(description.get("family") or "")
+    metadata = {
+        "format": "pt",
+        "ss_network_module": "networks.lora",
+        "modelspec.title": target.stem,
+    }
+    if trigger := description.get("trigger"):
+        metadata["modelspec.trigger_phrase"] = str(trigger)
+    write_bytes(target, save(kohya_tensors(file, family), metadata))
+    return target
+
+
+def copy_lora(lora: Path, target: Path) -> Path:
+    """Write a LoRA's file once more, as it is; returns `target`."""
+    write_bytes(target, lora_file(lora).read_bytes())
+    return target
 
 
 @contextmanager

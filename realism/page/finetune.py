@@ -1,6 +1,5 @@
 """Tab 2, Fine-tune: the base, the two stages, and what is learned as it is learned."""
 
-import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from types import SimpleNamespace
 import gradio as gr
 
 from realism.diffusion.base import load_base
-from realism.diffusion.lora import lora_file
+from realism.diffusion.lora import copy_lora, save_kohya
 from realism.diffusion.recommended import preset_for, recommended_bases
 from realism.faces.engine import load_engine
 from realism.finetune.events import (
@@ -83,12 +82,13 @@ def layout(localized: Localizer) -> SimpleNamespace:
             with gr.Row():
                 best = localized(gr.Button, "finetune.best", min_width=140)
                 last = localized(gr.Button, "finetune.last", min_width=140)
+            kohya = localized(gr.Checkbox, "finetune.kohya", value=False)
             file = hidden_download("lora-file")
     return SimpleNamespace(
         needs=needs, base=base, start=start, stop=stop, skip=skip, faces=faces, steps1=steps1,
         rate1=rate1, steps2=steps2, rate2=rate2, rank=rank, batch=batch, frugal=frugal,
         afresh=afresh, message=message, curves=curves, previews=previews, best=best, last=last,
-        file=file,
+        kohya=kohya, file=file,
     )  # fmt: skip
 
 
@@ -136,7 +136,9 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     stopping = ui.stop.click(**listener(on_stop, visit, ui.message, cancels=[loading]))
     stopping.then(**show).then(**refresh_status)
     for button, which in ((ui.best, "best"), (ui.last, "last")):
-        copying = button.click(**listener(on_download, [gr.State(which), *visit, ui.base], ui.file))
+        copying = button.click(
+            **listener(on_download, [gr.State(which), *visit, ui.base, ui.kohya], ui.file)
+        )
         download_after(copying, ui.file)
 
 
@@ -232,17 +234,16 @@ def on_stop(name: str | None, root: Path | None, language: str) -> str:
     return paragraph(text(language, "finetune.stopped"))
 
 
-def on_download(which: str, name: str | None, root: Path | None, language: str, base: str) -> str:
-    """The LoRA under a name that says whose it is."""
+def on_download(
+    which: str, name: str | None, root: Path | None, language: str, base: str, kohya: bool = False
+) -> str:
+    """The LoRA under a name that says whose it is; in kohya's names for other programs."""
     with user_errors(language):
         person = chosen_person(name, root)
         lora = person.adapter(base_name(base), which)
         assert lora is not None  # only "none" gives none
-        return str(
-            shutil.copy(
-                lora_file(lora), new_temp_dir() / f"{person.folder.name}-{which}.safetensors"
-            )
-        )
+        target = new_temp_dir() / f"{person.folder.name}-{which}.safetensors"
+        return str((save_kohya if kohya else copy_lora)(lora, target))
 
 
 # What is shown --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from PIL import Image
 from realism import __version__
 from realism.cli import marks as shell
 from realism.config import ASSETS
+from realism.diffusion.weights import read_tensor_headers
 from realism.images import open_photo
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.person.person import create_person
@@ -282,3 +283,17 @@ def test_styles_of_facechain_are_brought_in_listed_and_deleted(run, tmp_path):
     assert run("styles", "remove", "witch")[:2] == (0, "witch is deleted.\n")
     code, _, err = run("styles", "add", folder / "bad.json")
     assert code == 2 and len(err.splitlines()) == 1
+
+
+def test_a_person_s_lora_is_written_for_other_programs(run, tmp_path):
+    home = tmp_path / "people"
+    mei = create_person("Mei", True, root=home)
+    code, _, err = run("lora", "mei", "--to", tmp_path / "mei.safetensors")
+    assert code == 2 and "fine-tune first" in err
+    shutil.copytree(ASSETS / "pocket" / "stage1", mei.adapter_folder("pocket") / "best")
+    for form, prefix in (("kohya", "lora_unet_"), ("diffusers", "unet.")):
+        file = tmp_path / f"{form}.safetensors"
+        assert run("lora", "mei", "--form", form, "--to", file)[:2] == (0, f"{file}\n")
+        assert all(name.startswith(prefix) for name in read_tensor_headers(file))
+    code, _, err = run("lora", "mei", "--to", tmp_path / "mei.bin")
+    assert code == 2 and "does not end in .safetensors" in err

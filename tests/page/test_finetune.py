@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from realism.diffusion.weights import read_tensor_headers
 from realism.page import finetune
 from realism.page.portraits import handlers as portraits
 
@@ -16,6 +17,9 @@ def test_a_fine_tune_shows_its_steps_its_curves_and_previews(learned):
 
 def test_the_lora_can_be_downloaded_and_the_tabs_know_of_it(learned, root_of_mei):
     file = Path(finetune.on_download("last", "mei", learned.root, "en", learned.base))
+    twin = Path(finetune.on_download("last", "mei", learned.root, "en", learned.base, True))
+    assert all(name.startswith("lora_unet_") for name in read_tensor_headers(twin))
+    assert all(name.startswith("unet.") for name in read_tensor_headers(file))
     assert file.name == "mei-last.safetensors" and file.stat().st_size > 1000
     assert "has a LoRA" in finetune.on_show("mei", learned.root, "en", learned.base)
     assert portraits.on_show("mei", learned.root, "en", learned.base) == ""

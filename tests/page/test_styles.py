@@ -64,7 +64,7 @@ def test_names_follow_the_language_and_a_style_that_went_leaves_the_first(root, 
 def test_a_base_of_another_family_is_said_before_anything_is_downloaded(root, tiny_sdxl):
     with pytest.raises(gr.Error, match="brings a LoRA for full-size bases of the family sd15"):
         styles.on_fetch("witch", "", root, "en", str(tiny_sdxl))
-    with pytest.raises(gr.Error, match="There is no LoRA at"):
+    with pytest.raises(gr.Error, match="is not a LoRA's id on a hub"):
         styles.on_fetch("studio", "nowhere.safetensors", root, "en", str(tiny_sdxl))
     assert styles.on_fetch("studio", " ", root, "en", str(tiny_sdxl)) == ""
 

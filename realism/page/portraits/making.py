@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from realism.diffusion.base import load_base
-from realism.diffusion.hub_lora import find_lora
+from realism.diffusion.hub_lora import find_hub_lora
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError
 from realism.faces.engine import load_engine
@@ -50,7 +50,7 @@ def on_make(
         if seed.strip() and not seed.strip().isdecimal():
             raise InputError("seed_not_a_number")
         looks = [Path(look)] if look else []
-        looks += [find_lora(look_id)] if look_id.strip() else []
+        looks += [find_hub_lora(look_id)] if look_id.strip() else []
         request = PortraitRequest(
             style=style or load_presets()[0].slug, style_weight=look_weight,
             prompt=prompt, negative_prompt=negative, count=int(count),

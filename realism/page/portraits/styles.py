@@ -10,7 +10,7 @@ import gradio as gr
 from PIL import Image
 
 from realism.diffusion.base import load_base
-from realism.diffusion.hub_lora import find_lora
+from realism.diffusion.hub_lora import find_hub_lora
 from realism.diffusion.identify import read_base
 from realism.diffusion.recommended import recommended_bases
 from realism.errors import InputError
@@ -106,7 +106,7 @@ def on_fetch(
     with user_errors(language):
         style_adapter(find_style(slug, root), load_base(base), progress=shown)
         if look.strip():
-            find_lora(look, shown)
+            find_hub_lora(look, shown)
         return ""
 
 
