@@ -139,13 +139,17 @@ def read_json(path: Path, what: str) -> Any:
     Raises
     ------
     InputError
-        `file_not_there`, `file_not_json`.
+        `file_not_there`, `file_not_readable`, `file_not_json`.
     """
     try:
+        if not Path(path).is_file():
+            raise InputError("file_not_there", what=Message(what), path=path)
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("file_not_there", what=Message(what), path=path) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except PermissionError as error:
+        raise InputError("file_not_readable", what=Message(what), path=path) from error
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InputError("file_not_json", path=path, what=Message(what), detail=error) from error
 
 

@@ -84,11 +84,13 @@ def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTA
 
 def _read_bytes(path: Path, name: str, limits: Intake) -> bytes:
     try:
+        if not path.is_file():  # nothing, a folder, a loop of links, a pipe that never ends
+            raise InputError("photo_file_not_found", name=name)
         size = path.stat().st_size
         if size > limits.max_bytes:
             raise _too_many_bytes(name, size, limits)
         return path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError) as error:
+    except FileNotFoundError as error:
         raise InputError("photo_file_not_found", name=name) from error
     except PermissionError as error:
         raise InputError("photo_not_permitted", name=name) from error
