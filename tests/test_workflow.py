@@ -45,6 +45,8 @@ from realism.workflow.portraits import (
     make_portraits,
     rank_pictures,
     rank_run,
+    resume_portraits,
+    unfinished_portraits,
 )
 from realism.workflow.restore import (
     PortraitRestored,
@@ -192,6 +194,40 @@ def test_an_imported_style_is_drawn_with_its_lora_and_its_weights(person, base, 
     (note,) = (event for event in events if isinstance(event, LoraNote))
     assert note.message.values["names"] == ("robes",)
     remove_style("witch", root)
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_portraits_it_would_have_made(person, base, engine):
+    request = PortraitRequest(prompt="photo of {person}", count=3, seed=3, steps=2, adapter="none")
+    *_, whole = make_portraits(person, base, engine, request)
+    assert unfinished_portraits(person) is None and not person.request_file(whole.run).exists()
+    walk = make_portraits(person, base, engine, request)
+    first = next(event for event in walk if isinstance(event, PortraitSaved))
+    walk.close()  # as good as killed: nothing is written at the end
+    assert unfinished_portraits(person) == (1, 3)
+    before = first.file.read_bytes()
+    events = list(resume_portraits(person, base, engine))
+    saved = [event.file.name for event in events if isinstance(event, PortraitSaved)]
+    assert saved == ["02-seed4.png", "03-seed5.png"] and first.file.read_bytes() == before
+    assert events[-1].run == first.file.parent and len(events[-1].ranked) == 3
+    for file in sorted(whole.run.glob("*.png")):
+        again = open_photo(first.file.parent / file.name)
+        assert np.array_equal(open_photo(file).pixels, again.pixels)
+    assert unfinished_portraits(person) is None
+    with pytest.raises(InputError, match="no run of portraits that was stopped"):
+        next(resume_portraits(person, base, engine))
+
+
+def test_a_run_is_not_gone_on_with_on_another_base(person, base, engine):
+    walk = make_portraits(person, base, engine, PortraitRequest(count=2, steps=2, adapter="none"))
+    next(event for event in walk if isinstance(event, SamplingStep))
+    walk.close()
+    kept = person.request_file(person.unfinished_run())
+    kept.write_text(kept.read_text().replace(base.fingerprint, "0" * 64))
+    with pytest.raises(InputError, match="choose"):
+        next(resume_portraits(person, base, engine))
+    kept.write_text("{")
+    with pytest.raises(InputError, match="request of a run"):
+        next(resume_portraits(person, base, engine))
 
 
 def test_a_photo_without_one_face_is_left_out_of_a_ranking_and_named(engine):

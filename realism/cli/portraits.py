@@ -11,6 +11,7 @@ from realism.cli.console import (
     PersonName,
     load_named_engine,
     open_pictures,
+    say,
     say_base,
     say_download,
     show,
@@ -49,6 +50,9 @@ def portraits(
     label: Annotated[
         Literal["", "en", "zh"], typer.Option(help="en or zh: a visible notice in a corner.")
     ] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the last run, as it was asked for.")
+    ] = False,
 ) -> None:
     """Make portraits of a person and rank them; a folder with PNGs and ranking.json."""
     from realism.diffusion.base import load_base
@@ -57,7 +61,13 @@ def portraits(
     from realism.person.person import open_person
     from realism.portraits.style_lora import style_adapter
     from realism.portraits.styles import find_style
-    from realism.workflow.portraits import PortraitRequest, make_portraits, rank_run
+    from realism.workflow.portraits import (
+        PortraitRequest,
+        make_portraits,
+        rank_run,
+        resume_portraits,
+        unfinished_portraits,
+    )
 
     if style == "list":
         list_styles()
@@ -76,7 +86,12 @@ def portraits(
         style, prompt or None, negative_prompt or None, count, seed, steps, guidance_scale,
         adapter, weight, more, label, style_weight=style_weight,
     )  # fmt: skip
-    run = show(make_portraits(opened, loaded, engine, request))
+    if resume:
+        run = show(resume_portraits(opened, loaded, engine))
+    else:
+        if there := unfinished_portraits(opened):
+            say(f"The last run made {there[0]} of {there[1]}: --resume would go on with it.")
+        run = show(make_portraits(opened, loaded, engine, request))
     ranked = rank_run(opened, run, engine)
     print_ranked(ranked, opened.photo_to_photo().values())
     print_unseen(ranked, opened.held_out_photo(run))

@@ -3,6 +3,7 @@
 adapters/<base>/last/, best/    LoRA of stage 2
                 running/        state of a fine-tune that was stopped
 portraits/<run>/                portraits, ranking.json
+                request.json    what the run is to make, until it is made
                 ranking-details.json    all of the ranking, to be read back while it holds
                 restored/       the portraits with their marks
 """
@@ -87,6 +88,16 @@ class RunsFolder(PersonFolder):
             number += 1
             folder = self.folder / "portraits" / f"{now}-{number}"
         return folder
+
+    @staticmethod
+    def request_file(run: Path) -> Path:
+        """Where a run keeps what it is to make, until all of it is made."""
+        return run / "request.json"
+
+    def unfinished_run(self) -> Path | None:
+        """The newest run, where it was stopped or killed before all its portraits were made."""
+        newest = next(iter(self.runs()), None)
+        return newest if newest and self.request_file(newest).exists() else None
 
     @staticmethod
     def portrait_file(run: Path, number: int, seed: int) -> Path:

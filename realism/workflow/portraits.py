@@ -1,14 +1,17 @@
 """Step 3: portraits of a person are made, saved with how they were made, and ranked."""
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+
+from pydantic import TypeAdapter
 
 from realism.checks import photo_to_photo
 from realism.config import PORTRAITS
 from realism.diffusion.base import Base
 from realism.diffusion.lora import Adapter
+from realism.disk import read_model, write_json
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
 from realism.images import Photo
@@ -124,10 +127,19 @@ class PortraitRequest:
     style_weight: float | None = None
 
 
+@dataclass(frozen=True)
+class _KeptRequest:
+    """`request.json` of a run that is not finished."""
+
+    base: str
+    fingerprint: str
+    request: PortraitRequest
+
+
 def make_portraits(
     person: Person, base: Base, engine: Engine, request: PortraitRequest | None = None
 ) -> Generator[PromptNote | LoraNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
-    """Make portraits of a person and rank them.
+    """Make portraits of a person and rank them; `resume_portraits` goes on after a stop.
 
     Parameters
     ----------
@@ -176,20 +188,59 @@ def make_portraits(
     own = style_adapter(preset, base, request.style_weight)
     weight = preset.person_weight if request.weight is None else request.weight
     adapter = Adapter(lora, weight) if lora else None
-    run, number = request.run or person.new_run(), 0
+    run = request.run or person.new_run()
+    files = {seed: person.portrait_file(run, n, seed) for n, seed in enumerate(seeds, 1)}
+    kept = person.request_file(run)
+    left = [seed for seed in seeds if not (kept.exists() and files[seed].exists())]
+    _keep_request(kept, base, replace(request, seed=seeds[0], run=run))
     for event in sample_portraits(
-        base, prompt, negative, seeds, request.steps, request.guidance_scale, adapter,
+        base, prompt, negative, left, request.steps, request.guidance_scale, adapter,
         (*([own] if own else []), *request.style_loras),
     ):  # fmt: skip
         if isinstance(event, SamplingStep | LoraNote):
             yield event
             continue
-        number += 1
-        file = person.portrait_file(run, number, event.seed)
+        file, number = files[event.seed], seeds.index(event.seed) + 1
         save_portrait(event, file, request.label)
         yield PortraitSaved(file, event, number, len(seeds))
+    kept.unlink(missing_ok=True)
     yield PortraitsRanked(run, tuple(rank_run(person, run, engine)), person.photo_to_photo())
     return run
+
+
+def _keep_request(file: Path, base: Base, request: PortraitRequest) -> None:
+    kept = _KeptRequest(base.name, base.fingerprint, request)
+    write_json(file, TypeAdapter(_KeptRequest).dump_python(kept, mode="json"))
+
+
+def unfinished_portraits(person: Person) -> tuple[int, int] | None:
+    """How many portraits of the person's newest run are made, and of how many; None: all."""
+    run = person.unfinished_run()
+    if run is None:
+        return None
+    request = read_model(person.request_file(run), _KeptRequest, "file_request").request
+    return len(list(run.glob("*.png"))), request.count
+
+
+def resume_portraits(
+    person: Person, base: Base, engine: Engine
+) -> Generator[PromptNote | LoraNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
+    """Make the portraits that the person's newest run still lacks, as it was asked for.
+
+    Yields and returns as `make_portraits`; the portraits are those of a run that was not stopped.
+
+    Raises
+    ------
+    InputError
+        There is no such run, it was begun on another base, or as of `make_portraits`.
+    """
+    run = person.unfinished_run()
+    if run is None:
+        raise InputError("no_run_to_resume", person=person.name)
+    kept = read_model(person.request_file(run), _KeptRequest, "file_request")
+    if kept.fingerprint != base.fingerprint:
+        raise InputError("run_of_other_base", base=kept.base, given=base.name)
+    return (yield from make_portraits(person, base, engine, replace(kept.request, run=run)))
 
 
 def rank_run(person: Person, run: Path, engine: Engine) -> list[Ranked]:

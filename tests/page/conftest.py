@@ -11,6 +11,7 @@ import pytest
 from realism.config import ASSETS
 from realism.marks.photo import MarkedPhoto
 from realism.page import finetune
+from realism.page.job import stop_jobs
 from realism.page.marks import handlers
 from realism.person.person import create_person
 from realism.workflow.place import PlacedPortrait
@@ -44,6 +45,13 @@ class Found(NamedTuple):
     placed: PlacedPortrait
     before: str
     message: str
+
+
+@pytest.fixture(autouse=True)
+def no_work_left():
+    """Stop what a test left running: it would go on in the next."""
+    yield
+    stop_jobs()
 
 
 @pytest.fixture

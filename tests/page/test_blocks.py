@@ -69,7 +69,7 @@ def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
     reaching = [fn for fn in page.fns.values() if fn.fn is not None and reaches_device(fn.fn)]
     jobs = [fn for fn in reaching if getattr(fn.fn, "never_waits", False)]
     assert {fn.fn for fn in jobs} == {
-        header.on_engine, finetune.on_base, finetune.on_finetune, making.on_make,
+        header.on_engine, finetune.on_base, finetune.on_finetune, making.on_make, making.on_resume,
     }  # fmt: skip
     assert {fn.concurrency_limit for fn in jobs} == {None}  # the work waits, not who follows it
     reaching = [fn for fn in reaching if fn not in jobs]

@@ -12,12 +12,6 @@ from realism.person.person import open_person, people
 AT_MOST = 20.0  # s that a test waits
 
 
-@pytest.fixture(autouse=True)
-def none_left():
-    yield
-    job.stop_jobs()
-
-
 def count_to(number: int, closed: list | None = None):
     """Work of so many events; `closed` hears when it is stopped."""
 

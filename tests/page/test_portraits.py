@@ -122,7 +122,7 @@ def test_likeness_to_the_photo_that_was_not_learned_from_stands_beside_the_ranki
     learned, made, root
 ):
     person = open_person("mei", root)
-    run = person.runs()[0]
+    run = person.folder / "portraits" / made[-1][2]["value"]
     photo = person.held_out_photo(run)
     assert photo in {record.name for record in person.accepted()}
     row = Ranked("a.png", 1, 0.7, "other", None, 0.6, False, {"other": 0.7, photo: 0.41})
@@ -134,3 +134,19 @@ def test_likeness_to_the_photo_that_was_not_learned_from_stands_beside_the_ranki
         for file in (root / "mei" / "adapters").glob(f"*/{which}/*.safetensors"):
             file.write_bytes(file.read_bytes() + b" ")
     assert person.held_out_photo(run) is None
+
+
+def test_a_run_that_was_stopped_is_offered_and_gone_on_with(learned, root):
+    given = ("mei", root, "en")
+    shown = making.on_make(
+        *given, learned.base, "photo of {person}", "", 2, "7", 4, 2, "best", None, 1.0, None, 0.25,
+        False,
+    )  # fmt: skip
+    next(gallery for gallery, *_ in shown if isinstance(gallery, list) and len(gallery) == 1)
+    making.on_stop(*given)
+    made = len(list(open_person("mei", root).unfinished_run().glob("*.png")))
+    offer = making.on_unfinished(*given)
+    assert offer["visible"] and f"{made} of 2 are made" in offer["value"]
+    *_, (gallery, message, *_) = making.on_resume(*given, learned.base)
+    assert len(gallery) == 2 and "2 portraits" in message
+    assert not making.on_unfinished(*given)["visible"]

@@ -43,6 +43,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             with gr.Row():
                 make = localized(gr.Button, "portraits.make", variant="primary", min_width=160)
                 stop = localized(gr.Button, "portraits.stop", min_width=80)
+            resume = gr.Button(visible=False)
             with localized(gr.Accordion, "portraits.advanced", open=False):
                 negative = localized(
                     gr.Textbox, "portraits.negative", value=first.negative_prompt, lines=2
@@ -104,7 +105,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
     # portrait looked at; the run's name where it has no ranking that holds.
     ranked, portrait_file, unranked = gr.State([]), gr.State(None), gr.State(None)
     return SimpleNamespace(
-        needs=needs, style=style, prompt=prompt, count=count, make=make, stop=stop,
+        needs=needs, resume=resume, style=style, prompt=prompt, count=count, make=make, stop=stop,
         negative=negative, seed=seed, guidance=guidance, steps=steps, which=which,
         brought=brought, weight=weight, style_lora=style_lora, style_weight=style_weight,
         label=label, style_note=style_note, remove=remove, look_id=look_id, more_styles=more_styles,
@@ -175,8 +176,25 @@ def wire(
         )
     )  # fmt: skip
     made.then(**refresh_status)
+    offer = listener(making.on_unfinished, visit, ui.resume)
+    gr.on([shared.person.change, shared.shown_language.change, shared.tabs.select], **offer)
+    reloading = ui.resume.click(
+        **listener(
+            on_base, [*visit, shared.base], ui.message,
+            show_progress="full", show_progress_on=ui.message,
+        )
+    )  # fmt: skip
+    resumed = reloading.success(
+        **listener(
+            making.on_resume, [*visit, shared.base],
+            [ui.gallery, ui.message, ui.run, ui.ranked, ui.detail],
+        )
+    )  # fmt: skip
+    resumed.then(**offer).then(**refresh_status)
     # Who comes back, or chooses the person again, finds the portraits being made.
-    leaving = shared.person.change(**listener(handlers.on_leave, None, shown, cancels=[made]))
+    leaving = shared.person.change(
+        **listener(handlers.on_leave, None, shown, cancels=[made, resumed])
+    )
     following = (
         leaving.then(**show)
         .then(**arrive)
@@ -192,7 +210,7 @@ def wire(
     stopping = ui.stop.click(
         **listener(making.on_stop, visit, ui.message, cancels=[loading, fetching])
     )
-    stopping.then(**show).then(**arrive).then(**refresh_status)
+    stopping.then(**show).then(**offer).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
     download_after(
         ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)), ui.zip_file

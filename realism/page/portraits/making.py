@@ -1,8 +1,9 @@
 """Tab 3's handlers that make portraits: started, followed, stopped; they go on without the page."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -26,6 +27,8 @@ from realism.workflow.portraits import (
     PortraitsRanked,
     PromptNote,
     make_portraits,
+    resume_portraits,
+    unfinished_portraits,
 )
 
 
@@ -66,6 +69,35 @@ def on_make(
 
 
 @never_waits
+def on_resume(
+    name: str | None, root: Path | None, language: Language, base_name: str
+) -> Iterator[tuple]:
+    """Make the portraits that the last run still lacks."""
+
+    def work() -> Generator[object, None, None]:
+        yield from resume_portraits(person, load_base(base_name), load_engine())
+
+    with user_errors(language):
+        person = chosen_person(name, root)
+        run = person.unfinished_run()
+        made = [(str(file), file.stem) for file in sorted(run.glob("*.png"))] if run else []
+        job = start_job(person.folder, "portraits", work)
+        yield made, "", gr.skip(), [], gr.update(visible=False)
+        yield from _made(job, person, language, made)
+
+
+def on_unfinished(name: str | None, root: Path | None, language: str) -> Any:
+    """The button that goes on with a run that was stopped or killed; hidden without one."""
+    person = chosen_person(name, root) if name else None
+    job = find_job(person.folder) if person else None
+    there = unfinished_portraits(person) if person and not (job and job.running) else None
+    if there is None:
+        return gr.update(visible=False)
+    label = text(language, "portraits.go_on", made=there[0], of=there[1])
+    return gr.update(visible=True, value=label)
+
+
+@never_waits
 def on_follow(name: str | None, root: Path | None, language: str) -> Iterator[tuple]:
     """The person's portraits as they are being made; those of a run that ended are shown anyway."""
     person = chosen_person(name, root) if name else None
@@ -75,9 +107,11 @@ def on_follow(name: str | None, root: Path | None, language: str) -> Iterator[tu
             yield from _made(job, person, language)
 
 
-def _made(job: Job, person: Person, language: str) -> Iterator[tuple]:
+def _made(
+    job: Job, person: Person, language: str, before: Sequence[tuple[str, str]] = ()
+) -> Iterator[tuple]:
     """Each event as what the page shows: portraits one by one, then all of them ranked."""
-    made = []
+    made = list(before)
     for event in job.follow():
         match event:
             case JobWaits():
