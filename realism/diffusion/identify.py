@@ -15,9 +15,8 @@ from realism.diffusion.device import Device
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.families.family import Family
 from realism.diffusion.families.unet import UNetFamily
-from realism.diffusion.hub import fetch
 from realism.diffusion.pickles import Progress, folder_of, is_pickle, safetensors_of
-from realism.diffusion.single_file import SCALES, SingleFile, read_single_file, read_vae_file
+from realism.diffusion.single_file import SCALES, SingleFile, find_vae, read_single_file
 from realism.diffusion.weights import WEIGHTS, TensorHeader, fingerprint, merge_headers
 from realism.disk import read_json
 from realism.errors import InputError, Message
@@ -25,7 +24,6 @@ from realism.errors import InputError, Message
 CONFIGS = ASSETS / "configs"  # of each family, for single-file checkpoints
 
 
-VAE_SUFFIXES = (".vae.safetensors", ".vae.pt", ".vae.ckpt")  # beside a checkpoint, as A1111 has it
 # What else people give as a base, known by how its tensors' names begin.
 OTHER_FILES = {
     "control_model.": "file_is_a_controlnet",
@@ -130,10 +128,28 @@ def read_base(path: Path, progress: Progress | None = None) -> BaseFiles:
     return _read_folder(path, progress) if path.is_dir() else _read_single_file(path, progress)
 
 
+def read_kind(path: Path) -> tuple[Family, bool]:
+    """The family of a base on disk, and whether it is distilled; no pickle is opened.
+
+    Raises
+    ------
+    InputError
+        Where it is none, or a pickle, which does not tell before it is opened.
+    """
+    if path.is_dir():
+        family, index, network, _ = _recognise_folder(path)
+        return family, family.is_distilled(index, network, _read_scheduler(path))
+    return _recognise_file(path.name, read_single_file(path, path.name).headers), False
+
+
+def _read_scheduler(path: Path) -> dict:
+    file = path / "scheduler" / "scheduler_config.json"
+    return read_json(file, "file_base_index") if file.exists() else {}
+
+
 def _read_folder(path: Path, progress: Progress | None) -> BaseFiles:
     family, index, network, vae = _recognise_folder(path)
-    file = path / "scheduler" / "scheduler_config.json"
-    scheduler = read_json(file, "file_base_index") if file.exists() else {}
+    scheduler = _read_scheduler(path)
     if refusal := family.noise_refusal(path.name, scheduler):
         raise refusal
     parts = family.weight_parts
@@ -223,7 +239,7 @@ def _read_single_file(path: Path, progress: Progress | None) -> BaseFiles:
     missing = [part for part in held if not held[part]]
     vae = None
     if missing == ["vae"]:
-        vae, note = _vae_apart(path, family, progress)
+        vae, note = find_vae(path, family.vae_places, progress)
         held["vae"] = vae.headers
         notes += (note,)
     elif missing:
@@ -278,25 +294,6 @@ def _with_other_parts(
             single=single,
         )
     raise InputError("checkpoint_without_parts", name=path.name, family=family.name)
-
-
-def _vae_apart(path: Path, family: Family, progress: Progress | None) -> tuple[SingleFile, Message]:
-    """The VAE of a checkpoint that holds none: the file beside it, else the family's own."""
-    for suffix in VAE_SUFFIXES:
-        beside = path.with_suffix(suffix)
-        if beside.exists():
-            file = safetensors_of(beside, progress) if is_pickle(beside) else beside
-            vae = read_vae_file(file, beside.name)
-            return vae, Message("checkpoint_vae", name=path.name, vae=beside.name)
-    try:
-        fetched = fetch(family.vae_places, lambda found: read_vae_file(found, path.name), progress)
-    except InputError as error:
-        reason = error.message
-    else:
-        vae = read_vae_file(fetched.path, fetched.place)
-        return vae, Message("checkpoint_vae", name=path.name, vae=fetched.place)
-    beside = path.with_suffix(VAE_SUFFIXES[0]).name
-    raise InputError("checkpoint_without_vae", name=path.name, beside=beside, reason=reason)
 
 
 def _recognise_file(name: str, tensors: Mapping[str, TensorHeader]) -> Family:

@@ -1,14 +1,16 @@
 """What is known of bases: a table of those worth knowing, and what a base's own folder states."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from realism.config import ASSETS, Preset
 from realism.diffusion.families import find_preset
+from realism.diffusion.identify import read_kind
 from realism.disk import read_json
-from realism.errors import Message
+from realism.errors import InputError, Message
 
 TABLE = ASSETS / "bases.json"
 
@@ -68,9 +70,18 @@ def recommended_bases() -> tuple[RecommendedBase, ...]:
 
 
 def preset_for(where: str) -> Preset:
-    """Stages, steps and guidance for a base that is not loaded yet: its row's, else SD 1.5's."""
-    row = find_row(where)
-    return find_preset(where, row.family, row.distilled) if row else find_preset(where)
+    """Stages, steps and guidance for a base that is not loaded yet.
+
+    As its row of the table says, or its files where they are on disk; else SD 1.5's.
+    """
+    if row := find_row(where):
+        return find_preset(where, row.family, row.distilled)
+    path = Path(where).expanduser()
+    if path.exists():
+        with suppress(InputError):  # said when it is to be used
+            family, distilled = read_kind(path)
+            return find_preset(where, family.name, distilled)
+    return find_preset(where)
 
 
 def find_row(where: str) -> RecommendedBase | None:
@@ -80,10 +91,8 @@ def find_row(where: str) -> RecommendedBase | None:
 
 def places_of(where: str) -> tuple[str, ...]:
     """A place, and after it the others where the same base of the table is to be had."""
-    for row in recommended_bases():
-        if where in row.where:
-            return (where, *(place for place in row.where if place != where))
-    return (where,)
+    row = find_row(where)
+    return (where, *(place for place in row.where if place != where)) if row else (where,)
 
 
 def known_facts(where: str, path: Path) -> dict[str, str]:

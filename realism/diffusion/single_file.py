@@ -9,11 +9,13 @@ empty tensors say how the network is to be asked (`v_pred`, `ztsnr`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realism.diffusion.hub import fetch
+from realism.diffusion.pickles import Progress, is_pickle, safetensors_of
 from realism.diffusion.weights import TensorHeader, read_tensor_headers
 from realism.errors import InputError, Message
 
@@ -28,6 +30,7 @@ SCALES = (".scale_weight", ".weight_scale")  # ComfyUI's, earlier and later
 FP8 = ("F8_E4M3", "F8_E5M2")
 # Stored in four bits, or in blocks, by libraries that the network would need to run.
 QUANTISED = ("absmax", "quant_map", "quant_state", "qweight", "qzeros")
+VAE_SUFFIXES = (".vae.safetensors", ".vae.pt", ".vae.ckpt")  # beside a checkpoint, as A1111 has it
 VELOCITY = {"prediction_type": "v_prediction"}
 # Down to no signal at all: the noise is rescaled, and the steps start from the last one.
 ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
@@ -118,6 +121,47 @@ def read_vae_file(file: Path, shown: str) -> SingleFile:
         {renamed[name]: source for name, source in single.sources.items()},
         {renamed[name]: header for name, header in single.headers.items()},
     )
+
+
+def find_vae(
+    path: Path, places: Sequence[str], progress: Progress | None
+) -> tuple[SingleFile, Message]:
+    """The VAE of a checkpoint that holds none: the file beside it, else the family's own.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint.
+    places : sequence of str
+        Where hubs have the family's own.
+    progress : callable or None
+        As of `fetch`.
+
+    Returns
+    -------
+    SingleFile, Message
+        And what is to be said of it.
+
+    Raises
+    ------
+    InputError
+        There is none beside it, and none to be had.
+    """
+    for suffix in VAE_SUFFIXES:
+        beside = path.with_suffix(suffix)
+        if beside.exists():
+            file = safetensors_of(beside, progress) if is_pickle(beside) else beside
+            vae = read_vae_file(file, beside.name)
+            return vae, Message("checkpoint_vae", name=path.name, vae=beside.name)
+    try:
+        fetched = fetch(places, lambda found: read_vae_file(found, path.name), progress)
+    except InputError as error:
+        reason = error.message
+    else:
+        vae = read_vae_file(fetched.path, fetched.place)
+        return vae, Message("checkpoint_vae", name=path.name, vae=fetched.place)
+    beside = path.with_suffix(VAE_SUFFIXES[0]).name
+    raise InputError("checkpoint_without_vae", name=path.name, beside=beside, reason=reason)
 
 
 def first_release_names(names: Iterable[str]) -> tuple[dict[str, str], tuple[Message, ...]]:

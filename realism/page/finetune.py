@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 
@@ -44,7 +45,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
         with gr.Column(scale=2, min_width=300):
             # Where strangers share the machine its folders are none of their business.
             base = localized(
-                gr.Dropdown, "finetune.base", choices=_bases(), value="pocket",
+                gr.Dropdown, "finetune.base", choices=_bases(localized.language), value="pocket",
                 allow_custom_value=not hosted(),
             )  # fmt: skip
             with gr.Row():
@@ -116,6 +117,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     ]
     gr.on(changes, **show)
     ui.base.input(**listener(on_settings, ui.base, settings))
+    shared.shown_language.change(**listener(on_language, shared.shown_language, ui.base))
     loading = ui.start.click(
         **listener(
             on_base, [*visit, ui.base], ui.message,
@@ -161,6 +163,11 @@ def on_show(name: str | None, root: Path | None, language: str, base: str) -> st
 def on_leave() -> tuple:
     """Another person is shown: what the last one's LoRA learned leaves the screen."""
     return "", "", []
+
+
+def on_language(language: str) -> Any:
+    """The licences in the list of bases in another language."""
+    return gr.update(choices=_bases(language))
 
 
 def on_settings(base: str) -> tuple:
@@ -249,11 +256,11 @@ def on_download(
 # What is shown --------------------------------------------------------------------------------
 
 
-def _bases() -> list[tuple[str, str]]:
-    return [
-        (
-            f"{row.name} ({row.resolution} px, {row.gpu_memory_gb:g} GB, {row.licence})",
-            row.where[0],
-        )
+def _bases(language: str) -> list[tuple[str, str]]:
+    """The bases to choose from: name, size, memory and licence of each, and its first place."""
+    labels = {
+        row.where[0]: f"{row.name} ({row.resolution} px, {row.gpu_memory_gb:g} GB, "
+        f"{row.licence.text(language)})"
         for row in recommended_bases()
-    ]
+    }
+    return [(label, where) for where, label in labels.items()]

@@ -21,7 +21,7 @@ from realism.diffusion.denoise import unread_prompt_end
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.identify import read_base
 from realism.diffusion.lora import Adapter, describe_lora
-from realism.diffusion.recommended import recommended_bases
+from realism.diffusion.recommended import preset_for, recommended_bases
 from realism.errors import InputError
 from realism.finetune.events import Note, TrainingStep
 from realism.finetune.latents import Batch, encode_crops, read_latents
@@ -164,6 +164,32 @@ def test_a_file_of_the_network_alone_is_the_base_beside_which_it_lies(name, fold
     shutil.rmtree(tmp_path / "parts")
     with pytest.raises(InputError, match=r"network of a .* base alone"):
         read_base(file)
+
+
+def test_a_part_that_lacks_a_tensor_is_refused_before_anything_is_built(name, folders, tmp_path):
+    copy = shutil.copytree(folders[name], tmp_path / "copy")
+    for part in FAMILIES[name].weight_parts:
+        file = next((copy / part).glob("*.safetensors"))
+        whole, held = file.read_bytes(), load_file(file)
+        held.pop(sorted(held)[len(held) // 2])
+        save_file(held, file, metadata={"format": "pt"})
+        with pytest.raises(InputError, match=f"its {part} do not fit"):
+            load_base(str(copy), FLOAT32)
+        file.write_bytes(whole)
+
+
+def test_pickles_are_opened_safely_and_a_folder_tells_its_settings_unopened(
+    name, folders, tmp_path
+):
+    copy = shutil.copytree(folders[name], tmp_path / "copy")
+    for file in list(copy.rglob("*.safetensors")):
+        stem = "pytorch_model" if file.stem == "model" else file.stem
+        torch.save(load_file(file), file.with_name(f"{stem}.bin"))
+        file.unlink()
+    assert preset_for(str(copy)) is FAMILIES[name].preset
+    files = read_base(copy)
+    assert files.fingerprint == read_base(folders[name]).fingerprint
+    assert [note.code for note in files.notes] == ["base_was_pickled"]
 
 
 # The same numbers as diffusers -----------------------------------------------------------------

@@ -29,3 +29,9 @@ def test_the_lora_can_be_downloaded_and_the_tabs_know_of_it(learned, root_of_mei
 def test_the_settings_offered_are_those_of_the_base_chosen():
     pocket, of_a_hub = finetune.on_settings("pocket"), finetune.on_settings("owner/of-a-hub")
     assert pocket != of_a_hub and len(pocket) == len(of_a_hub) == 7
+
+
+def test_the_list_of_bases_says_their_licences_in_the_language_shown():
+    labels = [label for label, _ in finetune.on_language("zh")["choices"]]
+    assert any(("MajicMix" in label and "许可" in label) or "见其" in label for label in labels)
+    assert not any("see its page" in label for label in labels)
