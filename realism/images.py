@@ -26,6 +26,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 NAMED = ("GIF", "BMP", "TIFF")  # read only to name them when they are refused
 # Added to linear light before the logarithm: below it a camera's noise is larger than light.
 DARKEST = 0.002
+SHOULDER = 0.6  # linear light from which a camera compresses it
+WHITEST = 0.9965  # linear light: white, which still rounds to 255, may be anything above
 # Grey as a weighted sum of red, green and blue.
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light (Rec. 709)
 GREY = np.array([0.25, 0.55, 0.2], np.float32)  # of log light; blue is mostly noise
@@ -217,6 +219,50 @@ def log_light(pixels: np.ndarray, offset: float = DARKEST) -> np.ndarray:
     np.ndarray, (..., 3) float32
     """
     return np.log(to_linear(pixels) + offset)
+
+
+def to_scene_light(pixels: np.ndarray) -> np.ndarray:
+    """sRGB to light as it fell on the camera: its compression of highlights undone.
+
+    Cameras, and what is made to look like their pictures, render light in proportion up to
+    `SHOULDER` and draw what is brighter ever closer to white. A mark's share of the light holds
+    before that.
+
+    Parameters
+    ----------
+    pixels : np.ndarray, (..., 3) uint8 sRGB
+
+    Returns
+    -------
+    np.ndarray, (..., 3) float32
+        Up to about 2.5: what is white may be brighter.
+    """
+    return _SCENE_BY_BYTE[pixels]
+
+
+def from_scene_light(light: np.ndarray) -> np.ndarray:
+    """Light as it fell on the camera to sRGB, not rounded: the inverse of `to_scene_light`.
+
+    Parameters
+    ----------
+    light : np.ndarray, (..., 3) float
+
+    Returns
+    -------
+    np.ndarray, (..., 3) float32 in 0..255
+    """
+    left = 1 - SHOULDER
+    above = 1 - left * np.exp(-np.maximum(light - SHOULDER, 0) / left)
+    return to_srgb(np.where(light <= SHOULDER, light, above))
+
+
+def _undo_shoulder(linear: np.ndarray) -> np.ndarray:
+    left = 1 - SHOULDER
+    above = SHOULDER + left * np.log(left / (1 - np.minimum(linear, WHITEST)))
+    return np.where(linear <= SHOULDER, linear, above).astype(np.float32)
+
+
+_SCENE_BY_BYTE = _undo_shoulder(_LINEAR_BY_BYTE)
 
 
 def luma(pixels: np.ndarray) -> np.ndarray:

@@ -5,10 +5,10 @@ import json
 import numpy as np
 
 from realism.config import ASSETS
-from realism.images import Photo, to_linear, to_srgb
+from realism.images import Photo, from_scene_light, to_scene_light
 from realism.marks.mark import Mark, RoundMark
 
-# What a unit of density takes from the log of linear light: R, G, B.
+# What a unit of density takes from the log of light: R, G, B.
 MELANIN = np.float32([0.42, 0.72, 0.98])
 BLOOD = np.float32([0.10, 0.86, 0.66])
 
@@ -16,12 +16,12 @@ BLOOD = np.float32([0.10, 0.86, 0.66])
 def painted(
     pixels: np.ndarray, xy: tuple[float, float], radius: float, density: np.ndarray
 ) -> np.ndarray:
-    """The picture with a round soft mark: pigment multiplies linear light."""
+    """The picture with a round soft mark: pigment multiplies the light before the camera."""
     ys, xs = np.mgrid[: pixels.shape[0], : pixels.shape[1]]
     away = np.hypot(xs - xy[0], ys - xy[1])
     cover = np.clip((radius + 0.75 - away) / 1.5, 0, 1)[..., None]
-    light = to_linear(pixels) * np.exp(-cover * density)
-    return np.where(cover > 0, np.rint(to_srgb(light)), pixels).astype(np.uint8)
+    light = to_scene_light(pixels) * np.exp(-cover * density)
+    return np.where(cover > 0, np.rint(from_scene_light(light)), pixels).astype(np.uint8)
 
 
 def truth_of(photo: Photo) -> dict:

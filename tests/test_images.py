@@ -15,12 +15,14 @@ from realism.errors import InputError
 from realism.images import (
     GREY,
     LUMINANCE,
+    from_scene_light,
     log_light,
     luma,
     open_photo,
     read_info,
     save_png,
     to_linear,
+    to_scene_light,
     to_srgb,
 )
 
@@ -136,6 +138,15 @@ def test_linear_light_and_back_is_exact():
     values = np.arange(256, dtype=np.uint8).repeat(3).reshape(-1, 3)
     assert np.array_equal(to_srgb(to_linear(values)).round().astype(np.uint8), values)
     assert to_linear(np.uint8([[188, 188, 188]]))[0, 0] == pytest.approx(0.5029, abs=1e-3)
+
+
+def test_light_before_the_camera_and_back_is_exact_and_only_highlights_differ():
+    values = np.arange(256, dtype=np.uint8).repeat(3).reshape(-1, 3)
+    light = to_scene_light(values)
+    assert np.array_equal(from_scene_light(light).round().astype(np.uint8), values)
+    dim = to_linear(values) < 0.59
+    assert light[dim] == pytest.approx(to_linear(values)[dim])
+    assert (np.diff(light[:, 0]) > 0).all() and light[-1, 0] > 2
 
 
 def test_half_the_light_is_a_constant_less_in_log_light():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from realism.images import DARKEST, to_linear, to_srgb
+from realism.images import DARKEST, from_scene_light, to_scene_light
 from realism.marks.mark import Wrinkle
 from realism.marks.restore.falloff import fade_out
 from realism.marks.restore.layers import PasteLayer, RatioLayer
@@ -121,13 +121,13 @@ def _multiply(
         ratio = cv2.GaussianBlur(ratio, (0, 0), max(sigma, 0.05))
     inner = 0.9 - 0.8 * sliders.edge_softness
     ratio = ratio * (strength * fade_out(layer.falloff, inner) * layer.skin)[..., None]
-    light = to_linear(below) + DARKEST
+    light = to_scene_light(below) + DARKEST
     factor = np.exp(ratio)
     own = light * factor
     # Without matching, the mark takes away as much light as it took in the photo.
     as_in_photo = light + np.exp(layer.bare_log_light) * (factor - 1)
     mixed = sliders.brightness_match * own + (1 - sliders.brightness_match) * as_in_photo
-    return np.rint(to_srgb(mixed - DARKEST)).astype(np.uint8)
+    return np.rint(from_scene_light(mixed - DARKEST)).astype(np.uint8)
 
 
 def _paste(below: np.ndarray, layer: PasteLayer, strength: float, sliders: Sliders) -> np.ndarray:

@@ -9,7 +9,7 @@ from marked import MELANIN, painted
 
 from realism.errors import InputError
 from realism.faces.skin import skin_mask
-from realism.images import to_linear
+from realism.images import from_scene_light, to_scene_light
 from realism.marks.mark import Mark, RoundMark, Wrinkle
 from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders, blend
@@ -51,10 +51,12 @@ def prepared(request, bare, source):
 
 
 def darkness(after, before, xy, radius=1.5):
-    """Mean log of linear light lost within `radius` px of a place, (3,)."""
+    """Mean log of light lost within `radius` px of a place, (3,)."""
     ys, xs = np.mgrid[: before.shape[0], : before.shape[1]]
     near = np.hypot(xs - xy[0], ys - xy[1]) <= radius
-    return np.log((to_linear(before)[near] + 1e-3) / (to_linear(after)[near] + 1e-3)).mean(0)
+    return np.log(
+        (to_scene_light(before)[near] + 1e-3) / (to_scene_light(after)[near] + 1e-3)
+    ).mean(0)
 
 
 def test_a_restored_mole_is_as_dark_and_of_the_colour_it_was_in_the_photo(bare, source):
@@ -64,6 +66,17 @@ def test_a_restored_mole_is_as_dark_and_of_the_colour_it_was_in_the_photo(bare, 
     for spot in ready.placements:
         assert spot.visible
         assert darkness(after, pixels, spot.to) == pytest.approx(DENSITY, rel=0.3)
+
+
+def test_a_mole_of_dim_light_is_brown_and_not_grey_on_skin_that_is_nearly_white(bare, source):
+    pixels, face, skin = bare[1]
+    lit = np.rint(from_scene_light(2.5 * to_scene_light(pixels))).astype(np.uint8)
+    ready = prepare_restore(lit, face, skin, [source])
+    after = blend(ready, NO_BLUR)
+    for spot in ready.placements:
+        wanted = painted(lit, tuple(spot.to), 3.0, DENSITY)
+        y, x = np.rint(spot.to[::-1]).astype(int)
+        assert after[y, x].astype(int) == pytest.approx(wanted[y, x].astype(int), abs=30)
 
 
 def test_it_is_put_where_the_skin_of_that_place_is(bare, source):
