@@ -21,6 +21,7 @@ from realism.head.model import load_model
 from realism.head.raycast import ProjectedSurface, barycentric, vertex_normals
 
 MATRIX_FACING = 0.2  # cosine; seen more edge-on, the local map is not trusted
+NEARLY_SEEN = 2.0  # mm beside a point: seen there, the point is not surely hidden
 MESH_HIDDEN_BEHIND = 0.06  # of the mesh's width behind its front; less is noise of its depth
 
 
@@ -75,7 +76,7 @@ def transfer_on_head(
     facing = (there.facings[corners] * weights).sum(1)
     photo_facing = (here.facings[corners] * weights).sum(1)
     own_depth = (there.vertices[corners, 2] * weights).sum(1)
-    hidden = there.hides(to, own_depth)
+    hidden = _hidden_all_around(there, to, own_depth)
     edges, edges_there = (_edges(head.pixels[corners]) for head in (here, there))
     matrix = edges_there @ np.linalg.pinv(edges)
     # Seen edge-on, a triangle's own map grows without bound; the mesh's is tamer. The mesh also
@@ -94,6 +95,17 @@ def transfer_on_head(
         ):
             values[others[beside]] = of_mesh[beside]
     return TransferredPoints(to, matrix, facing, photo_facing, hidden)
+
+
+def _hidden_all_around(head: Head, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Whether the head hides points (n, 2) px and what lies a step beside them: (n,) bool.
+
+    Heads are a millimetre or two off: what is hidden by less may as well be seen.
+    """
+    step = NEARLY_SEEN / head.mm_per_px
+    beside = points[:, None] + step * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
+    hidden = head.hides(beside.reshape(-1, 2), np.repeat(depth, 5)).reshape(-1, 5)
+    return np.asarray(hidden.all(1))
 
 
 def _edges(corners: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ the others' only when mirrored is a mirrored selfie.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from realism.marks.mark import Mark, Wrinkle
 LEAST_PHOTO_FACING = 0.25  # cosine in the photo; seen flatter, a mark is smeared
 SAME_MARK_MM = 6.0  # mm; observations in several photos that near are one mark
 SURE_FACING = 0.6  # cosine in the photo from which a place is sharp
+LEAST_SEEN_FACING = -0.2  # cosine; what the head turns away further is not on its outline
 VAGUEST = 0.15  # of a distance counts at least, however edge-on
 POLYLINE_POINTS = 12  # of a wrinkle's course that are taken to the head, about
 
@@ -65,6 +66,8 @@ class Observation:
         Cosine between the skin and the line of sight.
     quality : float, (px / mm)²
         How good a view of the mark it is: the square of facing times resolution.
+    head : Head
+        Fitted to the photo.
     """
 
     mark: Mark
@@ -76,6 +79,7 @@ class Observation:
     radius_mm: float
     facing: float
     quality: float
+    head: Head = field(repr=False)
 
     @property
     def is_traced(self) -> bool:
@@ -119,6 +123,7 @@ def observe_mark(mark: Mark, photo: str, head: Head) -> Observation | None:
         mark.radius * mm,
         facing,
         (max(facing, 0.05) / mm) ** 2,
+        head,
     )
 
 
@@ -135,7 +140,22 @@ def distance_mm(first: Observation, second: Observation) -> float:
     if first.is_traced:
         return polyline_distance(first.polyline_mm, second.polyline_mm)
     away = float(np.linalg.norm(first.place_mm - second.place_mm))
-    return away * same_mark_weight(first.facing, second.facing)
+    sharp, vague = sorted((first, second), key=lambda seen: -seen.facing)
+    if vague.facing >= SURE_FACING:
+        return away
+    return min(away * same_mark_weight(first.facing, second.facing), _seen_apart(sharp, vague))
+
+
+def _seen_apart(sharp: Observation, vague: Observation) -> float:
+    """mm between two round marks where the one that is seen edge-on has its photo.
+
+    There its place is known across the line of sight and not along it: beside an outline the head
+    may be hit far behind the mark. The other's sharp place is taken into that photo instead.
+    """
+    seen = vague.head.project(sharp.place)
+    if seen.facing < LEAST_SEEN_FACING:
+        return np.inf
+    return float(np.hypot(*(seen.xy - vague.mark.xy))) * vague.head.mm_per_px_at(sharp.place)
 
 
 def polyline_distance(first: np.ndarray, second: np.ndarray) -> float:

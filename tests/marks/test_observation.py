@@ -7,9 +7,10 @@ import pytest
 from marked import round_marks, truth_of
 
 from realism.faces.engine import primary_face
-from realism.head.fit import fit_head, steady_mesh
+from realism.head.fit import fit_head, fit_person, steady_mesh
 from realism.marks.mark import RoundMark, Wrinkle
 from realism.marks.observation import (
+    SAME_MARK_MM,
     distance_mm,
     foreshortening_weight,
     group_by_distance,
@@ -56,6 +57,25 @@ def test_a_wrinkle_is_compared_along_its_course_and_never_with_a_mole(looked_at)
     assert fold.is_traced and not mole.is_traced
     assert distance_mm(fold, part) < 1 < np.linalg.norm(fold.place_mm - part.place_mm)
     assert distance_mm(fold, mole) == np.inf
+
+
+def test_a_mole_on_the_outline_is_the_one_that_another_photo_shows_from_the_front(mei, engine):
+    heads = []
+    for photo in mei[:2]:
+        face = primary_face(engine.find(photo.pixels))
+        heads.append((steady_mesh(photo.pixels, face.mesh), photo.pixels.shape[:2]))
+    front, turned = fit_person(heads)
+    # The best-seen vertex of those that the other head shows nearly edge-on.
+    edge = (turned.facings > 0.2) & (turned.facings < 0.35)
+    vertex = int(np.where(edge, front.facings, -1).argmax())
+    marks = [
+        RoundMark("mole", head.pixels[vertex].astype(np.float32), 2.0) for head in (front, turned)
+    ]
+    beside = marks[1].mapped(lambda xy: xy + np.float32(15 / turned.mm_per_px))
+    sharp = observe_mark(marks[0], "front", front)
+    vague, other = (observe_mark(mark, "turned", turned) for mark in (marks[1], beside))
+    assert distance_mm(sharp, vague) == distance_mm(vague, sharp) < 2
+    assert other is None or distance_mm(sharp, other) > SAME_MARK_MM
 
 
 def test_a_short_line_beside_a_long_line_is_as_far_as_it_lies_beside_it():

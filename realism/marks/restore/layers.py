@@ -17,7 +17,7 @@ from realism.marks.mark import Mark
 from realism.marks.photo import PhotoAnalysis
 from realism.marks.restore.paste import outline_round, outline_wrinkle, warp_pixels
 from realism.marks.restore.placement import Placement
-from realism.marks.restore.quotient import REACH, distances_from
+from realism.marks.restore.quotient import REACH, distances_from, mask_out_marks
 from realism.marks.restore.shown import measure_shown
 from realism.marks.restore.views import (
     average_views,
@@ -162,7 +162,11 @@ def build_round_layer(
 
 
 def build_wrinkle_layer(
-    index: int, placement: Placement, photo: PhotoAnalysis, portrait: PhotoAnalysis
+    index: int,
+    placement: Placement,
+    photo: PhotoAnalysis,
+    marks: list[Mark],
+    portrait: PhotoAnalysis,
 ) -> RatioLayer | None:
     """A wrinkle's profile along its course in the portrait, less the portrait's own.
 
@@ -175,14 +179,17 @@ def build_wrinkle_layer(
     """
     polyline = placement.mark.points
     half = int(np.ceil(max(REACH_MM / photo.mm_per_px, 3 * placement.mark.radius, 3)))
-    measured = measure_wrinkle(photo.log_light, photo.paintable, polyline, half)
+    # A mole on a fold is none of it.
+    round_marks = [mark for mark in marks if not mark.is_traced]
+    bare = photo.paintable * mask_out_marks(photo.paintable, round_marks)
+    measured = measure_wrinkle(photo.log_light, bare, polyline, half)
     if not measured.profile.any():
         return None
     measured = relight(measured, placement.depth_left, placement.shading_factor)
     at = even_parameters(polyline)
     course = interpolate_polyline(placement.polyline.astype(np.float64), at)
     normals, normals_there = polyline_normals(measured.polyline), polyline_normals(course)
-    widths = np.abs(np.einsum("ni,ij,nj->n", normals_there, placement.matrix, normals))
+    widths = np.abs(np.einsum("ni,ij,nj->n", normals_there, placement.view.clamped_matrix, normals))
     box = _box_around(course, half * float(widths.max()) + 1, portrait.skin.shape)
     if box is None:
         return None

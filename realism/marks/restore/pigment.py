@@ -14,6 +14,9 @@ HUE_SMOOTHING = 6.0  # px over its radius, the same of its colour; up to 1
 BRIGHTEST_PIGMENT = 0.02  # log units by which a mole or spot may be lighter than skin
 BRIGHTEST_ACNE = 0.2  # the same of a pimple
 DARKEST_PIGMENT = 2.5  # log units; the blackest mole keeps a twelfth of the light
+DARKEST_ACNE = 1.2  # the same of a pimple, which is blood and no melanin
+MOST_RED_PIGMENT = 1.1  # red light that melanin takes over the green that it takes
+MOST_RED_ACNE = 0.45  # the same of blood: a third is usual
 MOST_DARK = 1.15  # of its core's darkness: darker beside it is not the mark
 
 
@@ -36,16 +39,20 @@ def clip_to_pigment(patch: QuotientPatch, kind: str) -> np.ndarray:
         Log-ratio.
     """
     # Pigment only darkens; a pimple may have a pale head. More than that is a base gone wrong.
-    brightest = BRIGHTEST_ACNE if kind == "acne" else BRIGHTEST_PIGMENT
-    ratio = np.clip(patch.log_ratio, -DARKEST_PIGMENT, brightest)
+    is_acne = kind == "acne"
+    darkest, brightest = (
+        (DARKEST_ACNE, BRIGHTEST_ACNE) if is_acne else (DARKEST_PIGMENT, BRIGHTEST_PIGMENT)
+    )
+    ratio = np.clip(patch.log_ratio, -darkest, brightest)
     # Melanin and blood leave red the most light and take no more than twice as much blue as green;
     # what else darkens so is backdrop or hair at the face's edge.
-    ratio[..., 0] = np.maximum(ratio[..., 0], 1.1 * ratio[..., 1] - 0.05)
+    most_red = MOST_RED_ACNE if is_acne else MOST_RED_PIGMENT
+    ratio[..., 0] = np.maximum(ratio[..., 0], most_red * ratio[..., 1] - 0.05)
     ratio[..., 2] = np.maximum(ratio[..., 2], 2.0 * ratio[..., 1] - 0.1)
     ratio = radially_smoothed(ratio, patch.centre, patch.radius)
     away = distances_from(patch.centre, ratio.shape) / patch.radius
     core = away <= 0.7
-    if kind == "acne" or not core.any():
+    if is_acne or not core.any():
         return ratio
     # Towards its edge a mark gets no darker: what does is a fold, a hair or a shadow beside it.
     dark = -ratio.mean(2)

@@ -23,6 +23,7 @@ from realism.marks.observation import LEAST_PHOTO_FACING, Observation, observe_m
 from realism.marks.restore.nearest3 import transfer_by_nearest3
 
 LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
+LEAST_ON_SKIN = 0.3  # share of a mark that lies on skin where its middle does not
 LEAST_STRETCH = 0.25  # of a mark's map from photo to portrait, over its scale
 MOST_STRETCH = 1.8  # the same; more would smear what is seen edge-on
 SHIFT_STEP = 3.0  # px over which a shift's slope is taken; it changes over tens of px
@@ -239,10 +240,11 @@ def _place_mark(
     occluders: Occluders | None,
 ) -> Placement:
     """The placement of one mark from its transferred points: its centre, then its line's."""
+    reach = 0.0 if mark.is_traced else mark.radius * scale
     reasons = [
         Message("seen_from_side")
         if photo_facing < LEAST_PHOTO_FACING
-        else find_obstacle(to, facing, hidden, portrait_face, skin, occluders)
+        else find_obstacle(to, facing, hidden, portrait_face, skin, occluders, reach)
         for to, facing, hidden, photo_facing in zip(
             transferred.to,
             transferred.facing,
@@ -280,6 +282,7 @@ def find_obstacle(
     face: Face,
     skin: np.ndarray,
     occluders: Occluders | None = None,
+    radius: float = 0.0,
 ) -> Message | None:
     """Why nothing can be put at a point of the portrait.
 
@@ -295,6 +298,8 @@ def find_obstacle(
         Where marks may be put.
     occluders : Occluders, optional
         What lies over the face there.
+    radius : float, px
+        Of a round mark: it can be put where a part of it lies on skin.
 
     Returns
     -------
@@ -307,7 +312,9 @@ def find_obstacle(
         return Message("outside_picture")
     if facing < LEAST_FACING or hidden:
         return Message("hidden_by_turn")
-    if skin[y, x] < LEAST_SKIN:
+    reach = round(radius)
+    under = skin[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
+    if skin[y, x] < LEAST_SKIN and (under >= LEAST_SKIN).mean() < LEAST_ON_SKIN:
         over = occluders.hidden_by(x, y) if occluders else ""
         feature = "" if over == "hidden_by_glasses" else feature_at(to, face)
         return Message(feature or over or "off_skin")

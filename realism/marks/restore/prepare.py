@@ -195,11 +195,11 @@ def build_layers(
     for index, placement in enumerate(placements):
         if not placement.visible:
             continue
-        photo, _ = by_name[placement.photo]
+        photo, marks = by_name[placement.photo]
         if method == "paste":
             layer = build_paste_layer(index, placement, photo, portrait)
         elif placement.mark.is_traced:
-            layer = build_wrinkle_layer(index, placement, photo, portrait)
+            layer = build_wrinkle_layer(index, placement, photo, marks, portrait)
         else:
             layer = build_round_layer(index, placement, by_name, portrait)
         if layer is None:

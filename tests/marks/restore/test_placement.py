@@ -12,7 +12,7 @@ from realism.marks.mark import RoundMark
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore import prepare as restore
 from realism.marks.restore.merge import merge_placements
-from realism.marks.restore.placement import place_marks
+from realism.marks.restore.placement import find_obstacle, place_marks
 from realism.marks.restore.report import placements_to_json
 
 
@@ -92,6 +92,18 @@ def test_nothing_is_put_on_brow_eye_or_lips_and_the_reason_is_said(views, mesh_p
     (spot,) = place_marks([mark], photo.name, face, face, skin)
     assert not spot.visible
     assert spot.reason == Message(code)
+
+
+def test_a_mark_whose_middle_is_a_px_off_the_skin_is_put_and_one_well_off_it_is_not(views):
+    face = views[0][1]
+    skin = np.zeros((512, 512), np.float32)
+    skin[:, :200] = 1
+    within = [
+        find_obstacle(np.array([x, 20.0]), 1.0, False, face, skin, radius=4.0) is None
+        for x in (199, 201, 203, 208)
+    ]
+    assert within == [True, True, False, False]
+    assert find_obstacle(np.array([201.0, 20.0]), 1.0, False, face, skin).code == "off_skin"
 
 
 def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
