@@ -7,6 +7,13 @@ from realism.images import to_srgb
 from training.finder.texture import blur
 
 
+def expose(light: np.ndarray, softness: float) -> np.ndarray:
+    """Linear light as sRGB, 0..255, blurred: what a camera sees."""
+    # A shoulder instead of a hard clip.
+    light = np.where(light < 0.7, light, 0.7 + 0.3 * (1 - np.exp(-(light - 0.7) / 0.3)))
+    return to_srgb(blur(light.astype(np.float32), softness))
+
+
 def photograph(
     rng: np.random.Generator, light: np.ndarray, softness: float, own_part: float = 1.0
 ) -> np.ndarray:
@@ -21,11 +28,9 @@ def photograph(
         paint would be sharper than all around it.
     """
     u = rng.uniform
-    # A shoulder instead of a hard clip.
-    light = np.where(light < 0.7, light, 0.7 + 0.3 * (1 - np.exp(-(light - 0.7) / 0.3)))
-    picture = to_srgb(blur(light.astype(np.float32), softness)) / 255
+    picture = expose(light, softness) / 255
     shape = picture.shape[:2]
-    is_soft = own_part < 1 and rng.random() < 0.75
+    is_soft = own_part < 1 and rng.random() < 0.5
     if is_soft or rng.random() < 0.5:  # a small face, brought to the finder's size
         part = min(1.0, own_part * u(0.85, 1.4)) if is_soft else u(0.3, 0.9)
         small = cv2.resize(picture, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)

@@ -133,13 +133,17 @@ def paint_faces(folder: Path) -> Iterator[tuple[np.ndarray, Face, list[Mark], li
 def photo_faces(
     folder: Path, held_out: bool
 ) -> Iterator[tuple[np.ndarray, Face, list[Mark], list[Mark]]]:
-    """The same of photo-like faces as they are, those on which a mark or what is none is known."""
+    """The same of photo-like faces as they are; of those learned from, the ones with known marks.
+
+    What the finder that ships did not take for a mark is none: mostly bare skin, else every pale
+    shade that the new network sees would pass for one.
+    """
     for crop in load_faces(folder, held_out).photos:
         own, maybe = (
             [mark_from_json(value) for value in json.loads(str(crop[name]))]
             for name in ("own", "natural")
         )
-        if own:
+        if own or held_out:
             yield crop["pixels"], make_face(crop["mesh"]), own, maybe
 
 
@@ -159,6 +163,7 @@ def main() -> None:
     parser.add_argument("--people", type=Path, required=True, help="folder like marked-people")
     parser.add_argument("--net", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--kinds-only", action="store_true", help="leave the chances as they are")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -184,9 +189,12 @@ def main() -> None:
     kx, ky = map(np.concatenate, zip(*kinds, strict=True))
     lx, ly, lw = map(np.concatenate, zip(*lines, strict=True))
     # Marks are few among candidates: their mean loss is small, and so must the ridge be.
-    net.mix_round.copy_(fit_logistic(x, y, 1e-5))
-    net.mix_kind.copy_(fit_logistic(kx, ky.astype(np.int64), 1e-3))
-    net.mix_line.copy_(fit_logistic(lx, ly, 1e-4, lw))
+    if not options.kinds_only:
+        net.mix_round.copy_(fit_logistic(x, y, 1e-5))
+        net.mix_line.copy_(fit_logistic(lx, ly, 1e-4, lw))
+    # Freckles are most of what photos show: each kind counts alike, or all would be called spots.
+    frequency = np.bincount(ky)[ky]
+    net.mix_kind.copy_(fit_logistic(kx, ky.astype(np.int64), 1e-2, frequency.min() / frequency))
     right = (kx @ net.mix_kind.numpy().T).argmax(1) == ky
     print(f"{len(y)} candidates, {int(y.sum())} marks, kinds right {right.mean():.2f}")
     for name in ("mix_round", "mix_kind", "mix_line"):

@@ -229,6 +229,10 @@ def main() -> None:
         x, y, weight = map(np.concatenate, zip(*views_of, strict=True))
         held = np.repeat(half, [len(view[1]) for view in views_of])
         print_ap(f"{name}: each photo alone, half of the people", x[held, 1], y[held], weight[held])
+        before = getattr(net, name).numpy()
+        print_ap(
+            "together, by the weights that were there", x[held] @ before, y[held], weight[held]
+        )
         mix = fit_logistic(x[~held], y[~held], 1e-5, weight[~held]).numpy()
         print_ap("together, by weights of the other half", x[held] @ mix, y[held], weight[held])
         getattr(net, name).copy_(fit_logistic(x, y, 1e-5, weight))

@@ -20,7 +20,7 @@ import numpy as np
 from realism.images import DARKEST, to_linear
 from realism.marks.find.crop import SPAN
 from realism.marks.mark import Mark, RoundMark, Wrinkle
-from training.finder.camera import photograph
+from training.finder.camera import expose, photograph
 from training.finder.cover import layers, stubble
 from training.finder.round_marks import paint_round_marks
 from training.finder.samples import (
@@ -40,7 +40,7 @@ from training.finder.wrinkles import paint_wrinkles
 PAIRED = 0.35  # share of the samples on faces with marks of their own, where there are some
 PHOTOS = 0.55  # share of the others on photo-like faces, where there are some
 # Of photo-like faces: skin has its own unevenness and hair already.
-OWN_SKIN, OWN_COVER = 0.7, 0.6  # share of the samples where little is added
+OWN_SKIN, OWN_COVER = 0.4, 0.6  # share of the samples where little is added
 LITTLE = 0.35  # of the unevenness
 MOST_HIDDEN = 0.15  # of a mark that is to be found
 
@@ -118,6 +118,7 @@ def paint(
     softness = u(0.3, 1.5) if rng.random() < 0.75 else u(0, 0.4)
     before, after = (np.log(np.maximum(i[..., :2].mean(2), 1e-4)) for i in (clean, full))
     depth = blur((before - after).astype(np.float32), softness)
+    levels = (expose(clean, softness) - expose(full, softness))[..., :2].mean(2)
     fine = blur(before.astype(np.float32), 1.6) - blur(before.astype(np.float32), 5)
     grain = np.sqrt(cv2.blur(fine * fine, (47, 47))) + 0.008
     marks: list[Mark] = []
@@ -125,7 +126,7 @@ def paint(
         column, row = mark.xy.astype(int)
         (ignored if hidden[row, column] > MOST_HIDDEN else marks).append(mark)
     for mark in round_marks:
-        sure = is_visible(mark, depth, grain, hidden, rough)
+        sure = is_visible(mark, depth, levels, grain, hidden, rough)
         if sure is not None:
             (marks if sure else ignored).append(kind_as_shown(mark, depth, scale))
     for course, width in courses:

@@ -21,6 +21,7 @@ PALE = np.float32([1.0, 0.92, 0.6])
 SOFT = 0.25  # share of the moles whose edge is as soft as a spot's
 PALE_MOLES = 0.3  # share of the moles with a third of a usual one's pigment and less
 SHOWN_SOFT = 0.6  # density below which a mole with a soft edge is a spot to all who see it
+LEAST_RELIEF = 0.4  # of a raised mark, however pale
 PIMPLES = ("papule", "pustule", "nodule", "red mark", "scab")
 PIMPLE_SHARES = (0.4, 0.2, 0.12, 0.18, 0.1)
 
@@ -70,8 +71,9 @@ def paint_mole(patch: Patch, manner: Manner) -> tuple[np.ndarray, str]:
     density = np.exp(u(np.log(0.2), np.log(0.7)) if pale else u(np.log(0.7), np.log(2.8)))
     pigment = manner.melanin * u(0.8, 1.1) + DARK * u(0, 0.35) + manner.blood * u(0, 0.35)
     dip = cover[..., None] * pigment * density
-    if rng.random() < 0.3:
-        dip = dip + relief(patch)[..., None] * density
+    # A pale one that is flat passes for a spot; what tells it is that it is raised.
+    if (pale and not soft) or rng.random() < 0.3:
+        dip = dip + relief(patch)[..., None] * max(density, LEAST_RELIEF)
     return dip, "spot" if soft and density < SHOWN_SOFT else "mole"
 
 
@@ -101,7 +103,7 @@ def paint_pimple(patch: Patch, manner: Manner) -> tuple[np.ndarray, str]:
     elif look == "scab":
         dip = dip + inside * (manner.melanin * u(0.3, 1) + DARK * u(0.1, 0.4)) * u(0.4, 1.2)
     if look in ("papule", "pustule", "nodule") and rng.random() < 0.7:
-        dip = dip + relief(patch)[..., None] * max(density, 0.35)
+        dip = dip + relief(patch)[..., None] * max(density, LEAST_RELIEF)
     return dip, "acne"
 
 

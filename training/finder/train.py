@@ -44,6 +44,7 @@ from training.finder.paint import paint
 from training.finder.samples import HELD_OUT, PaintedSample, PreparedFaces, load_faces
 
 SIDE = 256  # px of a sample
+SHARE = 1.0  # of the painter's usual number of marks
 POOL = 2000  # samples kept
 FEWEST = 96  # samples before the first step
 BATCH = 12
@@ -59,13 +60,13 @@ def painter(folder: Path, seed: int, samples) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     rng, faces, parent = np.random.default_rng(seed), load_faces(folder), os.getppid()
-    sample = paint(rng, faces, side=SIDE)
+    sample = paint(rng, faces, side=SIDE, share=SHARE)
     while os.getppid() == parent:
         try:
             samples.put(sample, timeout=5)
         except queue.Full:
             continue
-        sample = paint(rng, faces, side=SIDE)
+        sample = paint(rng, faces, side=SIDE, share=SHARE)
 
 
 def make_example(sample: PaintedSample) -> tuple[np.ndarray, Targets]:
@@ -169,7 +170,10 @@ class SamplePool:
         """Take up what was painted since, or paint a little; at first wait for FEWEST."""
         missing = max(FEWEST - len(self.pool), 0)
         if self.faces is not None:
-            fresh = [paint(self.rng, self.faces, side=SIDE) for _ in range(max(missing, FRESH))]
+            fresh = [
+                paint(self.rng, self.faces, side=SIDE, share=SHARE)
+                for _ in range(max(missing, FRESH))
+            ]
         else:
             fresh = []
             while len(fresh) < missing or not self.samples.empty():

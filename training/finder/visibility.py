@@ -13,6 +13,7 @@ LEAST_FOLD, LEAST_FOLD_OVER_GRAIN = 0.055, 1.8
 # A mole that is no darker in the middle, in log units of linear light, passes for a freckle; of up
 # to a third of a usual mole's contrast, if it is small too: px of a usual face.
 SHOWS_AS_MOLE, PALE, SMALL = 0.18, 0.33, 2.4
+LEAST_LEVELS = 6.0  # grey levels of the picture: less cannot be seen in glare and in the dark
 RAISED = 0.5  # share of a pimple's pixels that count, the darkest: its middle may be pale
 
 
@@ -27,21 +28,41 @@ def kind_as_shown(mark: RoundMark, depth: np.ndarray, scale: float) -> RoundMark
 
 
 def is_visible(
-    mark: RoundMark, depth: np.ndarray, grain: np.ndarray, hidden: np.ndarray, rough: np.ndarray
+    mark: RoundMark,
+    depth: np.ndarray,
+    levels: np.ndarray,
+    grain: np.ndarray,
+    hidden: np.ndarray,
+    rough: np.ndarray,
 ) -> bool | None:
-    """Whether a round mark must be found; None where it is covered."""
+    """Whether a round mark must be found; None where it is covered.
+
+    Parameters
+    ----------
+    depth : (h, w) ndarray
+        How much darker the paint makes it, log units of linear light.
+    levels : (h, w) ndarray
+        The same in grey levels of the picture.
+    grain : (h, w) ndarray
+        Usual deviation of fine detail, log units.
+    hidden : (h, w) ndarray, 0..1
+        What lies over the skin.
+    rough : (h, w) bool ndarray
+        Where there is stubble.
+    """
     column, row = np.clip(mark.xy.astype(int), 0, np.array(depth.shape[::-1]) - 1)
     reach = max(1, int(mark.radius * 0.6))
     part = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-    cover, dips = hidden[part].mean(), depth[part].ravel()
+    cover, dips, shown = hidden[part].mean(), depth[part].ravel(), levels[part].ravel()
     if mark.kind == "acne":
-        dips = np.sort(dips)[int((1 - RAISED) * len(dips)) :]
+        dips, shown = (np.sort(v)[int((1 - RAISED) * len(v)) :] for v in (dips, shown))
     dip = dips.mean()
     if cover > 0.5:
         return None
     over_grain = dip / grain[row, column]
     enough = LEAST_DIP_OVER_GRAIN * (1.4 if rough[row, column] else 1)
-    return bool(cover < 0.15 and dip > LEAST_DIP and over_grain > enough)
+    seen = dip > LEAST_DIP and shown.mean() > LEAST_LEVELS
+    return bool(cover < 0.15 and seen and over_grain > enough)
 
 
 def split_by_visibility(

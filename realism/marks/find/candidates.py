@@ -17,7 +17,6 @@ from realism.faces.features import disc
 from realism.faces.occluders import find_occluders
 from realism.faces.paintable import close_holes, paintable_mask
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.appearance import measure_looks
 from realism.marks.find.blobs import (
     BLOBS,
     LEAST_GREEN,
@@ -71,9 +70,8 @@ class BlobCandidates:
     evidence : (n, 5) ndarray
         1, the network's log odds, log of the blob's response, of its strength, log of the way to
         the strict skin mask's edge.
-    kind_evidence : (n, 6 + LOOKS) ndarray
-        1, log chances of `ROUND_KINDS`, how brown, how dark in red, and what
-        `appearance.measure_looks` says.
+    kind_evidence : (n, 6) ndarray
+        1, log chances of `ROUND_KINDS`, how brown, how dark in red.
     """
 
     xy: np.ndarray
@@ -159,7 +157,7 @@ def _blob_candidates(maps: np.ndarray, seen: FaceCrop, wide: FaceCrop) -> BlobCa
     odds, inside, kinds, radius = _network_evidence(maps, heat, places, reach, seen, wide)
     # A blob tells its size better than the network does.
     radius[: len(xs)] = MARK_SIZE * blobs.sigma[ys, xs] / wide.scale
-    response, strength, contrast, looks = _light_evidence(blobs, xs, ys, places, wide)
+    response, strength, contrast = _light_evidence(blobs, xs, ys, places, wide)
     ones = np.ones(len(places))
     evidence = (ones, odds, np.log(response), np.log(strength), inside)
     brown = np.clip(brownness(contrast), *BROWN)
@@ -168,7 +166,7 @@ def _blob_candidates(maps: np.ndarray, seen: FaceCrop, wide: FaceCrop) -> BlobCa
         places.astype(np.float32),
         radius,
         np.stack(evidence, 1),
-        np.stack([ones, *kinds.T, brown, red, *looks.T], 1),
+        np.stack([ones, *kinds.T, brown, red], 1),
     )
 
 
@@ -238,7 +236,7 @@ def _network_evidence(
 
 def _light_evidence(
     blobs: BlobResponse, xs: np.ndarray, ys: np.ndarray, places: np.ndarray, crop: FaceCrop
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the light says of places, the first of which are the blobs at `xs` and `ys`.
 
     Parameters
@@ -253,18 +251,15 @@ def _light_evidence(
         Of the strongest blob nearby, at least what counts at all.
     contrast : (n, 3) ndarray, log units
         In R, G and B.
-    looks : (n, LOOKS) ndarray
     """
     at = np.rint(crop.from_picture(places[len(xs) :])).astype(int)
     at = np.clip(at, 0, np.array(blobs.light.shape[::-1]) - 1)
     near = [*zip(ys, xs, strict=True), *(_strongest(blobs.response, x, y, 4) for x, y in at)]
     rows, columns = np.array(near, int).reshape(-1, 2).T
-    sigma = blobs.sigma[rows, columns]
     return (
         np.maximum(blobs.response[rows, columns], LEAST_RESPONSE),
         np.maximum(blob_strength(blobs, columns, rows), LEAST_STRENGTH),
-        colour_contrast(crop.log_light, columns, rows, sigma),
-        measure_looks(crop.log_light, columns, rows, sigma),
+        colour_contrast(crop.log_light, columns, rows, blobs.sigma[rows, columns]),
     )
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from realism.faces.skin import LEAST_SKIN
-from realism.marks.find.appearance import LOOKS
 from realism.marks.find.weights_io import read_about as read_metadata
 from realism.marks.find.weights_io import read_network, save_network
 from realism.marks.mark import ROUND_KINDS
@@ -83,7 +81,7 @@ class HeatmapNet(nn.Module):
         bias[HEAT], bias[LINE], bias[RADIUS] = -4.0, -3.0, float(np.log(USUAL_RADIUS))
         # Until they are fitted, its answers stand alone.
         self.register_buffer("mix_round", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
-        self.register_buffer("mix_kind", torch.eye(len(ROUND_KINDS), 6 + LOOKS).roll(1, 1))
+        self.register_buffer("mix_kind", torch.eye(len(ROUND_KINDS), 6).roll(1, 1))
         self.register_buffer("mix_line", torch.tensor([0.0, 1.0, 0.0, 0.0]))
         self.register_buffer("mix_several", torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
         self.register_buffer("mix_several_lines", torch.tensor([0.0, 1.0, 0.0]))
@@ -91,14 +89,6 @@ class HeatmapNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """See the class."""
         return self.head(self.features(x)[0])
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        # Weights written before looks told kinds have none for them.
-        name = f"{prefix}mix_kind"
-        if name in state_dict:
-            missing = self.mix_kind.shape[1] - state_dict[name].shape[1]
-            state_dict[name] = F.pad(state_dict[name], (0, max(missing, 0)))
-        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def features(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the head sees, (B, 32, h/2, w/2), and the deepest, (B, 128, h/32, w/32)."""
