@@ -25,9 +25,11 @@ def verdict(form: Form, result: Result) -> tuple[bool, str]:
     if result.difference is None:
         return result.code == form.refused, f"refused: {result.sentence}"
     exact = result.difference < EXACT and result.clean
-    right = exact and not form.refused and result.left_out == form.left_out
+    said_so = (result.left_out, result.strength_said) == (form.left_out, form.strength_said)
+    right = exact and not form.refused and said_so
     said = f"exact ({result.difference:.0e})" if exact else f"WRONG by {result.difference:.2g}"
-    return right, said + "".join(f"; left out by name: {name}" for name in result.left_out)
+    said += "".join(f"; left out by name: {name}" for name in result.left_out)
+    return right, said + "; said that its alpha is not known" * (not result.strength_said)
 
 
 def main() -> None:

@@ -52,6 +52,8 @@ class Form:
         The code of the error that it must meet; "": it must be put on exactly.
     left_out : tuple of str
         Textual inversions that must be named.
+    strength_said : bool
+        Whether the file must be found to say its strength.
     dtype : torch.dtype
         Of its tensors.
     metadata, config : dict
@@ -67,6 +69,7 @@ class Form:
     write: Writer
     refused: str = ""
     left_out: tuple[str, ...] = ()
+    strength_said: bool = True
     dtype: torch.dtype = torch.float32
     metadata: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +90,8 @@ class Result:
         Why it was refused.
     left_out : tuple of str
         Textual inversions named.
+    strength_said : bool
+        Whether its alpha is known.
     clean : bool
         Whether the networks answer as before once it is taken off, bit for bit.
     """
@@ -95,6 +100,7 @@ class Result:
     code: str
     sentence: str
     left_out: tuple[str, ...]
+    strength_said: bool
     clean: bool
 
 
@@ -232,7 +238,7 @@ def try_form(form: Form, folder: Path) -> Result:
         given = safetensors_of(file) if is_pickle(file) else file
         held = read_lora(given, model.parts, model.network, f"a tiny {form.family}", folder)
     except InputError as error:
-        return Result(None, error.code, str(error), (), True)
+        return Result(None, error.code, str(error), (), True, True)
     difference, clean = 0.0, True
     for strength in (1.0, 0.5):
         parts = copy.deepcopy(model.parts)
@@ -246,7 +252,7 @@ def try_form(form: Form, folder: Path) -> Result:
         for part in parts.values():
             recurse_remove_peft_layers(part)
         clean &= _largest(_answer(model, parts), plain) == 0
-    return Result(difference, "", "", held.embeddings, clean)
+    return Result(difference, "", "", held.embeddings, held.strength_said, clean)
 
 
 def _set_strength(parts: Mapping[str, Any], strength: float) -> None:

@@ -36,6 +36,7 @@ TEXT = names.TEXT_LAYERS
 PLAIN = layers(LINEAR, names.kohya, lora())  # of kohya, for what is then spoiled
 FIRST = layers(names.ATTENTION[:1], names.kohya, lora())
 NO_ALPHA = {"alpha": ""}
+XLABS = {"lora_down.weight": "down.weight", "lora_up.weight": "up.weight"} | NO_ALPHA
 LENGTHS = LETTERS | NO_ALPHA | {"row_lengths": "lora_magnitude_vector"}
 ONE = torch.ones(1)
 
@@ -112,18 +113,22 @@ STABLE_DIFFUSION = (
     Form("PEFT: rank-stabilised", SD, layers(
         LINEAR, names.peft, lora(4, 6.0, scaled=6 / 2), LETTERS | NO_ALPHA
     ), config={"peft_type": "LORA", "r": 4, "lora_alpha": 6, "use_rslora": True}),
-    Form("PEFT: lora_A.default.weight", SD, layers(LINEAR, names.peft, lora(4, 4.0), NAMED
-                                                  | NO_ALPHA)),
+    Form("PEFT: lora_A.default.weight", SD, layers(
+        LINEAR, names.peft, lora(4, 4.0), NAMED | NO_ALPHA
+    ), config={"peft_type": "LORA", "r": 4, "lora_alpha": 4}),
+    Form("PEFT: without adapter_config.json", SD, layers(
+        LINEAR, names.peft, lora(4, 4.0), LETTERS | NO_ALPHA
+    ), strength_said=False),
     Form("PEFT: DoRA (lora_magnitude_vector)", SD, layers(
         LINEAR, names.peft, dora(lora(4, 4.0), True, "row_lengths", flat=True), LENGTHS
-    )),
+    ), config={"peft_type": "LORA", "r": 4, "lora_alpha": 4}),
     Form("PEFT: DoRA of convolutions", SD, layers(
         CONVOLUTION, names.peft, dora(lora(4, 4.0), True, "row_lengths", flat=True), LENGTHS
-    )),
+    ), config={"peft_type": "LORA", "r": 4, "lora_alpha": 4}),
     Form("PEFT: lora_bias", SD, with_bias(
         layers(LINEAR, names.peft, lora(4, 4.0), LETTERS | NO_ALPHA), LINEAR[0],
         f"{names.peft(LINEAR[0])}.lora_B.bias",
-    )),
+    ), config={"peft_type": "LORA", "r": 4, "lora_alpha": 4}),
     Form("PEFT: LoHa", SD, layers(LINEAR, names.peft, loha(6.0), NO_ALPHA),
          config={"peft_type": "LOHA", "r": 3, "alpha": 6}),
     Form("PEFT: LoKr, whole sides scaled", SD, layers(
@@ -233,6 +238,12 @@ TRANSFORMERS = (
     Form("the first release's dotted names, DoRA", "FLUX.1", together(
         stacked("diffusion_model.double_blocks.0.img_attn.qkv", DOUBLE[:3], dora(lora(), True)),
         stacked("diffusion_model.single_blocks.1.linear1", SINGLE, dora(lora(), False)),
+    )),
+    Form("XLabs: processor.qkv_lora1", "FLUX.1", together(
+        stacked("double_blocks.0.processor.qkv_lora1", DOUBLE[:3], lora(4, 4.0), XLABS),
+        stacked("double_blocks.0.processor.qkv_lora2", DOUBLE[3:6], lora(4, 4.0), XLABS),
+        stacked("double_blocks.0.processor.proj_lora2", DOUBLE[7:8], lora(4, 4.0), XLABS),
+        stacked("single_blocks.1.processor.qkv_lora", SINGLE[:3], lora(4, 4.0), XLABS),
     )),
     Form("ai-toolkit: transformer.", "FLUX.1", layers(
         (*DOUBLE, *SINGLE), str, lora(4, 4.0), LETTERS | NO_ALPHA

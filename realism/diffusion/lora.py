@@ -126,7 +126,8 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
     Returns
     -------
     dict
-        As of `describe_lora`, and "left_out": the textual inversions in the file.
+        As of `describe_lora`, and "left_out": the textual inversions in the file, and
+        "strength_said": whether its alpha is known.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def load_lora(base: Base, path: Path, name: str = "default", weight: float = 1.0
         base.pipeline.set_adapters([*before, name], [*before.values(), weight])
     elif before:
         base.pipeline.set_adapters([*before], [*before.values()])
-    return description | {"left_out": held.embeddings}
+    return description | {"left_out": held.embeddings, "strength_said": held.strength_said}
 
 
 def remove_loras(base: Base) -> None:

@@ -47,7 +47,7 @@ class SamplingStep:
 
 @dataclass(frozen=True)
 class LoraNote:
-    """What of a LoRA's file is not used."""
+    """What of a LoRA's file is not used, or not known."""
 
     message: Message
 
@@ -120,6 +120,8 @@ def sample_portraits(
         for lora, about in zip(adapters, described, strict=True):
             if names := about["left_out"]:
                 yield LoraNote(Message("lora_embeddings_left_out", name=lora.name, names=names))
+            if not about["strength_said"]:
+                yield LoraNote(Message("lora_strength_not_said", name=lora.name))
         conditioning = encode_prompts(base, negative_prompt, prompt)
         for number, seed in enumerate(seeds, 1):
             parameters = GenerationParameters(

@@ -67,6 +67,22 @@ FLUX: Blocks = {
         },
     ),
 }
+# XLabs' trainer counts: 1 of the picture, 2 of the text.
+FLUX_XLABS: Blocks = {
+    "double_blocks.": (
+        "transformer_blocks.",
+        {
+            "qkv_lora1": _ATTENTION["img_attn.qkv"],
+            "qkv_lora2": _ATTENTION["txt_attn.qkv"],
+            "proj_lora1": _ATTENTION["img_attn.proj"],
+            "proj_lora2": _ATTENTION["txt_attn.proj"],
+        },
+    ),
+    "single_blocks.": (
+        "single_transformer_blocks.",
+        {"qkv": "attn.to_q attn.to_k attn.to_v", "proj": "proj_out"},
+    ),
+}
 FLUX2: Blocks = {
     "double_blocks.": (
         "transformer_blocks.",
@@ -144,9 +160,9 @@ def first_release_names(network: Any) -> Renamed:
             yield theirs, ours
 
 
-def _from_blocks(blocks: Blocks) -> Callable[[Any, set[str]], Renamed]:
+def _from_blocks(*tables: Blocks) -> Callable[[Any, set[str]], Renamed]:
     def renamed(network: Any, names: set[str]) -> Renamed:
-        for their_block, (our_block, layers) in blocks.items():
+        for their_block, (our_block, layers) in (row for table in tables for row in table.items()):
             starts = [("", "")]
             if our_block:
                 numbered = re.compile(re.escape(our_block) + r"(\d+)")
@@ -223,7 +239,7 @@ def _unet_block(match: re.Match[str], depth: int, names: set[str]) -> str:
 
 NAMES: dict[str, Callable[[Any, set[str]], Renamed]] = {
     "UNet2DConditionModel": _unet,
-    "FluxTransformer2DModel": _from_blocks(FLUX),
+    "FluxTransformer2DModel": _from_blocks(FLUX, FLUX_XLABS),
     "Flux2Transformer2DModel": _from_blocks(FLUX2),
     "ZImageTransformer2DModel": _from_blocks(Z_IMAGE),
 }

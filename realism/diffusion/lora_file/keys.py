@@ -20,9 +20,9 @@ _WEIGHT = r"(?:\.(?!weight$|bias$)\w+)?(?:\.weight)?"  # PEFT puts an adapter's 
 # Role of a tensor to how its name ends.
 ENDINGS = {
     "down": rf"\.lora_down(?:\.weight)?|\.lora_A{_WEIGHT}|[._]lora\.down\.weight"
-    r"|\.lora_linear_layer\.down\.weight",
+    r"|\.lora_linear_layer\.down\.weight|(?<=_lora[12])\.down\.weight",
     "up": rf"\.lora_up(?:\.weight)?|\.lora_B{_WEIGHT}|[._]lora\.up\.weight"
-    r"|\.lora_linear_layer\.up\.weight",
+    r"|\.lora_linear_layer\.up\.weight|(?<=_lora[12])\.up\.weight",
     "up_bias": r"\.lora_up\.bias|\.lora_B(?:\.\w+)?\.bias",
     "mid": r"\.lora_mid\.weight",
     "alpha": r"\.alpha",
@@ -77,10 +77,13 @@ class Keys:
         Layer, as the file calls it -> role -> the tensor's name.
     embeddings : tuple of str
         Textual inversions that it brings along.
+    wrapped : bool
+        Whether PEFT's wrapper is in the names: then PEFT keeps alpha outside of the file.
     """
 
     layers: dict[str, dict[str, str]]
     embeddings: tuple[str, ...]
+    wrapped: bool
 
 
 def read_keys(names: Iterable[str], file: str) -> Keys:
@@ -118,7 +121,8 @@ def read_keys(names: Iterable[str], file: str) -> Keys:
         raise InputError("not_a_lora", name=file)
     if unknown:
         raise InputError("lora_tensor_unknown", name=file, tensor=unknown[0], count=len(unknown))
-    return Keys(layers, tuple(dict.fromkeys(embeddings)))
+    wrapped = any(name.startswith("base_model.model.") for name in names)
+    return Keys(layers, tuple(dict.fromkeys(embeddings)), wrapped)
 
 
 def _refuse_other_kinds(names: list[str], file: str) -> None:

@@ -57,11 +57,14 @@ class LoraFile:
         Textual inversions in it, which are left out.
     settings : Settings
         What is said of it beside its tensors.
+    strength_said : bool
+        Whether its alpha is known; else it is taken for the rank.
     """
 
     changes: tuple[Change, ...]
     embeddings: tuple[str, ...]
     settings: Settings
+    strength_said: bool
 
 
 def read_lora(
@@ -115,7 +118,11 @@ def read_lora(
             layers=len(keys.layers),
             base=base,
         )
-    return LoraFile(tuple(changes), keys.embeddings, settings)
+    scaled = [change for change in changes if not {"weight", "bias"} >= set(change.tensors)]
+    said = (
+        not keys.wrapped or any({"alpha", "scalar"} & set(c.tensors) for c in scaled) or not scaled
+    )
+    return LoraFile(tuple(changes), keys.embeddings, settings, said)
 
 
 def _refuse_halves(keys: Keys, file: str) -> None:
