@@ -140,7 +140,8 @@ def hostile_calls(files: dict[str, Path], out: Path) -> Iterator[list[str]]:
         ("-1", "0", "1e99", "nan", "x", str(2**70)),
     ):
         if (option, number) != ("--seed", "0"):
-            yield ["portraits", "mei", "--adapter", "none", option, number]
+            small = [] if option in ("--count", "--steps") else ["--count", "1", "--steps", "1"]
+            yield ["portraits", "mei", "--adapter", "none", *small, option, number]
 
 
 def call(words: list[str]) -> tuple[int | str, str]:

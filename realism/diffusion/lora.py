@@ -80,7 +80,7 @@ def _given_file(path: Path) -> Path:
         others = sorted(path.glob("*.safetensors"))
         others = others or [file for file in sorted(path.iterdir()) if is_pickle(file)]
         path = inside if inside.exists() or len(others) != 1 else others[0]
-    if not path.exists():
+    if not path.is_file():
         raise InputError("lora_not_found", path=path)
     return path
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from finetune_run import FLOAT32, SUBJECT, painted_crops, tiny_stage
 from safetensors.torch import load_file, save_file
-from tiny_flow import MAKERS, make_network_file
 from tiny_lora import picture
 
+from benchmarks.tiny_flow import MAKERS, make_network_file
 from realism.config import ASSETS
 from realism.diffusion.base import encode_images, encode_text, load_base, predict
 from realism.diffusion.denoise import unread_prompt_end

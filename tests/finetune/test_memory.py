@@ -11,8 +11,8 @@ import pytest
 import torch
 from finetune_run import FLOAT32, SUBJECT, painted_crops, tiny_stage
 from safetensors.torch import load_file
-from tiny_flow import make_z_image
 
+from benchmarks.tiny_flow import make_z_image
 from realism.diffusion import placement as placements
 from realism.diffusion.base import _LOADED, load_base
 from realism.diffusion.device import Device

@@ -25,7 +25,6 @@ from diffusers import (
     ZImageTransformer2DModel,
 )
 from safetensors.torch import load_file, save_file
-from tiny import WORDS, _renamed, make_text_config, make_tokenizer
 from transformers import (
     CLIPTextModel,
     Qwen2_5_VLConfig,
@@ -38,6 +37,8 @@ from transformers import (
     T5EncoderModel,
     T5Tokenizer,
 )
+
+from benchmarks.tiny_bases import WORDS, _renamed, make_text_config, make_tokenizer
 
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
