@@ -204,7 +204,7 @@ def _load(
         provenance=facts["provenance"],
         device=device,
         distilled=files.distilled,
-        notes=found.notes + files.notes,
+        notes=found.notes + files.notes + placement.notes(),
         placement=placement,
     )
 
