@@ -161,11 +161,12 @@ def _read_facechain(file: Path) -> StoredStyle:
             raise InputError("style_weight_out_of_range", file=file.name, most=MOST_WEIGHT)
     chinese, english = _two_names(held.name, file.stem)
     words, _ = plain_prompt(" ".join(held.add_prompt_style.split()))
+    words = re.sub(r"[()\[\]{}]", "", words)  # a bracket alone is a weight as well
     lora = _lora(held, file.name)
     return StoredStyle(
         name=english,
         name_zh=chinese,
-        prompt=f"photo portrait of {PLACE}, {words.replace(PLACE, '')}".rstrip(", "),
+        prompt=f"photo portrait of {PLACE}, {words}".rstrip(", "),
         negative_prompt=load_presets()[0].negative_prompt,
         note=held.name,
         lora=lora,

@@ -41,7 +41,7 @@ def style_adapter(
     if not fits_base(style, base.family.name, base.name):
         raise InputError(
             "style_other_family",
-            style=style.name,
+            style=style.note,  # its name in both languages
             family=style.lora.family,
             base=base.name,
         )

@@ -36,7 +36,7 @@ WITCH = {
     "bin_file": "Moon Witch.safetensors",
     "multiplier_style": 0.3,
     "multiplier_human": 0.9,
-    "add_prompt_style": "(black robes:1.2), ((lace clothing)), long hair",
+    "add_prompt_style": "(black robes:1.2), ((lace clothing)), (long hair)",
 }
 SHIRT = WITCH | {
     "name": "T恤衫(T-shirt)", "img": "./style_image/T-shirt.jpg",
@@ -178,7 +178,8 @@ def test_a_lora_and_a_picture_given_beside_the_style_are_taken_along(tmp_path, t
     assert adapter.weight == 0.3 and adapter.file.is_relative_to(tmp_path / "home")
     assert style_adapter(style, base, 0.7).weight == 0.7
     other = load_base(str(tiny_sdxl), CPU)
-    assert refused(style_adapter, style, other).code == "style_other_family"
+    error = refused(style_adapter, style, other)
+    assert error.code == "style_other_family" and "女巫风(Witch style)" in str(error)
 
 
 FETCH = """
