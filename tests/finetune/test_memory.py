@@ -297,6 +297,10 @@ def test_what_fits_is_chosen_from_what_is_free(z_image, monkeypatch):
     assert chosen[16] == Placement(True)
     assert chosen[12] == chosen[8] == Placement(True, 8)
     assert chosen[4] == Placement(True, 4) or chosen[4] is None
+    assert [str(note).split(":")[0] for note in chosen[8].notes()] == [
+        "It does not fit the card as a whole",
+        "Its matrices are stored in 8 bits to fit",
+    ]
     Memory.available = 4 * GB  # the others would have nowhere to wait
     assert choose_placement(files, CARD, 15 * GB) is None
     assert choose_placement(files, FLOAT32, 24 * GB).bits == 8  # a processor has one memory

@@ -35,3 +35,15 @@ def test_the_list_of_bases_says_their_licences_in_the_language_shown():
     labels = [label for label, _ in finetune.on_language("zh")["choices"]]
     assert any(("MajicMix" in label and "许可" in label) or "见其" in label for label in labels)
     assert not any("see its page" in label for label in labels)
+
+
+def test_a_new_family_is_offered_with_its_licence_its_settings_and_its_sampler():
+    choices = dict(finetune._bases("en"))
+    shown = {where: label for label, where in choices.items()}
+    assert shown["Tongyi-MAI/Z-Image"] == "Z-Image (1024 px, 16 GB, Apache-2.0)"
+    assert "Non-Commercial" in shown["black-forest-labs/FLUX.1-dev"]
+    *_, batch, frugal = finetune.on_settings("Tongyi-MAI/Z-Image")
+    assert (batch, frugal) == (1, True)
+    assert portraits.on_base_chosen("Tongyi-MAI/Z-Image") == (4.0, 30)
+    assert portraits.on_base_chosen("Tongyi-MAI/Z-Image-Turbo") == (1.0, 8)
+    assert portraits.on_base_chosen("black-forest-labs/FLUX.2-klein-4B") == (1.0, 4)
