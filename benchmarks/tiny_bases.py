@@ -7,6 +7,7 @@ checkpoint in one file holds. Used by the tests, too.
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -173,35 +174,37 @@ def make_thin_sdxl(folder: Path) -> Path:
     return make_sdxl(folder, **THIN_SDXL)
 
 
-def first_release_tensors(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a thin base as a checkpoint in one file names and shapes them."""
+def read_part(folder: Path, part: str) -> dict[str, torch.Tensor]:
+    """The tensors of a part of a folder."""
+    return load_file(next((folder / part).glob("*.safetensors")))
+
+
+def first_release_tensors(
+    folder: Path, read: Callable[[Path, str], dict[str, torch.Tensor]] = read_part
+) -> dict[str, torch.Tensor]:
+    """The tensors of a base's folder as a checkpoint in one file names and shapes them."""
     is_sdxl = (folder / "text_encoder_2").exists()
     config = json.loads((folder / "unet" / "config.json").read_text())
     levels, layers = len(config["block_out_channels"]), config["layers_per_block"]
     tensors = {}
-    for name, value in read_part(folder, "unet").items():
+    for name, value in read(folder, "unet").items():
         old = _old_unet_name(name, levels, layers, config["up_block_types"])
         tensors[f"model.diffusion_model.{old}"] = value
     vae_levels = len(json.loads((folder / "vae" / "config.json").read_text())["block_out_channels"])
-    for name, value in read_part(folder, "vae").items():
+    for name, value in read(folder, "vae").items():
         if "attentions" in name and value.ndim == 2:
             value = value[:, :, None, None]
         tensors[f"first_stage_model.{_old_vae_name(name, vae_levels)}"] = value
     prefix = "conditioner.embedders.0" if is_sdxl else "cond_stage_model"
-    for name, value in read_part(folder, "text_encoder").items():
+    for name, value in read(folder, "text_encoder").items():
         name = name.removeprefix("text_model.")
         tensors[f"{prefix}.transformer.text_model.{name}"] = value
     if is_sdxl:
-        second = _open_clip_tensors(read_part(folder, "text_encoder_2"))
+        second = _open_clip_tensors(read(folder, "text_encoder_2"))
         tensors |= {
             f"conditioner.embedders.1.model.{name}": value for name, value in second.items()
         }
     return {name: value.contiguous() for name, value in tensors.items()}
-
-
-def read_part(folder: Path, part: str) -> dict[str, torch.Tensor]:
-    """The tensors of a part of a folder."""
-    return load_file(next((folder / part).glob("*.safetensors")))
 
 
 def make_single_file(folder: Path, file: Path) -> Path:

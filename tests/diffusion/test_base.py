@@ -15,9 +15,14 @@ from tiny_lora import CPU, picture, predicted
 
 from benchmarks.base_forms.makers import adding, averaged, eight_bits
 from benchmarks.base_forms.table import FORMS
+from benchmarks.tiny_bases import first_release_tensors
 from realism.diffusion.base import decode_latents, encode_images, encode_text, load_base
-from realism.diffusion.identify import read_base
+from realism.diffusion.families import FAMILIES
+from realism.diffusion.identify import CONFIGS, BaseFiles, read_base
+from realism.diffusion.pipeline import _empty_part, require_all_tensors
 from realism.diffusion.recommended import recommended_bases
+from realism.diffusion.single_file import SingleFile
+from realism.diffusion.weights import TensorHeader
 from realism.errors import InputError
 from realism.portraits.portrait import Portrait
 from realism.portraits.sample import sample_portraits
@@ -107,6 +112,22 @@ def test_whatever_is_said_of_its_noise_a_single_file_has_the_fingerprint_of_its_
     for change in (averaged, eight_bits(True), adding(v_pred=torch.zeros(0))):
         save_file(change(held), file)
         assert read_base(file).fingerprint == expected
+
+
+@pytest.mark.parametrize(("name", "tensors"), [("sd15", 1130), ("sdxl", 2513)])
+def test_our_configurations_are_those_of_whole_checkpoints(name, tensors):
+    def without_numbers(folder: Path, part: str) -> dict[str, torch.Tensor]:
+        wanted = _empty_part(folder, part).state_dict()
+        return {name: torch.empty(value.shape, device="meta") for name, value in wanted.items()}
+
+    held = first_release_tensors(CONFIGS / name, without_numbers)
+    headers = {name: TensorHeader(tuple(value.shape), "F16", 0) for name, value in held.items()}
+    single = SingleFile(Path("base.safetensors"), {name: name for name in headers}, headers)
+    family = FAMILIES[name]
+    assert len(headers) == tensors and family.recognises_file("base.safetensors", headers)
+    require_all_tensors(
+        BaseFiles(single.file, family, CONFIGS / name, 512, {}, (), (), None, {}, single=single)
+    )
 
 
 def test_noise_that_ends_without_signal_is_drawn_from_without_karras_levels(single_file):
