@@ -48,8 +48,8 @@ def describe(placement: Placement) -> str:
     return "in turn" + (f", {placement.bits} bits" if placement.bits else "")
 
 
-def main() -> None:
-    """Print a row for each size of base, a column for each card."""
+def rows() -> dict[str, list[str]]:
+    """By family: memory to draw whole and in turn, and how it lies on each of CARDS."""
     import torch
 
     from realism.diffusion.device import Device
@@ -57,16 +57,22 @@ def main() -> None:
 
     device = Device("cuda", torch.bfloat16, torch.bfloat16)
     sizes = dict.fromkeys((row.family, row.resolution) for row in recommended_bases()[1:])
-    heads = ["family", "whole", "in turn", *(f"{card} GB" for card in CARDS)]
-    print(" | ".join(heads))
+    told = {}
     for family, resolution in sizes:
         files = count_parts(family, resolution)
         needed = {place: drawing_memory(files, device, place) / GB for place in LADDER}
-        cells = [f"{needed[place]:.1f} GB" for place in LADDER[:2]]
+        told[family] = [f"{needed[place]:.1f} GB" for place in LADDER[:2]]
         for card in CARDS:
             fits = (place for place in LADDER if needed[place] <= card - SYSTEM)
             chosen = next(fits, None)
-            cells.append("no" if chosen is None else describe(chosen))
+            told[family].append("no" if chosen is None else describe(chosen))
+    return told
+
+
+def main() -> None:
+    """Print a row for each family, a column for each card."""
+    print(" | ".join(["family", "whole", "in turn", *(f"{card} GB" for card in CARDS)]))
+    for family, cells in rows().items():
         print(" | ".join([family, *cells]))
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from tiny import make_sd
 from tiny_lora import CPU, picture, predicted
 
+from benchmarks import cards
 from benchmarks.base_forms.makers import adding, averaged, eight_bits
 from benchmarks.base_forms.table import FORMS
 from benchmarks.tiny_bases import first_release_tensors
@@ -91,6 +92,8 @@ def test_the_table_of_the_docs_is_the_programs():
         facts = f"{places} | {row.licence} | {size} | {row.gpu_memory_gb:g} GB |"
         assert f"| {row.name} | {facts}" in docs
     assert f"makes {len(FORMS)} such forms" in docs
+    for cells in cards.rows().values():
+        assert " | ".join(cells) in docs  # as benchmarks.cards prints it
 
 
 def test_a_single_file_is_the_base_it_was_made_from(single_file):
