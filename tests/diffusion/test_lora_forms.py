@@ -11,6 +11,7 @@ from benchmarks.lora_forms.networks import build
 from benchmarks.lora_forms.table import FORMS
 from realism.diffusion.lora_file.merge import put_on, restore_weights
 from realism.diffusion.lora_file.read import read_lora
+from realism.errors import InputError
 
 
 @pytest.mark.parametrize("form", FORMS, ids=[f"{form.family}, {form.name}" for form in FORMS])
@@ -57,6 +58,29 @@ def test_what_peft_itself_saves_predicts_here_what_it_predicts_there(config, tmp
         given = model.answer(parts)
     restore_weights(parts.values())
     assert max(float((a - b).abs().max()) for a, b in zip(given, wanted, strict=True)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("role", "shape"),
+    [
+        ("alpha", (2,)),
+        ("scalar", (3, 1)),
+        ("lora_down.weight", ()),
+        ("lora_up.weight", (0,)),
+        ("dora_scale", ()),
+        ("lora_mid.weight", (3,)),
+    ],
+)
+def test_tensors_of_no_use_are_refused_and_never_end_in_a_fault(role, shape, tmp_path):
+    model = build("SD 1.5")
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
+    tensors = {"lora_down.weight": torch.ones(4, 16), "lora_up.weight": torch.ones(16, 4)}
+    tensors |= {role: torch.ones(shape)}
+    save_file(
+        {f"{layer}.{name}": value for name, value in tensors.items()}, tmp_path / "a.safetensors"
+    )
+    with pytest.raises(InputError, match="does not fit"):
+        read_lora(tmp_path / "a.safetensors", model.parts, "unet", "tiny")
 
 
 def test_three_files_put_on_in_any_order_give_the_same_weights(tmp_path):

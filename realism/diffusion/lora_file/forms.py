@@ -72,6 +72,8 @@ def changed_shape(tensors: Tensors) -> tuple[int, int] | None:
         where the factors do not fit one another.
     """
     shape: dict[str, tuple[int, ...]] = {role: tuple(held.shape) for role, held in tensors.items()}
+    if any(prod(shape.get(role, ())) != 1 for role in ("alpha", "scalar")):
+        return None
     if "weight" in shape:
         return _flat(shape["weight"])
     if "hada_w1_a" in shape:
@@ -116,7 +118,7 @@ def _factor_shape(
 
 def _product(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, int] | None:
     """Rows and columns of left · right, what lies beyond two sides flat; None: they do not fit."""
-    if len(left) < 2 or len(right) < 2 or left[1] != right[0] or prod(left[2:]) != 1:
+    if min(len(left), len(right)) < 2 or not left[1] == right[0] > 0 or prod(left[2:]) != 1:
         return None
     return left[0], prod(right[1:])
 
@@ -262,4 +264,4 @@ def _with_lengths(weight: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
 
 def lengths_of_rows(shape: tuple[int, ...], rows: int) -> bool:
     """Whether DoRA's lengths, of this shape, are of the rows of a weight; else of its columns."""
-    return shape[0] == rows == prod(shape)
+    return shape[:1] == (rows,) and prod(shape) == rows
