@@ -40,12 +40,7 @@ from realism.marks.find.keypoint_heatmap import (
     network_input,
     start_from_heatmap,
 )
-from realism.marks.find.keypoint_rcnn import (
-    KeypointFinder,
-    KeypointSettings,
-    read_keypoints,
-    save_keypoints,
-)
+from realism.marks.find.keypoint_rcnn import KeypointFinder, KeypointSettings, save_keypoints
 from realism.marks.find.network import load_heatmap
 from realism.marks.mark import KINDS, Mark
 from realism.marks.teach.keypoint_rcnn import choose_levels
@@ -243,11 +238,9 @@ def judge(network: KeypointRCNN, examples: list[dict]) -> tuple[dict, tuple[floa
     return figures, levels
 
 
-def train(out: Path, minutes: float, start: Path | None = None) -> None:
-    """Train for so many minutes, on from `start`; write the mean weights with their levels."""
+def train(out: Path, minutes: float) -> None:
+    """Train for so many minutes and write the mean weights with the levels measured."""
     network, known = build_network(), {}
-    if start:
-        network.load_state_dict(read_keypoints(start).network.float().state_dict())
     average = copy.deepcopy(network)
     held_out = read_examples(out / "held-out", {})
     print(f"held out, before: {judge(network, held_out)}", flush=True)
@@ -286,7 +279,8 @@ def train(out: Path, minutes: float, start: Path | None = None) -> None:
     figures, levels = judge(average, read_examples(out / "held-out", {}))
     print(f"held out: {figures}, levels {levels}", flush=True)
     settings = KeypointSettings("heatmap", levels=tuple(round(level, 3) for level in levels))
-    save_keypoints(out / "keypoint-rcnn.safetensors", KeypointFinder(average.half(), settings))
+    path = out / "keypoint-rcnn.safetensors"
+    save_keypoints(path, KeypointFinder(average.half(), settings))
     about = {"steps": step, "minutes": minutes, "faces": len(examples), "held out": figures}
     (out / "about.json").write_text(json.dumps(about))
 
@@ -316,14 +310,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=600, help="faces to paint")
     parser.add_argument("--held-out", type=int, default=80, help="and of people held out")
     parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--start", type=Path, help="weights of an earlier run, to go on from")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     if options.what == "paint":
         paint_examples(options.faces, options.out, options.count, options.held_out)
     else:
-        train(options.out, options.minutes, options.start)
+        train(options.out, options.minutes)
 
 
 if __name__ == "__main__":
