@@ -95,7 +95,15 @@ def test_the_surer_a_mark_must_be_the_fewer_are_put_on(found):
 def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found):
     placed = found.placed
     assert handlers.on_least_sightings(placed, 2) == []  # two photos: each may be the only chance
-    three = replace(placed, embeddings=(*placed.embeddings, placed.embeddings[0]))
+    unsure = [
+        replace(shown, visible_in=3, mark=replace(shown.mark, score=0.5))
+        for shown in placed.placements
+    ]
+    three = replace(
+        placed,
+        embeddings=(*placed.embeddings, placed.embeddings[0]),
+        prepared=replace(placed.prepared, placements=tuple(unsure)),
+    )
     once = {
         key
         for key, shown in zip(placed.keys, placed.placements, strict=True)

@@ -95,6 +95,8 @@ class Placement:
         Why not; None when it is.
     photo_count : int
         Photos that showed it, when several were merged.
+    visible_in : int or None
+        Photos that show its place well; None where that was not asked.
     scale : float
         px of the portrait over px of the photo, of what is seen face on.
     other_views : tuple of MarkView
@@ -118,6 +120,7 @@ class Placement:
     visible: bool
     reason: Message | None = None
     photo_count: int = 1
+    visible_in: int | None = None
     scale: float = 1.0
     other_views: tuple[MarkView, ...] = ()
     depth_left: float = 1.0

@@ -1,5 +1,6 @@
 """A mark lands on the same place of the same head, or is said to be hidden."""
 
+from dataclasses import replace
 from itertools import cycle
 
 import numpy as np
@@ -119,6 +120,26 @@ def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
     assert len(merged) < len(placed)
     assert len(merged) <= len(moles) + 1
     assert max(spot.photo_count for spot in merged) >= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "score", "visible_in", "begins_off"),
+    [
+        ("mole", 0.55, 3, True),  # two photos show the place bare
+        ("mole", 0.55, 2, False),  # seen on one of the two that could
+        ("mole", 0.7, 5, False),  # sure, and the score says what the others show
+        ("acne", 0.95, 5, True),  # a pimple of that day
+    ],
+)
+def test_a_mark_of_one_photo_begins_off_where_others_show_the_place_without_it(
+    views, kind, score, visible_in, begins_off
+):
+    photo, face, skin, _ = views[0]
+    mark = RoundMark(kind, face.mesh[50, :2], 3.0, score)
+    (spot,) = place_marks([mark], photo.name, face, face, skin)
+    spot = replace(spot, visible_in=visible_in)
+    assert bool(restore.seldom_seen([spot], 5)) is begins_off
+    assert restore.seldom_seen([spot], 5, least=3) == [0]
 
 
 def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, monkeypatch):
