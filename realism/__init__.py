@@ -17,7 +17,7 @@ The rooms, in the order in which data flows through them (docs/architecture.md h
     faces/       find the face: box, landmarks, mesh, pose, embedding; skin
     head/        the 3D head: carries places on the skin from picture to picture
     checks       step 1  say which photos are good, and why the others are not
-    diffusion/   a Stable Diffusion base, and LoRA on it
+    diffusion/   a base, and LoRA on it
     finetune/    step 2  LoRA in two stages: on real faces, then on the person
     portraits/   step 3  prompt and seeds in, portraits out, ranked by likeness
     marks/       step 4  find the marks of the skin and put them back; teach a finder

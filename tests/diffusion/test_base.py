@@ -174,7 +174,7 @@ def refusal(where) -> str:
 def test_a_folder_that_is_no_diffusion_model_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"architectures": ["LlamaForCausalLM"]}')
     assert "language model" in refusal(tmp_path)
-    assert "is not a Stable Diffusion base" in refusal(tmp_path)
+    assert "is not a base: a base's folder has" in refusal(tmp_path)
 
 
 def test_cut_off_weights_are_refused_before_anything_is_loaded(tiny_sd, tmp_path):
