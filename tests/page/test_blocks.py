@@ -1,15 +1,17 @@
 """The page as a whole: what it asks of the internet, and what waits for the device."""
 
 import inspect
+import os
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from realism.diffusion.base import load_base
 from realism.faces.engine import load_engine
-from realism.page import blocks, draw, finetune, header, photos
+from realism.page import blocks, draw, finetune, header, photos, session
 from realism.page.marks import handlers as marks
 from realism.page.marks import results
 from realism.page.portraits import handlers as portraits
@@ -28,6 +30,10 @@ def test_the_page_asks_nothing_of_the_internet_and_keeps_its_pictures_lossless(p
     assert {picture.format for picture in pictures} == {"png"}
     assert "http" not in blocks.STYLE.read_text()
     assert not page.analytics_enabled
+
+
+def test_gradio_keeps_its_copies_in_the_folder_that_is_emptied():
+    assert Path(os.environ["GRADIO_TEMP_DIR"]) == session.temp_dir()
 
 
 # The device's queue ---------------------------------------------------------------------------
