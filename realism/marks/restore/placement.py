@@ -24,6 +24,7 @@ from realism.marks.restore.nearest3 import transfer_by_nearest3
 
 LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
 LEAST_ON_SKIN = 0.3  # share of a mark that lies on skin where its middle does not
+LEAST_WRINKLE_FACING = 0.4  # cosine in the photo; flatter, a fold hides its own valley
 LEAST_STRETCH = 0.25  # of a mark's map from photo to portrait, over its scale
 MOST_STRETCH = 1.8  # the same; more would smear what is seen edge-on
 SHIFT_STEP = 3.0  # px over which a shift's slope is taken; it changes over tens of px
@@ -244,9 +245,10 @@ def _place_mark(
 ) -> Placement:
     """The placement of one mark from its transferred points: its centre, then its line's."""
     reach = 0.0 if mark.is_traced else mark.radius * scale
+    least_facing = LEAST_WRINKLE_FACING if mark.is_traced else LEAST_PHOTO_FACING
     reasons = [
         Message("seen_from_side")
-        if photo_facing < LEAST_PHOTO_FACING
+        if photo_facing < least_facing
         else find_obstacle(to, facing, hidden, portrait_face, skin, occluders, reach)
         for to, facing, hidden, photo_facing in zip(
             transferred.to,
