@@ -116,6 +116,16 @@ def _number_in(message: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists; what is too long for a name is none."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
@@ -124,7 +134,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented UTF-8 JSON to `path`, whole or not at all."""
-    write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
+    try:
+        data = json.dumps(value, ensure_ascii=False, indent=1).encode()
+    except UnicodeEncodeError:  # the name of a file that is no UTF-8: by its number then
+        data = json.dumps(value, indent=1).encode()
+    write_bytes(path, data + b"\n")
 
 
 def read_json(path: Path, what: str) -> Any:

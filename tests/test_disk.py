@@ -9,7 +9,15 @@ import pytest
 from typing_extensions import TypedDict
 
 from realism.config import home
-from realism.disk import read_json, read_model, validate, whole_file, write_bytes, write_json
+from realism.disk import (
+    is_there,
+    read_json,
+    read_model,
+    validate,
+    whole_file,
+    write_bytes,
+    write_json,
+)
 from realism.errors import InputError
 
 
@@ -96,3 +104,10 @@ def test_a_home_of_an_account_without_one_is_said(monkeypatch):
         home()
     monkeypatch.setenv("REALISM_HOME", "")
     assert home() == Path("people")
+
+
+def test_what_is_too_long_for_a_name_is_not_there_and_odd_names_are_kept_in_json(tmp_path):
+    assert not is_there(tmp_path / ("x" * 300)) and is_there(tmp_path)
+    name = "caf\udce9.jpg"  # a file's name that is no UTF-8, as Python holds it
+    write_json(tmp_path / "a.json", {"file": name})
+    assert read_json(tmp_path / "a.json", "file_person") == {"file": name}

@@ -35,6 +35,7 @@ from realism.diffusion.placement import (
     drawing_memory,
 )
 from realism.diffusion.recommended import known_facts, places_of
+from realism.disk import is_there
 from realism.errors import InputError, Message
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def find_base(where: str, progress: Progress | None = None) -> Fetched:
             raise InputError("pocket_not_found", folder=POCKET)
         return Fetched(POCKET, where)
     path = Path(where).expanduser()
-    if path.exists():
+    if is_there(path):
         return Fetched(path, where)
     if (
         path.suffix == ".safetensors"
@@ -193,7 +194,7 @@ def _load(
     pipeline.scheduler = files.family.sampler(config)
     facts = known_facts(found.place, files.path)
     return Base(
-        name=files.path.name if Path(where).expanduser().exists() else where,
+        name=files.path.name if is_there(Path(where).expanduser()) else where,
         path=files.path,
         family=files.family,
         resolution=files.resolution,

@@ -26,6 +26,7 @@ from gradio.events import Dependency
 from realism.config import home, page_copies
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.recommended import find_row
+from realism.disk import is_there
 from realism.errors import InputError, Message
 from realism.page.job import device_held, stop_jobs, walk_on_device
 from realism.person.person import Person, open_person
@@ -176,7 +177,7 @@ def chosen_person(name: str | None, root: Path | None) -> Person:
 def base_name(where: str) -> str:
     """The name that a base will have once loaded, without loading it."""
     path = Path(where).expanduser()
-    return path.name if path.exists() else where
+    return path.name if is_there(path) else where
 
 
 def person_lora(person: Person, where: str) -> Path | None:
