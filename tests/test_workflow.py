@@ -341,3 +341,12 @@ def test_restoring_needs_photos(engine):
 def test_a_key_names_a_mark_of_a_photo(marked):
     mark = marked[0].marks[0]
     assert mark_key(marked[0].name, mark)[:2] == (marked[0].name, mark.kind)
+
+
+def test_a_run_that_cannot_begin_leaves_nothing_behind(person, base, engine, tmp_path):
+    (tmp_path / "broken.safetensors").write_bytes(b"no weights")
+    before = person.runs()
+    request = PortraitRequest(count=1, steps=1, adapter=str(tmp_path / "broken.safetensors"))
+    with pytest.raises(InputError):
+        list(make_portraits(person, base, engine, request))
+    assert person.runs() == before

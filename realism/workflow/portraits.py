@@ -192,11 +192,12 @@ def make_portraits(
     files = {seed: person.portrait_file(run, n, seed) for n, seed in enumerate(seeds, 1)}
     kept = person.request_file(run)
     left = [seed for seed in seeds if not (kept.exists() and files[seed].exists())]
-    _keep_request(kept, base, replace(request, seed=seeds[0], run=run))
     for event in sample_portraits(
         base, prompt, negative, left, request.steps, request.guidance_scale, adapter,
         (*([own] if own else []), *request.style_loras),
     ):  # fmt: skip
+        if not kept.exists():  # the first step is done: there is something to go on with
+            _keep_request(kept, base, replace(request, seed=seeds[0], run=run))
         if isinstance(event, SamplingStep | LoraNote):
             yield event
             continue
