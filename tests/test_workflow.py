@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -213,6 +214,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_portraits_it_would_have_made(pers
         again = open_photo(first.file.parent / file.name)
         assert np.array_equal(open_photo(file).pixels, again.pixels)
     assert unfinished_portraits(person) is None
+    # Killed when all were made, before they were ranked.
+    killed = make_portraits(person, base, engine, replace(request, count=1))
+    next(event for event in killed if isinstance(event, PortraitSaved))
+    killed.close()
+    assert unfinished_portraits(person) == (1, 1)
+    assert isinstance([*resume_portraits(person, base, engine)][-1], PortraitsRanked)
     with pytest.raises(InputError, match="no run of portraits that was stopped"):
         next(resume_portraits(person, base, engine))
 

@@ -192,10 +192,11 @@ def make_portraits(
     files = {seed: person.portrait_file(run, n, seed) for n, seed in enumerate(seeds, 1)}
     kept = person.request_file(run)
     left = [seed for seed in seeds if not (kept.exists() and files[seed].exists())]
-    for event in sample_portraits(
-        base, prompt, negative, left, request.steps, request.guidance_scale, adapter,
-        (*([own] if own else []), *request.style_loras),
-    ):  # fmt: skip
+    looks = (*([own] if own else []), *request.style_loras)
+    sampling = sample_portraits(
+        base, prompt, negative, left, request.steps, request.guidance_scale, adapter, looks
+    )
+    for event in sampling if left else ():  # () where a run was killed before it was ranked
         if not kept.exists():  # the first step is done: there is something to go on with
             _keep_request(kept, base, replace(request, seed=seeds[0], run=run))
         if isinstance(event, SamplingStep | LoraNote):
