@@ -82,7 +82,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield temporary
         if not path.exists():
             temporary.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         if said := _said(error, path):
             raise said from error
         raise
@@ -114,6 +114,11 @@ def _number_in(message: str) -> int | None:
     """The system's number of a fault that safetensors tells as "... (os error 28)"."""
     found = re.search(r"\(os error (\d+)\)", message)
     return int(found.group(1)) if found else None
+
+
+def printable_name(path: Path) -> str:
+    """A file's name as it can be shown and kept: bytes that are no UTF-8 become a mark."""
+    return path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def is_there(path: Path) -> bool:

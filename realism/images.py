@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from realism.config import INTAKE, Intake
-from realism.disk import whole_file
+from realism.disk import printable_name, whole_file
 from realism.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif")
@@ -76,7 +76,7 @@ def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTA
         The file is missing, too large in bytes or pixels, no picture, broken, of another format.
     """
     if not isinstance(source, bytes):
-        name = name or os.fsencode(Path(source).name).decode("utf-8", "replace")
+        name = name or printable_name(Path(source))
         source = _read_bytes(Path(source), name, limits)
     if len(source) > limits.max_bytes:
         raise _too_many_bytes(name, len(source), limits)

@@ -18,7 +18,7 @@ from realism.finetune.events import (
 from realism.finetune.stages import FACES, default_stages
 from realism.page.finetune_progress import show_learning
 from realism.page.i18n import Localizer, text
-from realism.page.job import device_held, find_job, start_job
+from realism.page.job import device_held, device_in_use, find_job, start_job
 from realism.page.session import (
     SharedWidgets,
     base_name,
@@ -188,8 +188,7 @@ def on_base(
     with user_errors(language):
         person = chosen_person(name, root)
         person.accepted()
-        job = find_job(person.folder)
-        if job and job.running:  # it has its base
+        if device_in_use():  # the work loads it itself, when its turn comes, and says that it waits
             return ""
         with device_held():
             load_base(base, progress=lambda share, what: progress(share, desc=what.text(language)))

@@ -39,6 +39,11 @@ def device_held() -> Iterator[None]:
             _here.holds = False
 
 
+def device_in_use() -> bool:
+    """Whether somebody holds the device."""
+    return _device.locked()
+
+
 def walk_on_device(
     work: Callable[[], Generator[Event, None, None]],
 ) -> Generator[Event, None, None]:
@@ -144,7 +149,7 @@ class Job:
 
     def _walk(self, work: Callable[[], Generator[object, None, object]]) -> None:
         try:
-            if _device.locked():
+            if device_in_use():
                 self._tell(JobWaits())
             with device_held():
                 self._walk_events(work)

@@ -43,11 +43,6 @@ def slug_of(name: str) -> str:
     return f"{slug or 'name'}-{digest}"
 
 
-def printable_name(file: Path) -> str:
-    """A file's name as it can be shown and kept: bytes that are no UTF-8 become a mark."""
-    return file.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def file_stem(name: str) -> str:
     """A file's name without suffix for a photo's name; another name has another."""
     digest = hashlib.sha1(name.encode()).hexdigest()[:8]

@@ -20,12 +20,12 @@ from realism.checks import (
     find_upright,
     photo_to_photo,
 )
-from realism.disk import read_model, write_json
+from realism.disk import printable_name, read_model, write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.images import TOO_LARGE, Photo, open_photo, save_png
 from realism.person.folder import PersonFolder
-from realism.person.names import file_stem, printable_name
+from realism.person.names import file_stem
 from realism.person.photo_record import (
     DAMAGED,
     PhotoRecord,

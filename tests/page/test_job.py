@@ -1,5 +1,6 @@
 """Work belongs to a person: it goes on when a page leaves, and waits for the device."""
 
+import shutil
 import threading
 import time
 
@@ -130,8 +131,6 @@ def test_a_fault_is_not_taken_for_an_end(tmp_path):
 
 
 def test_a_fine_tune_whose_page_was_closed_is_found_done(root_of_mei, tmp_path, tiny_sd):
-    import shutil
-
     shutil.copytree(root_of_mei / "mei", tmp_path / "mei")
     settings = (1, 1e-3, 2, 1e-3, 4, 2, False)
     shown = finetune.on_finetune("mei", tmp_path, "en", str(tiny_sd), True, "", *settings, True)
@@ -144,9 +143,19 @@ def test_a_fine_tune_whose_page_was_closed_is_found_done(root_of_mei, tmp_path, 
     assert "has a LoRA" in finetune.on_show("mei", tmp_path, "en", str(tiny_sd))
 
 
-def test_deleting_a_person_stops_the_work_first(root_of_mei, tmp_path):
-    import shutil
+def test_a_start_while_the_device_is_used_does_not_hang_but_says_that_it_waits(
+    root_of_mei, tmp_path, tiny_sd
+):
+    shutil.copytree(root_of_mei / "mei", tmp_path / "mei")
+    other = job.start_job(tmp_path / "other", "finetune", count_to(10_000))
+    next(other.follow())
+    assert finetune.on_base("mei", tmp_path, "en", str(tiny_sd)) == ""
+    settings = (1, 1e-3, 1, 1e-3, 4, 2, False)
+    shown = finetune.on_finetune("mei", tmp_path, "en", str(tiny_sd), True, "", *settings, True)
+    assert "other work uses the device" in next(shown)[0]
 
+
+def test_deleting_a_person_stops_the_work_first(root_of_mei, tmp_path):
     shutil.copytree(root_of_mei / "mei", tmp_path / "mei")
     folder = open_person("mei", tmp_path).folder
     work = job.start_job(folder, "portraits", count_to(10_000))
