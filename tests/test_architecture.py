@@ -23,6 +23,7 @@ ORDER = [
     ["realism.finetune"],
     ["realism.portraits"],
     ["realism.marks.mark", "realism.marks.photo", "realism.marks.observation"],
+    ["realism.marks.switched"],
     ["realism.marks.coverage"],
     ["realism.marks.atlas"],
     ["realism.marks.find"],

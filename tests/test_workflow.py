@@ -14,8 +14,9 @@ from realism.config import ASSETS
 from realism.diffusion.base import load_base
 from realism.errors import InputError
 from realism.finetune.events import TrainingStep
-from realism.images import open_photo, read_info
+from realism.images import Photo, open_photo, read_info
 from realism.marks.restore.blend import Sliders
+from realism.marks.switched import Switched, mark_id
 from realism.person.person import create_person
 from realism.portraits.imported_styles import import_styles, remove_style
 from realism.portraits.sample import LoraNote, SamplingStep
@@ -337,6 +338,56 @@ def test_a_batch_is_saved_and_what_cannot_be_restored_is_passed_over(marked, eng
     assert np.array_equal(open_photo(restored.saved).pixels, restored.restored.pixels)
     assert read_info(restored.saved)["Restored"] == "true"
     assert restored.restored.card().shape[2] == 3
+    report = json.loads((tmp_path / "restored" / "restore.json").read_text())
+    assert report["portraits"] == {"mei-04.png": restored.restored.report}
+
+
+def test_what_the_owner_switched_holds_on_every_portrait(placed, marked, engine, tmp_path):
+    shown = max(
+        (index for index, each in enumerate(placed.placements) if each.visible),
+        key=lambda index: placed.placements[index].photo_count,
+    )
+    appearances = placed.placements[shown].appearances
+    assert len(appearances) > 1
+    for seen in appearances:  # by whichever of its photos it was switched
+        switched = Switched().with_mark([seen], on=False)
+        assert shown in placed.left_out(switched)
+        assert placed.left_out(switched) - placed.left_out(Switched()) == {shown}
+    options = RestoreOptions(switched=switched)
+    walk = restore_portraits(
+        [MEI / "mei-04.jpg", MEI / "mei-06.jpg"], marked, engine, tmp_path, options
+    )
+    for event in walk:
+        placements = event.restored.placed.placements
+        (index,) = event.restored.placed.indices_of_ids([mark_id(*seen)])
+        assert {photo for photo, _ in placements[index].appearances} & {seen[0]}
+        assert event.restored.report["placements"][index]["code"] == "switched_off"
+
+
+def test_a_mark_that_few_photos_show_is_on_when_its_owner_says_so(placed):
+    rare = placed.rare(99)
+    index = min(rare)
+    switched = Switched().with_mark(placed.placements[index].appearances, on=True)
+    assert placed.left_out(switched, 99) == rare - {index}
+
+
+def test_how_many_photos_show_a_place_counts_every_photo_that_shows_the_mark(placed, marked):
+    for each in placed.placements:
+        assert each.photo_count <= each.visible_in <= len(marked)
+
+
+def test_a_doubtful_portrait_is_restored_with_a_word_of_warning(marked, engine):
+    stranger = place_portrait(MEI.parent / "ravi" / "ravi-04.jpg", marked, engine)
+    assert [note.code for note in stranger.notes] == ["portrait_of_other_person"]
+    both = place_portrait(MEI.parent / "mei-and-ravi.jpg", marked, engine)
+    assert "portrait_of_several_people" in [note.code for note in both.notes]
+    small = open_photo(MEI / "mei-04.jpg").pixels[::4, ::4].copy()
+    tiny = place_portrait(Photo("small.png", small), marked, engine)
+    assert "portrait_face_small" in [note.code for note in tiny.notes]
+    bare = place_portrait(
+        MEI / "mei-04.jpg", [replace(photo, marks=[]) for photo in marked], engine
+    )
+    assert [note.code for note in bare.notes] == ["no_marks_to_put_back"]
 
 
 def test_restoring_needs_photos(engine):

@@ -31,6 +31,7 @@ from realism.portraits.rank import Ranked, rank_to_json
 from realism.workflow.finetune import FinetuneOptions, PersonBegins, finetune
 from realism.workflow.marks import build_passport, find_marks_of_person
 from realism.workflow.photos import add_photos
+from realism.workflow.place import RestoreOptions
 from realism.workflow.portraits import (
     PortraitRequest,
     PortraitSaved,
@@ -203,7 +204,8 @@ def _marks(
     yield f"  {advise_next_photo(atlas.coverage)}"
     best = [run / row.name for row in ranked if row.similarity is not None][:RESTORED]
     restored: dict[str, RestoredPortrait] = {}
-    for event in restore_portraits(best, photos, engine, out / "restored"):
+    options = RestoreOptions(switched=person.switched())
+    for event in restore_portraits(best, photos, engine, out / "restored", options):
         yield from _lines(event)
         if isinstance(event, PortraitRestored):
             save_png(out / "restored" / "cards" / event.file.name, event.restored.card())

@@ -19,6 +19,7 @@ from realism.cli import (
     finetune,
     lora,
     marks,
+    marks_restore,
     page,
     people,
     photos,
@@ -63,8 +64,10 @@ marks_app.command("find")(marks.find)
 marks_app.command("serve")(teach.serve)
 marks_app.command("train")(teach.train)
 marks_app.command("evaluate")(teach.evaluate)
-marks_app.command("restore")(marks.restore)
+marks_app.command("restore")(marks_restore.restore)
 marks_app.command("passport")(marks.passport)
+marks_app.command("off")(marks_restore.switch_off)
+marks_app.command("on")(marks_restore.switch_on)
 app.command("demo")(demo.demo)
 app.command("page")(page.page)
 

@@ -15,7 +15,7 @@ from realism.head.fit import fit_person
 from realism.head.geometry import Head, SurfacePoint
 from realism.head.model import load_model
 from realism.marks.coverage import is_shown, measure_coverage
-from realism.marks.mark import KINDS, Mark, mark_from_json, mark_to_json
+from realism.marks.mark import KINDS, Mark, SeenMark, mark_from_json, mark_to_json
 from realism.marks.observation import (
     LEAST_OBSERVATIONS,
     LEAST_PHOTO_FACING,
@@ -55,6 +55,8 @@ class AtlasMark:
         How many photos could have shown it, these among them.
     on : bool
         Whether it is put back by default.
+    appearances : tuple of (str, Mark)
+        Every photo that shows it, and the mark in it; () in a passport of an older program.
     """
 
     mark: Mark
@@ -65,6 +67,7 @@ class AtlasMark:
     seen_in: tuple[str, ...]
     visible_in: int
     on: bool
+    appearances: tuple[SeenMark, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +159,7 @@ def _atlas_mark(
         tuple(name for name in heads if name in seen),
         len(visible),
         on,
+        tuple((observation.photo, observation.mark) for observation in group),
     )
 
 
@@ -185,6 +189,10 @@ def atlas_to_json(atlas: Atlas, version: int = 1) -> dict:
                 "seen_in": list(entry.seen_in),
                 "chances": entry.visible_in,
                 "on": entry.on,
+                "appearances": [
+                    {"photo": photo, "mark": mark_to_json(mark)}
+                    for photo, mark in entry.appearances
+                ],
             }
             for entry in atlas.entries
         ],
@@ -212,6 +220,10 @@ def atlas_from_json(value: dict) -> Atlas:
                 tuple(entry["seen_in"]),
                 int(entry["chances"]),
                 bool(entry["on"]),
+                tuple(
+                    (seen["photo"], mark_from_json(seen["mark"]))
+                    for seen in entry.get("appearances", [])
+                ),
             )
             for entry in value["marks"]
         )

@@ -1,5 +1,6 @@
 """Which parts of a face its photos show well, and which photo to take next."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -61,9 +62,14 @@ def measure_coverage(heads: list[Head], skins: list[np.ndarray]) -> dict[str, in
     skins : list of (H, W) ndarray, 0..1
         Of each photo.
     """
+    places = _region_places()
+    shown = [
+        are_shown(head, skin, list(places.values()))
+        for head, skin in zip(heads, skins, strict=True)
+    ]
     return {
-        name: sum(is_shown(head, skin, place) for head, skin in zip(heads, skins, strict=True))
-        for name, place in _region_places().items()
+        name: int(count)
+        for name, count in zip(places, sum(shown, np.zeros(len(places), int)), strict=True)
     }
 
 
@@ -78,10 +84,32 @@ def is_shown(head: Head, skin: np.ndarray, place: SurfacePoint) -> bool:
         Of the photo.
     place : SurfacePoint
     """
-    seen = head.project(place)
-    x, y = np.round(seen.xy).astype(int)
-    inside = 0 <= y < skin.shape[0] and 0 <= x < skin.shape[1]
-    return bool(seen.visible and seen.facing > SEEN_WELL and inside and skin[y, x] > LEAST_SKIN)
+    return bool(are_shown(head, skin, [place])[0])
+
+
+def are_shown(head: Head, skin: np.ndarray, places: Sequence[SurfacePoint]) -> np.ndarray:
+    """`is_shown` of many places at once, (n,) bool.
+
+    Parameters
+    ----------
+    head : Head
+        Fitted to the photo.
+    skin : (H, W) ndarray, 0..1
+        Of the photo.
+    places : sequence of SurfacePoint
+        On the head.
+    """
+    if not places:
+        return np.zeros(0, bool)
+    corners = load_model().triangles[[place.triangle for place in places]]
+    weights = np.stack([place.weights for place in places])
+    points = np.einsum("nk,nkc->nc", weights, head.pixels[corners])
+    facing = (weights * head.facings[corners]).sum(1)
+    depth = (weights * head.vertices[corners, 2]).sum(1)
+    x, y = np.round(points).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < skin.shape[1]) & (y < skin.shape[0])
+    on_skin = skin[np.where(inside, y, 0), np.where(inside, x, 0)] > LEAST_SKIN
+    return (facing > SEEN_WELL) & inside & on_skin & ~head.hides(points, depth)
 
 
 def poorly_covered(coverage: dict[str, int]) -> list[str]:

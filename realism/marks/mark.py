@@ -100,6 +100,7 @@ class Wrinkle:
 
 
 Mark: TypeAlias = RoundMark | Wrinkle
+SeenMark: TypeAlias = tuple[str, Mark]  # a photo by its name, and a mark in it
 
 
 def make_mark(

@@ -1,6 +1,7 @@
 """The marks in a person's folder: those found, the owner's corrections, and the passport.
 
 marks/found.json                 marks by photo, and which photos the owner corrected
+      switched.json              marks that the owner switched off, or on though seen seldom
       passport.json              the mark passport as last made
       passport-<version>.json    those before
 """
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from realism.disk import read_json, read_model, write_json
+from realism.errors import InputError
 from realism.marks.atlas import Atlas, atlas_from_json, atlas_to_json
-from realism.marks.mark import Mark, mark_from_json, mark_to_json
+from realism.marks.mark import Mark, SeenMark, mark_from_json, mark_to_json
+from realism.marks.switched import Switched, mark_id
 from realism.person.folder import PersonFolder
 
 SCHEMA = 1
@@ -24,6 +27,23 @@ class _FoundMarks:
 
     photos: dict[str, list[dict[str, Any]]]
     corrected: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class _SeenMark:
+    """An appearance of a mark in a photo."""
+
+    photo: str
+    mark: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _SwitchedMarks:
+    """`switched.json`."""
+
+    schema: int
+    off: list[_SeenMark]
+    on: list[_SeenMark]
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,38 @@ class MarksFolder(PersonFolder):
         kept = sorted((self._corrected() | set(corrected)) & set(found))
         write_json(self._found_file, {"schema": SCHEMA, "photos": found, "corrected": kept})
 
+    def switched(self) -> Switched:
+        """What the owner switched by hand; nothing in folders from before that was kept.
+
+        Raises InputError where a newer program wrote it, or it was damaged.
+        """
+        if not self._switched_file.exists():
+            return Switched()
+        stored = read_model(self._switched_file, _SwitchedMarks, "file_switched_marks")
+        if stored.schema > SCHEMA:
+            raise InputError("switched_of_newer_program")
+        off, on = (
+            tuple((seen.photo, mark_from_json(seen.mark)) for seen in known)
+            for known in (stored.off, stored.on)
+        )
+        return Switched(off, on)
+
+    def save_switched(self, switched: Switched) -> None:
+        """Keep what the owner switched by hand."""
+        off, on = (
+            [{"photo": photo, "mark": mark_to_json(mark)} for photo, mark in known]
+            for known in (switched.off, switched.on)
+        )
+        write_json(self._switched_file, {"schema": SCHEMA, "off": off, "on": on})
+
+    def find_mark(self, name: str) -> SeenMark:
+        """The mark of that id in one of the photos; raises InputError where there is none."""
+        for photo, marks in self.marks().items():
+            for mark in marks:
+                if mark_id(photo, mark) == name:
+                    return photo, mark
+        raise InputError("mark_not_found", id=name)
+
     def passport(self) -> Atlas | None:
         """The mark passport as last made or edited; None before the first."""
         if not self._passport_file.exists():
@@ -79,6 +131,10 @@ class MarksFolder(PersonFolder):
     @property
     def _found_file(self) -> Path:
         return self.folder / "marks" / "found.json"
+
+    @property
+    def _switched_file(self) -> Path:
+        return self.folder / "marks" / "switched.json"
 
     @property
     def _passport_file(self) -> Path:

@@ -95,6 +95,8 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
         marks = self.marks()
         if marks.pop(name, None) is not None:
             self.save_marks(marks)
+        if switched := self.switched():
+            self.save_switched(switched.without_photo(name))
         self.judge_set(engine)
 
     def flip_photo(self, name: str, engine: Engine) -> PhotoRecord:
@@ -102,6 +104,8 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
         width, marks = self._flip_photo(name, engine), self.marks()
         if name in marks:
             self.save_marks(marks | {name: [flipped(mark, width) for mark in marks[name]]})
+        if switched := self.switched():
+            self.save_switched(switched.with_flipped_photo(name, width))
         self.judge_set(engine)
         return self.record(name)
 

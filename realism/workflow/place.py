@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realism.errors import InputError
+from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face
 from realism.faces.skin import skin_mask
@@ -29,7 +29,8 @@ from realism.marks.restore.prepare import (
     locate_marks,
     seldom_seen,
 )
-from realism.marks.restore.report import find_person
+from realism.marks.restore.report import find_person_among, note_doubts
+from realism.marks.switched import Switched, mark_id
 
 MarkKey = tuple[str, str, float, float]  # photo, kind, x, y: names a mark while it stays there
 
@@ -58,6 +59,8 @@ class PlacedPortrait:
         For `blend`.
     embeddings : tuple of ndarray, (D,) float32
         Of each of the photos, in their order.
+    notes : tuple of Message
+        What makes it doubtful, each with what to do.
     """
 
     file: Path | None
@@ -67,6 +70,7 @@ class PlacedPortrait:
     skin: np.ndarray
     prepared: LayeredPortrait
     embeddings: tuple[np.ndarray, ...]
+    notes: tuple[Message, ...] = ()
 
     @property
     def placements(self) -> tuple[Placement, ...]:
@@ -78,10 +82,44 @@ class PlacedPortrait:
         """The key of each placement."""
         return tuple(mark_key(placed.photo, placed.mark) for placed in self.placements)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What people call each placement by: `mark_id` of its best view."""
+        return tuple(mark_id(placed.photo, placed.mark) for placed in self.placements)
+
     def indices(self, keys: Collection[MarkKey]) -> frozenset[int]:
         """The placements of these keys."""
         wanted = {tuple(key) for key in keys}
         return frozenset(index for index, key in enumerate(self.keys) if key in wanted)
+
+    def indices_of_ids(self, ids: Collection[str]) -> frozenset[int]:
+        """The placements of these ids; that of any photo that shows a mark is as good.
+
+        Raises InputError for an id that no mark has.
+        """
+        found = set()
+        for name in ids:
+            places = {
+                index
+                for index, placed in enumerate(self.placements)
+                if name in {mark_id(*seen) for seen in placed.appearances}
+            }
+            if not places:
+                raise InputError("mark_not_found", id=name)
+            found |= places
+        return frozenset(found)
+
+    def left_out(
+        self, switched: Switched, least_sightings: int = LEAST_OBSERVATIONS
+    ) -> frozenset[int]:
+        """The placements to begin without: rare ones, but as the owner switched them."""
+        states = [switched.state_of(placed.appearances) for placed in self.placements]
+        rare = self.rare(least_sightings)
+        return frozenset(
+            index
+            for index, state in enumerate(states)
+            if state is False or (state is None and index in rare)
+        )
 
     def rare(self, least_sightings: int = LEAST_OBSERVATIONS) -> frozenset[int]:
         """The placements to begin without: too few of the photos show them."""
@@ -106,6 +144,10 @@ class RestoreOptions:
         Keys of marks that are switched off.
     on : collection of MarkKey
         Keys of marks that are put back however few photos show them.
+    without : collection of str
+        Ids of marks that are left out, as reports and passports name them.
+    switched : Switched
+        What the person's owner switched by hand; `off`, `on` and `without` go before it.
     moves : mapping of (str, *MarkKey) to (float, float) px
         Where marks were put by hand, by the portrait's digest and their key.
     """
@@ -116,6 +158,8 @@ class RestoreOptions:
     least_sightings: int = LEAST_OBSERVATIONS
     off: Collection[MarkKey] = ()
     on: Collection[MarkKey] = ()
+    without: Collection[str] = ()
+    switched: Switched = field(default_factory=Switched)
     moves: Mapping[tuple, tuple[float, float]] = field(default_factory=dict)
 
 
@@ -151,7 +195,8 @@ def place_portrait(
     file = None if isinstance(portrait, Photo) else Path(portrait)
     picture = portrait if isinstance(portrait, Photo) else open_photo(portrait)
     embeddings = tuple(photo.face.embedding for photo in photos)
-    face = find_person(picture, embeddings, engine)
+    face, faces = find_person_among(picture, embeddings, engine)
+    notes = note_doubts(face, faces, embeddings, engine)
     skin = skin_mask(picture.pixels, face)
     analysis = PhotoAnalysis(picture.pixels, face, skin)
     digest = sha256(picture.pixels.tobytes()).hexdigest()
@@ -164,7 +209,9 @@ def place_portrait(
         for placement in locate_marks(analysis, list(photos), options.placement)
     ]
     prepared = build_layers(analysis, list(photos), placements, options.method)
-    return PlacedPortrait(file, picture, digest, face, skin, prepared, embeddings)
+    if not placements:
+        notes.append(Message("no_marks_to_put_back"))
+    return PlacedPortrait(file, picture, digest, face, skin, prepared, embeddings, tuple(notes))
 
 
 def blend_portrait(

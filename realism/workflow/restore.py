@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from realism.disk import write_json
 from realism.draw.card import fidelity_card
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
@@ -21,6 +22,9 @@ from realism.marks.restore.blend import Sliders, blend
 from realism.marks.restore.report import Likeness, measure_likeness, report_to_json
 from realism.portraits.provenance import restored_entries
 from realism.workflow.place import MarkKey, PlacedPortrait, RestoreOptions, place_portrait
+
+REPORT = "restore.json"  # beside the portraits of a batch
+SCHEMA = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,7 @@ def finish_portrait(
     sliders: Sliders | None = None,
     off: Collection[MarkKey] = (),
     least_sightings: int = LEAST_OBSERVATIONS,
+    by_hand: frozenset[int] = frozenset(),
 ) -> RestoredPortrait:
     """The portrait with its marks, its report and its likeness before and after.
 
@@ -103,8 +108,10 @@ def finish_portrait(
         All marks that are not put back.
     least_sightings : int
         Which of these are reported as seen on too few photos, not as switched off.
+    by_hand : frozenset of int
+        Placements that are switched off even so.
     """
-    indices, seldom = placed.indices(off), placed.rare(least_sightings)
+    indices, seldom = placed.indices(off), placed.rare(least_sightings) - by_hand
     pixels = blend(placed.prepared, sliders or Sliders(), indices)
     likeness = measure_likeness(placed.face, pixels, placed.embeddings, engine)
     why = {
@@ -132,9 +139,13 @@ def restore_portrait(
     """
     options = options or RestoreOptions()
     placed = place_portrait(portrait, photos, engine, options)
-    seldom = {placed.keys[index] for index in placed.rare(options.least_sightings)}
-    off = {*map(tuple, options.off), *seldom} - {tuple(key) for key in options.on}
-    return finish_portrait(placed, engine, options.sliders, off, options.least_sightings)
+    by_hand = placed.indices(options.off) | placed.indices_of_ids(options.without)
+    by_hand |= placed.left_out(options.switched, 1)
+    off = by_hand | placed.left_out(options.switched, options.least_sightings)
+    off -= placed.indices(options.on)
+    keys = [placed.keys[index] for index in off]
+    least = options.least_sightings
+    return finish_portrait(placed, engine, options.sliders, keys, least, by_hand)
 
 
 def restore_portraits(
@@ -159,9 +170,9 @@ def restore_portraits(
     ------
     PortraitRestored or PortraitSkipped
 
-    Returns the files that were saved.
+    Returns the files that were saved; beside them lies `restore.json`, the report of each.
     """
-    saved = []
+    saved, reports = [], {}
     for number, file in enumerate(files, 1):
         try:
             restored = restore_portrait(file, photos, engine, options)
@@ -169,6 +180,8 @@ def restore_portraits(
             yield PortraitSkipped(number, len(files), file, error.message)
             continue
         saved.append(restored.save(into / f"{file.stem}.png"))
+        reports[saved[-1].name] = restored.report
+        write_json(into / REPORT, {"schema": SCHEMA, "portraits": reports})
         yield PortraitRestored(number, len(files), file, saved[-1], restored)
     return saved
 

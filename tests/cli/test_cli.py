@@ -164,6 +164,35 @@ def test_the_passport_counts_sightings_is_kept_and_drawn(run, tmp_path):
     assert run("marks", "passport", "Mei", "--picture", tmp_path / "a.jpg")[0] == 2
 
 
+def test_a_mark_that_is_switched_off_stays_off_and_the_report_says_so(run, tmp_path):
+    photos = [MEI / f"mei-{number}.jpg" for number in ("01", "02", "05")]
+    assert run("photos", "add", "Mei", *photos, "--consent")[0] == 0
+    report, out = tmp_path / "report.json", tmp_path / "out.png"
+    restore = ("marks", "restore", MEI / "mei-04.jpg", "--out", out, "--report", report)
+
+    def placements(*options):
+        assert run(*restore, "--person", "Mei", *options)[0] == 0
+        return {mark["id"]: mark for mark in json.loads(report.read_text())["placements"]}
+
+    whole = placements()
+    first, second = [name for name, mark in whole.items() if mark["visible"]][:2]
+    assert 1 <= whole[first]["sightings"] <= whole[first]["chances"] <= 3
+    code, _, err = run("marks", "off", "Mei", first, "mole-nobody")
+    assert code == 2 and "mole-nobody" in err and "passport" in err
+    code, printed, _ = run("marks", "off", "Mei", second)
+    assert code == 0 and "1 mark of Mei switched off" in printed
+    assert ", switched off" in run("marks", "passport", "Mei")[1]
+    marks = placements()
+    assert (marks[second]["code"], marks[first]["visible"]) == ("switched_off", True)
+    assert run("marks", "on", "Mei", second)[0] == 0
+    marks = placements("--without", first)
+    assert (marks[first]["code"], marks[second]["visible"]) == ("switched_off", True)
+    assert run(*restore, "--person", "Mei", "--without", "mole-nobody")[0] == 2
+    for given in ([], ["--person", "Mei", "--photo", photos[0]]):
+        code, _, err = run(*restore, *given)
+        assert code == 2 and "--person" in err
+
+
 def test_the_shell_finds_by_the_default_method():
     assert DEFAULT_FINDER.name == shell.FINDER_METHOD
 

@@ -9,7 +9,8 @@ import pytest
 from realism.config import ASSETS
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
-from realism.marks.mark import RoundMark, Wrinkle, marks_by_image, marks_to_json
+from realism.marks.mark import RoundMark, Wrinkle, flipped, marks_by_image, marks_to_json
+from realism.marks.switched import Switched, mark_id
 from realism.person.names import slug_of
 from realism.person.person import create_person, open_person, people
 
@@ -267,3 +268,39 @@ def test_a_run_is_ranked_once_and_again_only_when_something_changed(mei, engine)
     assert counting.looks == 4
     fixed = json.loads((run / "ranking.json").read_text())
     assert list(fixed[0]) == ["portrait", "similarity", "closest_photo", "rank", "reason"]
+
+
+def test_marks_that_were_switched_are_kept_with_the_person_and_go_with_their_photo(
+    tmp_path,
+):
+    person = create_person("Mei", True, root=tmp_path)
+    assert not person.switched(), "nothing in a folder from before that was kept"
+    mole = RoundMark("mole", np.float32([30, 40]), 3.0)
+    person.save_marks({"a.jpg": [mole]})
+    assert person.find_mark(mark_id("a.jpg", mole))[0] == "a.jpg"
+    with pytest.raises(InputError, match="mole-0"):
+        person.find_mark("mole-0")
+    person.save_switched(Switched().with_mark([("a.jpg", mole), ("b.jpg", mole)], on=False))
+    again = open_person("Mei", tmp_path).switched()
+    assert again.state_of([("a.jpg", mole)]) is False
+    file = person.folder / "marks" / "switched.json"
+    newer = json.loads(file.read_text()) | {"schema": 2}
+    file.write_text(json.dumps(newer))
+    with pytest.raises(InputError, match="newer"):
+        person.switched()
+    file.write_text("{}")
+    with pytest.raises(InputError, match="switched off or on"):
+        person.switched()
+
+
+def test_a_photo_that_is_flipped_or_removed_takes_what_was_switched_along(tmp_path, engine):
+    person = create_person("Mei", True, root=tmp_path)
+    files = [MEI / f"mei-0{number}.jpg" for number in (1, 2)]
+    list(person.add_photos(files, engine))
+    width = person.record("mei-01.jpg").photo().pixels.shape[1]
+    mole = RoundMark("mole", np.float32([30, 40]), 3.0)
+    person.save_switched(Switched().with_mark([("mei-01.jpg", mole)], on=False))
+    person.flip_photo("mei-01.jpg", engine)
+    assert person.switched().state_of([("mei-01.jpg", flipped(mole, width))]) is False
+    person.remove_photo("mei-01.jpg", engine)
+    assert not person.switched()

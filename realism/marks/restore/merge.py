@@ -69,10 +69,10 @@ def _distance_mm(first: Placement, second: Placement, mm_per_px: float) -> float
 
 def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
     """The best view, where the placements whose photos face the mark put it on average."""
-    best, photos = group[0], {member.photo for member in group}
+    best, appearances = group[0], tuple((member.photo, member.mark) for member in group)
     visible = [member for member in group if member.visible]
     if len(visible) < 2 or len(best.polyline):
-        return replace(best, photo_count=len(photos))
+        return replace(best, appearances=appearances)
     mean = _robust_mean(
         np.array([member.to for member in visible], np.float64),
         np.array([max(member.photo_facing, 0.05) for member in visible]),
@@ -84,7 +84,8 @@ def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
         if member.view.quality > WORTH_AVERAGING * best.view.quality
         and member.mark.kind == best.mark.kind
     )
-    return replace(best, to=mean.astype(np.float32), photo_count=len(photos), other_views=others)
+    to = mean.astype(np.float32)
+    return replace(best, to=to, appearances=appearances, other_views=others)
 
 
 def _robust_mean(places: np.ndarray, facings: np.ndarray, mm_per_px: float) -> np.ndarray:

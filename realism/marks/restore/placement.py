@@ -18,55 +18,17 @@ from realism.faces.occluders import Occluders
 from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
-from realism.marks.mark import Mark
+from realism.marks.mark import Mark, SeenMark
 from realism.marks.observation import LEAST_PHOTO_FACING, Observation, observe_mark
+from realism.marks.restore.mark_view import MarkView
 from realism.marks.restore.nearest3 import transfer_by_nearest3
 
 LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
 LEAST_ON_SKIN = 0.3  # share of a mark that lies on skin where its middle does not
 LEAST_WRINKLE_FACING = 0.4  # cosine in the photo; flatter, a fold hides its own valley
-LEAST_STRETCH = 0.25  # of a mark's map from photo to portrait, over its scale
-MOST_STRETCH = 1.8  # the same; more would smear what is seen edge-on
 SHIFT_STEP = 3.0  # px over which a shift's slope is taken; it changes over tens of px
 
 PLACEMENTS = ("head", "nearest3")
-
-
-@dataclass(frozen=True, eq=False)
-class MarkView:
-    """A mark as one photo shows it.
-
-    Attributes
-    ----------
-    mark : RoundMark or Wrinkle
-        In px of its photo.
-    photo : str
-        The photo's name.
-    matrix : (2, 2) float32
-        px of the portrait over px of the photo, at the mark.
-    scale : float
-        px of the portrait over px of the photo, of what is seen face on.
-    facing : float
-        Cosine between the skin and the line of sight in the photo.
-    """
-
-    mark: Mark
-    photo: str
-    matrix: np.ndarray
-    scale: float
-    facing: float
-
-    @property
-    def quality(self) -> float:
-        """How good a view of the mark it is: facing times resolution, squared."""
-        return (max(self.facing, 0.05) / max(self.scale, 1.0)) ** 2
-
-    @property
-    def clamped_matrix(self) -> np.ndarray:
-        """`matrix` with its stretching held to what a turned patch of skin can be trusted for."""
-        left, stretch, right = np.linalg.svd(self.matrix.astype(np.float64))
-        low, high = LEAST_STRETCH * self.scale, MOST_STRETCH * self.scale
-        return (left * np.clip(stretch, low, high)) @ right
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +56,8 @@ class Placement:
         Whether it is put there.
     reason : Message or None
         Why not; None when it is.
-    photo_count : int
-        Photos that showed it, when several were merged.
+    appearances : tuple of (str, Mark)
+        Every photo that showed it, when several were merged, and the mark in it.
     visible_in : int or None
         Photos that show its place well; None where that was not asked.
     scale : float
@@ -120,13 +82,22 @@ class Placement:
     photo_facing: float
     visible: bool
     reason: Message | None = None
-    photo_count: int = 1
+    appearances: tuple[SeenMark, ...] = ()
     visible_in: int | None = None
     scale: float = 1.0
     other_views: tuple[MarkView, ...] = ()
     depth_left: float = 1.0
     shading_factor: float = 1.0
     observation: Observation | None = None
+
+    def __post_init__(self):
+        if not self.appearances:
+            object.__setattr__(self, "appearances", ((self.photo, self.mark),))
+
+    @property
+    def photo_count(self) -> int:
+        """Photos that showed it."""
+        return len({photo for photo, _ in self.appearances})
 
     @property
     def view(self) -> MarkView:

@@ -18,7 +18,7 @@ from realism.head.fit import fit_person
 from realism.head.geometry import Head
 from realism.head.registration import build_grid, register
 from realism.images import GREY
-from realism.marks.coverage import is_shown
+from realism.marks.coverage import are_shown
 from realism.marks.observation import LEAST_OBSERVATIONS, LEAST_VISIBLE_IN
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore.layers import (
@@ -150,23 +150,25 @@ def locate_marks(
         placements = merge_placements(placements, portrait.face)
     if placement == "head":
         heads = [pair[0] for pair in pairs if pair is not None]
-        placements = [_with_visible_in(placed, photos, heads) for placed in placements]
+        placements = _with_visible_in(placements, photos, heads)
     return placements
 
 
 def _with_visible_in(
-    placement: Placement, photos: Sequence[MarkedPhoto], heads: Sequence[Head]
-) -> Placement:
-    """A placement that few photos show, with how many could; others as they are."""
-    if placement.observation is None or placement.photo_count >= LEAST_OBSERVATIONS:
-        return placement
-    place = placement.observation.place
-    shown = {
-        photo.name
-        for photo, head in zip(photos, heads, strict=True)
-        if is_shown(head, photo.analysis.paintable, place)
-    }
-    return replace(placement, visible_in=len(shown | {placement.photo}))
+    placements: list[Placement], photos: Sequence[MarkedPhoto], heads: Sequence[Head]
+) -> list[Placement]:
+    """The placements with how many of the photos show their places."""
+    known = [n for n, placed in enumerate(placements) if placed.observation is not None]
+    places = [placements[n].observation.place for n in known]  # type: ignore[union-attr]
+    counts = {n: {photo for photo, _ in placements[n].appearances} for n in known}
+    for photo, head in zip(photos, heads, strict=True):
+        shown = are_shown(head, photo.analysis.paintable, places)
+        for n in np.flatnonzero(shown):
+            counts[known[n]].add(photo.name)
+    return [
+        replace(placed, visible_in=len(counts[n])) if n in counts else placed
+        for n, placed in enumerate(placements)
+    ]
 
 
 def without_round_marks(photo: MarkedPhoto) -> np.ndarray:

@@ -14,8 +14,10 @@ from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face, similarity
 from realism.images import Photo
 from realism.marks.restore.placement import Placement
+from realism.marks.switched import mark_id
 
 MOST_TURNED = 60.0  # degrees of a portrait's head; the mesh is a guess beyond
+SMALL_FACE = 90.0  # px of its width; a mole of 3 mm is not two px there
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def placements_to_json(placements: Sequence[Placement]) -> list[dict]:
     """The report's "placements"."""
     return [
         {
+            "id": mark_id(placement.photo, placement.mark),
             "kind": placement.mark.kind,
             "photo": placement.photo,
             "from": [round(float(value), 2) for value in placement.mark.xy],
@@ -76,6 +79,7 @@ def placements_to_json(placements: Sequence[Placement]) -> list[dict]:
             **reason_to_json(placement.reason),
             "facing": round(placement.facing, 3),
             "sightings": placement.photo_count,
+            "chances": placement.visible_in,
         }
         for placement in placements
     ]
@@ -102,6 +106,14 @@ def find_person(portrait: Photo, photos: Sequence[np.ndarray], engine: Engine) -
     InputError
         Without a face, and for a profile: half of its places would be guessed.
     """
+    face, _ = find_person_among(portrait, photos, engine)
+    return face
+
+
+def find_person_among(
+    portrait: Photo, photos: Sequence[np.ndarray], engine: Engine
+) -> tuple[Face, int]:
+    """As `find_person`, with how many faces there are."""
     faces = engine.find(portrait.pixels)
     if not faces:
         raise InputError("portrait_without_face", name=portrait.name)
@@ -113,7 +125,35 @@ def find_person(portrait: Photo, photos: Sequence[np.ndarray], engine: Engine) -
         raise InputError(
             "portrait_turned", name=portrait.name, turn=abs(face.pose.yaw), most=MOST_TURNED
         )
-    return face
+    return face, len(faces)
+
+
+def note_doubts(
+    face: Face, faces: int, photos: Sequence[np.ndarray], engine: Engine
+) -> list[Message]:
+    """What makes a portrait a doubtful one, each with what to do; marks are put on all the same.
+
+    Parameters
+    ----------
+    face : Face
+        That is taken for the person's.
+    faces : int
+        On the portrait.
+    photos : sequence of (D,) float32
+        Unit embeddings, one or more.
+    engine : Engine
+        By which these were made.
+    """
+    notes, likeness = [], _nearest(face, photos)
+    if likeness < engine.same_person:
+        notes.append(
+            Message("portrait_of_other_person", likeness=likeness, least=engine.same_person)
+        )
+    if faces > 1:
+        notes.append(Message("portrait_of_several_people", faces=faces))
+    if face.width < SMALL_FACE:
+        notes.append(Message("portrait_face_small", width=face.width))
+    return notes
 
 
 def measure_likeness(

@@ -21,8 +21,8 @@ import numpy as np
 from realism.marks.mark import Mark
 from realism.marks.photo import PhotoAnalysis
 from realism.marks.restore.falloff import fade_out
+from realism.marks.restore.mark_view import MarkView
 from realism.marks.restore.pigment import clip_to_pigment
-from realism.marks.restore.placement import MarkView
 from realism.marks.restore.quotient import (
     NEVER_FADING,
     REACH,
