@@ -11,25 +11,24 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from realism import __version__
 from realism.cli.lines import engine_line, line_of
 from realism.cli.meter import Meter
-from realism.config import ASSETS, Stage
+from realism.config import Stage
 from realism.diffusion.base import Base, load_base
-from realism.draw.overview import BeforeAfter, Tile, overview
 from realism.draw.passport import draw_passport
 from realism.errors import InputError
 from realism.faces.engine import Engine, load_engine
 from realism.finetune.stages import default_stages
-from realism.images import open_photo, save_png
+from realism.images import save_png
 from realism.marks.coverage import advise_next_photo
+from realism.marks.photo import MarkedPhoto
 from realism.person.person import Person, create_person
 from realism.portraits.rank import Ranked, rank_to_json
+from realism.workflow.example import CLASS_WORDS, SEED, example_photos
 from realism.workflow.finetune import FinetuneOptions, PersonBegins, finetune
 from realism.workflow.marks import build_passport, find_marks_of_person
+from realism.workflow.overview import compose_overview
 from realism.workflow.photos import add_photos
 from realism.workflow.place import RestoreOptions
 from realism.workflow.portraits import (
@@ -40,8 +39,6 @@ from realism.workflow.portraits import (
 )
 from realism.workflow.restore import PortraitRestored, RestoredPortrait, restore_portraits
 
-CLASS_WORDS = {"mei": "woman", "ravi": "man"}  # the example people
-SEED = 1  # of the first portrait: a demo is repeatable
 RESTORED = 4  # of the best portraits
 
 
@@ -99,15 +96,16 @@ def run_demo(
     ranked = yield from _portraits(person, base, engine, request, meter)
 
     meter.begin("marks")
-    restored = yield from _marks(person, ranked, run, out, engine)
+    photos, restored = yield from _marks(person, ranked, run, out, engine)
     report["marks"] = {name: done.report for name, done in restored.items()}
 
     meter.begin("overview")
-    subtitle = (
+    note = (
         f"{base.name} base ({base.resolution} px, a small demonstration base), {stages[1].steps} "
-        f"steps on {len(person.photo_to_photo())} photos; faces by {engine.name}"
+        f"steps; faces by {engine.name}"
     )
-    save_png(out / "overview.png", _sheet(person, subtitle, ranked, run, restored))
+    sheet = compose_overview(person, run, ranked, photos, restored, note)
+    save_png(out / "overview.png", sheet)
     meter.end()
     report["seconds"] = meter.seconds
     meter.write()
@@ -116,8 +114,7 @@ def run_demo(
 
 def _clear(out: Path, example: str) -> None:
     """Make room for a demo; raises InputError for what is no demo's."""
-    if example not in CLASS_WORDS:
-        raise InputError("example_not_found", example=example, choices=CLASS_WORDS)
+    example_photos(example)  # a name that is none is said before anything is cleared
     if out.exists() and any(out.iterdir()) and not (out / "report.json").exists():
         raise InputError("folder_not_of_demo", folder=out)
     shutil.rmtree(out, ignore_errors=True)
@@ -143,9 +140,7 @@ def _lines(event: object) -> Iterator[str]:
 
 def _photos(person: Person, example: str, engine: Engine, report: dict) -> Iterator[str]:
     """Step 1 on the example's good and faulty photos."""
-    folder = ASSETS / "people" / example
-    files = [*sorted(folder.glob("*.jpg")), *sorted(folder.glob("faulty/*.jpg"))]
-    files.append(folder.parent / "mei-and-ravi.jpg")
+    files = example_photos(example)
     yield f"Step 1: {len(files)} photos of {person.name}"
     for event in add_photos(person, files, engine):
         yield from _lines(event)
@@ -186,8 +181,8 @@ def _portraits(
 
 def _marks(
     person: Person, ranked: tuple[Ranked, ...], run: Path, out: Path, engine: Engine
-) -> Generator[str, None, dict[str, RestoredPortrait]]:
-    """Step 4 on the best portraits; returns them by name."""
+) -> Generator[str, None, tuple[list[MarkedPhoto], dict[str, RestoredPortrait]]]:
+    """Step 4 on the best portraits; returns the photos with their marks, and these by name."""
     yield f"Step 4: marks of {len(person.accepted())} photos"
     search, photos = find_marks_of_person(person, engine), []
     while True:
@@ -210,57 +205,4 @@ def _marks(
         if isinstance(event, PortraitRestored):
             save_png(out / "restored" / "cards" / event.file.name, event.restored.card())
             restored[event.file.name] = event.restored
-    return restored
-
-
-def _sheet(
-    person: Person,
-    subtitle: str,
-    ranked: tuple[Ranked, ...],
-    run: Path,
-    restored: dict[str, RestoredPortrait],
-) -> np.ndarray:
-    """The overview of the whole job, (H, W, 3) uint8 sRGB."""
-    photos = [
-        Tile(
-            photo.photo().pixels,
-            photo.name if photo.accepted else photo.verdict.reasons[0].code.replace("_", " "),
-            photo.accepted,
-        )
-        for photo in sorted(person.records(), key=lambda photo: not photo.accepted)
-        if photo.path
-    ]
-    tiles = [
-        Tile(
-            open_photo(run / row.name).pixels,
-            "no single face" if row.similarity is None else f"{row.rank}.  {row.similarity:.2f}",
-        )
-        for row in ranked
-    ]
-    scale = person.photo_to_photo().values()
-    heading = (
-        f"{len(ranked)} portraits by likeness (largest cosine with any photo; the photos among "
-        f"themselves: {min(scale):.2f} to {max(scale):.2f})"
-    )
-    sections = [("Photos: accepted in green, refused in red", photos, 9), (heading, tiles, 10)]
-    pairs = [_pair(name, done) for name, done in restored.items()]
-    return overview(f"Realism: {person.name}", subtitle, sections, pairs)
-
-
-def _pair(name: str, restored: RestoredPortrait) -> BeforeAfter:
-    """Before and after with a zoom on where most changed."""
-    before, after = restored.placed.portrait.pixels, restored.pixels
-    change = np.abs(after.astype(np.float32) - before).sum(2)
-    side = min(before.shape[:2]) / 4
-    y, x = _densest(change, int(side))
-    likeness = restored.likeness
-    then = "no face" if likeness.after is None else f"{likeness.after:.3f}"
-    label = f"{name}: {restored.put_back} marks; similarity {likeness.before:.3f} to {then}"
-    return BeforeAfter(before, after, np.array([x, y]), side, label)
-
-
-def _densest(change: np.ndarray, side: int) -> tuple[int, int]:
-    """Row and column of the middle of the square with the largest sum."""
-    total = cv2.boxFilter(change, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    row, column = divmod(int(total.argmax()), change.shape[1])
-    return row, column
+    return photos, restored

@@ -16,6 +16,7 @@ from realism import __version__
 from realism.cli import (
     bases,
     demo,
+    example,
     finetune,
     lora,
     marks,
@@ -40,9 +41,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 photos_app = typer.Typer(help="Step 1: add photos of a person and see which are good, and why.")
+example_app = typer.Typer(help="The made-up example people, all four steps done.")
 styles_app = typer.Typer(help="Step 3: what portraits can look like; bring in FaceChain's styles.")
 marks_app = typer.Typer(help="Step 4: find the marks of the skin and put them back.")
 app.add_typer(photos_app, name="photos", no_args_is_help=True)
+app.add_typer(example_app, name="example", no_args_is_help=True)
 app.add_typer(styles_app, name="styles", no_args_is_help=True)
 app.add_typer(marks_app, name="marks", no_args_is_help=True)
 
@@ -55,6 +58,8 @@ app.command("delete")(people.delete)
 app.command("finetune")(finetune.finetune)
 app.command("lora")(lora.lora)
 app.command("portraits")(portraits.portraits)
+example_app.command("open")(example.open_finished)
+example_app.command("build")(example.build)
 styles_app.command("add")(styles.add)
 styles_app.command("list")(styles.list_styles)
 styles_app.command("remove")(styles.remove)

@@ -233,6 +233,19 @@ def save_kohya(lora: Path, target: Path) -> Path:
     return target
 
 
+def halve_lora(lora: Path) -> None:
+    """Write a LoRA's numbers anew in float16, in its place: half the bytes."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save
+
+    file = lora_file(lora)
+    with safe_open(file, "pt") as held:
+        metadata = held.metadata()
+        tensors = {name: held.get_tensor(name).to(torch.float16) for name in held.keys()}  # noqa: SIM118
+    write_bytes(file, save(tensors, metadata))
+
+
 def copy_lora(lora: Path, target: Path) -> Path:
     """Write a LoRA's file once more, as it is; returns `target`."""
     write_bytes(target, lora_file(lora).read_bytes())

@@ -115,6 +115,7 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
         Where portraits, photos and engine are those of the ranking that is kept, that one is read.
         Raises InputError without accepted photos or without portraits.
         """
+        self.meet_engine(engine)
         scale = list(self.photo_to_photo().values())
         return rank_portraits(run, self._embeddings(), scale, engine)
 
@@ -174,7 +175,11 @@ def _try_to_read(file: Path) -> "Person | Message":
 
 
 def create_person(
-    name: str, consent: bool, class_word: str = "person", root: Path | None = None
+    name: str,
+    consent: bool,
+    class_word: str = "person",
+    root: Path | None = None,
+    at: datetime.datetime | None = None,
 ) -> Person:
     """Make a person's folder.
 
@@ -188,6 +193,8 @@ def create_person(
         "person", "woman" or "man", for captions.
     root : Path, optional
         Folder of all people; None: `$REALISM_HOME`.
+    at : datetime, optional
+        When consent was given; None: now.
 
     Raises
     ------
@@ -201,12 +208,12 @@ def create_person(
         raise InputError("class_word_not_known", choices=CLASS_WORDS)
     if (folder / "person.json").exists():
         raise InputError("person_exists", name=name.strip())
-    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    given = (at or datetime.datetime.now(datetime.UTC)).isoformat(timespec="seconds")
     write_json(
         folder / "person.json",
-        {"schema": SCHEMA, "name": name.strip(), "noun": class_word, "consent": at},
+        {"schema": SCHEMA, "name": name.strip(), "noun": class_word, "consent": given},
     )
-    return Person(folder, name.strip(), class_word, at)
+    return Person(folder, name.strip(), class_word, given)
 
 
 def open_person(name: str, root: Path | None = None) -> Person:

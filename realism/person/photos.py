@@ -61,6 +61,17 @@ class PhotosFolder(PersonFolder):
             yield self._take_in(file, engine)
         self.judge_set(engine)
 
+    def add_pictures(self, files: Iterable[Path]) -> None:
+        """Put the pictures beside records that came without them.
+
+        Parameters
+        ----------
+        files : iterable of Path
+            What the records were made of; which belongs to which, the names say.
+        """
+        for file in files:
+            save_png(self._path(printable_name(file), ".png"), open_photo(file).pixels)
+
     def records(self) -> list[PhotoRecord]:
         """All photos, refused ones included, by name."""
         return [read_record(file) for file in sorted(self._photos.glob("*.json"))]
@@ -92,6 +103,17 @@ class PhotosFolder(PersonFolder):
         for record, verdict in zip(shown, verdicts, strict=True):
             self._write(replace(record, verdict=verdict), engine)
         self._write_scale(engine)
+
+    def meet_engine(self, engine: Engine) -> None:
+        """Have the faces found by this engine where another found them: cosines must compare."""
+        records = [record for record in self.records() if record.path]
+        found_by = {
+            engine_of_record(self._path(record.name, ".json"))
+            for record in records
+            if not any(reason.code == DAMAGED for reason in record.verdict.reasons)
+        }
+        if found_by - {None, engine.name}:
+            self.judge_set(engine)
 
     def choose(self, name: str, accepted: bool | None, engine: Engine) -> PhotoRecord:
         """Accept or refuse a photo by hand; None lets the check decide again."""

@@ -80,9 +80,15 @@ class RunsFolder(PersonFolder):
                 return next(other.parent / name for name in names if (other.parent / name).is_dir())
         raise InputError("person_without_lora", person=self.name, base=base_name)
 
-    def new_run(self) -> Path:
-        """A folder for a run of portraits, named by the time; made when first written to."""
-        now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    def new_run(self, at: datetime.datetime | None = None) -> Path:
+        """A folder for a run of portraits, named by the time; made when first written to.
+
+        Parameters
+        ----------
+        at : datetime, optional
+            None: now.
+        """
+        now = (at or datetime.datetime.now()).strftime("%Y%m%d-%H%M%S")
         folder, number = self.folder / "portraits" / now, 1
         while folder.exists():
             number += 1

@@ -113,6 +113,7 @@ def finetune(
     if options.stage != "1":
         if person is None:
             raise InputError("person_not_named")
+        person.meet_engine(engine)
         photos = [(record.photo(), record.face) for record in person.accepted()]
     own_first, own_second = default_stages(base)
     first, second = options.first or own_first, options.second or own_second

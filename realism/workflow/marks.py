@@ -25,6 +25,8 @@ from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
 from realism.workflow import translated
 
+LEAST_SCORE = 0.2  # from which a finding is kept where a slider then shows those above its own
+
 
 @dataclass(frozen=True)
 class PhotoOpened:
@@ -202,6 +204,7 @@ def find_marks_of_person(
     InputError
         The person has no accepted photos.
     """
+    person.meet_engine(engine)
     accepted = person.accepted()
     photos = [photo for photo in accepted if photo.verdict.shows_skin] or accepted
     photos, known = photos[:most], person.marks()

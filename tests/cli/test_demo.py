@@ -56,7 +56,7 @@ def test_every_image_is_there_and_can_be_made_again(done):
     assert [read_parameters(file).seed for file in files] == [1, 2, 3]
     assert all(open_photo(file).pixels.shape == (256, 256, 3) for file in files)
     sheet = open_photo(out / "overview.png").pixels
-    assert sheet.shape[1] == 1920 and sheet.std() > 20
+    assert sheet.shape[1] == 1280 and sheet.std() > 20
 
 
 def test_restored_portraits_differ_from_the_portraits_at_their_marks_only(done):

@@ -7,7 +7,14 @@ from tiny import make_sd
 from tiny_lora import CPU, predicted, train_lora
 
 from realism.diffusion.base import encode_text, load_base
-from realism.diffusion.lora import Adapter, add_lora, applied_loras, describe_lora, load_lora
+from realism.diffusion.lora import (
+    Adapter,
+    add_lora,
+    applied_loras,
+    describe_lora,
+    halve_lora,
+    load_lora,
+)
 from realism.diffusion.weights import read_tensor_headers
 from realism.errors import InputError
 
@@ -28,6 +35,15 @@ def test_a_lora_read_again_predicts_what_it_predicted_when_trained(base, tmp_pat
     assert torch.equal(predicted(base), plain)
     names = read_tensor_headers(file)
     assert all(name.startswith("unet.") for name in names)
+
+
+def test_a_lora_in_half_precision_takes_half_the_bytes_and_does_the_same(base, tmp_path):
+    file, with_it = train_lora(base, tmp_path)
+    size = file.stat().st_size
+    halve_lora(tmp_path)
+    assert file.stat().st_size < 0.8 * size  # the header stays
+    with applied_loras(base, [Adapter(tmp_path)]):
+        assert torch.allclose(predicted(base), with_it, atol=5e-3)
 
 
 def test_convolutions_in_a_lora_are_not_lost_on_the_way(base, tmp_path):

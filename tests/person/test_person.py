@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from realism.config import ASSETS
 from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
+from realism.images import open_photo, save_png
 from realism.marks.mark import RoundMark, Wrinkle, flipped, marks_by_image, marks_to_json
 from realism.marks.switched import Switched, mark_id
 from realism.person.names import slug_of
@@ -304,3 +306,26 @@ def test_a_photo_that_is_flipped_or_removed_takes_what_was_switched_along(tmp_pa
     assert person.switched().state_of([("mei-01.jpg", flipped(mole, width))]) is False
     person.remove_photo("mei-01.jpg", engine)
     assert not person.switched()
+
+
+def test_a_person_of_another_engine_is_ranked_with_faces_that_this_one_found(tmp_path, engine):
+    class Other:
+        """The same eyes, and an embedding of another length."""
+
+        name, same_person = "other", engine.same_person
+
+        def find(self, pixels):
+            return [
+                replace(face, embedding=np.append(face.embedding, np.float32(0)))
+                for face in engine.find(pixels)
+            ]
+
+    mei = create_person("Mei", True, "woman", tmp_path)
+    list(mei.add_photos([MEI / "mei-01.jpg"], engine))
+    run = mei.folder / "portraits" / "20260101-000000"
+    run.mkdir(parents=True)
+    save_png(run / "1.png", open_photo(MEI / "mei-01.jpg").pixels)
+    for eyes in (engine, Other(), engine):
+        assert mei.rank_run(run, eyes)[0].similarity == pytest.approx(1, abs=1e-4)
+        assert mei.read_ranking(run, eyes.name) is not None
+        assert len(mei.accepted()[0].face.embedding) == 128 + (eyes.name == "other")

@@ -32,6 +32,7 @@ from realism.page.session import (
 from realism.person.person import Person
 from realism.workflow import translated
 from realism.workflow.marks import (
+    LEAST_SCORE,
     PhotoOpened,
     PhotoSearched,
     find_marks_of_person,
@@ -48,7 +49,6 @@ from realism.workflow.place import (
 )
 from realism.workflow.restore import finish_portrait
 
-LEAST_SCORE = 0.2  # from which a finding is kept at all; the slider shows those above its own
 MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 bytes a pixel
 
 
