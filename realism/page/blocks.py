@@ -17,7 +17,7 @@ os.environ["GRADIO_TEMP_DIR"] = str(page_copies())
 import gradio as gr
 from gradio import themes
 
-from realism.page import finetune, header, photos
+from realism.page import finetune, front, header, installation, photos, steps
 from realism.page.i18n import Localizer
 from realism.page.job import stop_jobs
 from realism.page.marks import layout as marks
@@ -45,31 +45,44 @@ def build_page() -> gr.Blocks:
     # How often copies of what is shown are looked through, and how old one may be. They go with
     # the person and at each start, too.
     delete_cache = (10 * MINUTE, HOUR) if hosted() else (HOUR, 24 * HOUR)
-    with gr.Blocks(title="Realism", delete_cache=delete_cache) as page:
+    with gr.Blocks(title="Realism", delete_cache=delete_cache, fill_width=True) as page:
         root = gr.State(None, delete_callback=delete_visitor)
-        engine, shown_language = gr.State(None), gr.State("en")
+        engine, shown_language, chosen = gr.State(None), gr.State("en"), gr.State(None)
         header_ui = header.layout(localized)
-        with gr.Tabs() as tabs:
-            with localized(gr.Tab, "photos.tab", id="photos"):
-                photos_ui = photos.layout(localized)
-            with localized(gr.Tab, "finetune.tab", id="finetune"):
-                finetune_ui = finetune.layout(localized)
-            with localized(gr.Tab, "portraits.tab", id="portraits"):
-                portraits_ui = portraits.layout(localized)
-            with localized(gr.Tab, "marks.tab", id="marks"):
-                marks_ui = marks.layout(localized)
+        front_ui = front.layout(localized)
+        with gr.Column(elem_id="work"):
+            status = steps.layout_status()
+            with gr.Tabs(elem_id="steps", overflow_behavior="wrap") as tabs:
+                with localized(gr.Tab, "photos.tab", id="photos"):
+                    photos_ui = photos.layout(localized)
+                with localized(gr.Tab, "finetune.tab", id="finetune"):
+                    finetune_ui = finetune.layout(localized)
+                with localized(gr.Tab, "portraits.tab", id="portraits"):
+                    portraits_ui = portraits.layout(localized)
+                with localized(gr.Tab, "marks.tab", id="marks"):
+                    marks_ui = marks.layout(localized)
+        notes = installation.layout(localized)
 
         shared = SharedWidgets(
-            header_ui.language, shown_language, root, header_ui.person, finetune_ui.base, engine,
-            header_ui.status, tabs,
+            header_ui.language, shown_language, root, header_ui.person, chosen, finetune_ui.base,
+            engine, status, tabs, gr.State(None),
         )  # fmt: skip
         refresh_status = listener(
-            header.on_show,
-            [shared.person, shared.root, shared.base, shared.engine, shared.language],
-            shared.status,
+            steps.on_show,
+            [shared.person, shared.root, shared.base, shared.language],
+            [status, *steps.coloured(photos_ui, finetune_ui, portraits_ui)],
+        )  # fmt: skip
+        note = listener(
+            installation.on_show, [shared.root, shared.base, shared.engine, shared.language], notes
         )
-        header.wire(header_ui, localized, shared, page, refresh_status)
-        photos.wire(photos_ui, shared, refresh_status)
+        changes = [chosen, shared.shown_language, shared.base]
+        gr.on([widget.change for widget in changes] + [tabs.select], **refresh_status)
+        tabs.select(**listener(steps.on_tab, shared.person, shared.here))
+        gr.on([shared.shown_language.change, shared.base.change, engine.change], **note)
+        known = listener(front.on_people, [shared.root, shared.language], front_ui.known)
+        header.wire(header_ui, localized, shared, page, [refresh_status, note, known])
+        created = front.wire(front_ui, header_ui, shared)
+        photos.wire(photos_ui, shared, refresh_status, front_ui, created)
         finetune.wire(finetune_ui, shared, refresh_status)
         portrait_sent = portraits.wire(portraits_ui, shared, refresh_status, marks_ui)
         marks.wire(marks_ui, shared, refresh_status, portrait_sent)

@@ -11,12 +11,13 @@ import gradio as gr
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import copy_lora, save_kohya
 from realism.diffusion.recommended import preset_for, recommended_bases
+from realism.errors import Message
 from realism.faces.engine import load_engine
 from realism.finetune.events import (
     Note,
 )
 from realism.finetune.stages import FACES, default_stages
-from realism.page.finetune_progress import show_learning
+from realism.page.finetune_progress import show_kept, show_learning
 from realism.page.i18n import Localizer, text
 from realism.page.job import device_held, device_in_use, find_job, start_job
 from realism.page.session import (
@@ -32,17 +33,19 @@ from realism.page.session import (
     on_nothing,
     paragraph,
     person_lora,
+    sentence,
     user_errors,
 )
+from realism.page.steps import foot, go_on
 from realism.workflow.finetune import FinetuneEvent, FinetuneOptions, finetune
 
 
 def layout(localized: Localizer) -> SimpleNamespace:
     """Left the choices, right what is learned."""
-    first, second = preset_for("pocket").stages
+    one, two = preset_for("pocket").stages
     needs = gr.HTML(elem_classes="needs")
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=2, min_width=280, elem_classes="choices"):
             # Where strangers share the machine its folders are none of their business.
             base = localized(
                 gr.Dropdown, "finetune.base", choices=_bases(localized.language), value="pocket",
@@ -57,22 +60,18 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     gr.Textbox, "finetune.faces", value="", max_lines=1, visible=not hosted()
                 )
                 with gr.Row():
-                    steps1 = localized(gr.Number, "finetune.steps1", value=first.steps, precision=0)
-                    rate1 = localized(gr.Number, "finetune.rate1", value=first.learning_rate)
+                    steps1 = localized(gr.Number, "finetune.steps1", value=one.steps, precision=0)
+                    rate1 = localized(gr.Number, "finetune.rate1", value=one.learning_rate)
                 with gr.Row():
-                    steps2 = localized(
-                        gr.Number, "finetune.steps2", value=second.steps, precision=0
-                    )
-                    rate2 = localized(gr.Number, "finetune.rate2", value=second.learning_rate)
+                    steps2 = localized(gr.Number, "finetune.steps2", value=two.steps, precision=0)
+                    rate2 = localized(gr.Number, "finetune.rate2", value=two.learning_rate)
                 with gr.Row():
-                    rank = localized(gr.Number, "finetune.rank", value=second.rank, precision=0)
-                    batch = localized(gr.Number, "finetune.batch", value=second.batch, precision=0)
-                frugal = localized(
-                    gr.Checkbox, "finetune.frugal", value=second.gradient_checkpointing
-                )
+                    rank = localized(gr.Number, "finetune.rank", value=two.rank, precision=0)
+                    batch = localized(gr.Number, "finetune.batch", value=two.batch, precision=0)
+                frugal = localized(gr.Checkbox, "finetune.frugal", value=two.gradient_checkpointing)
                 afresh = localized(gr.Checkbox, "finetune.afresh", value=False)
             localized(gr.Markdown, "finetune.tips", elem_classes="tips")
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(scale=5, min_width=300, elem_classes="results"):
             message = gr.HTML(elem_classes="tab-message")
             curves = gr.HTML(elem_classes="curves")
             previews = localized(
@@ -85,11 +84,12 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 last = localized(gr.Button, "finetune.last", min_width=140)
             kohya = localized(gr.Checkbox, "finetune.kohya", value=False)
             file = hidden_download("lora-file")
+    first, onward = foot(localized, "finetune.first", "finetune.onward")
     return SimpleNamespace(
         needs=needs, base=base, start=start, stop=stop, skip=skip, faces=faces, steps1=steps1,
         rate1=rate1, steps2=steps2, rate2=rate2, rank=rank, batch=batch, frugal=frugal,
         afresh=afresh, message=message, curves=curves, previews=previews, best=best, last=last,
-        kohya=kohya, file=file,
+        kohya=kohya, file=file, first=first, onward=onward,
     )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     settings = [ui.steps1, ui.rate1, ui.steps2, ui.rate2, ui.rank, ui.batch, ui.frugal]
     learned = [ui.message, ui.curves, ui.previews]
     changes = [
-        shared.person.change,
+        shared.chosen.change,
         shared.shown_language.change,
         ui.base.change,
         shared.tabs.select,
@@ -132,11 +132,15 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     )  # fmt: skip
     running.then(**show).then(**refresh_status)
     # Who comes back, or chooses the person again, finds the work running or done.
-    leaving = shared.person.change(**listener(on_leave, None, learned, cancels=[running]))
-    following = leaving.then(**listener(on_follow, visit, learned))
-    shared.person.change(**listener(on_nothing, None, None, cancels=[following]))
+    leaving = shared.chosen.change(**listener(on_leave, None, learned, cancels=[running]))
+    following = leaving.then(**listener(on_follow, [*visit, ui.base], learned))
+    kept = listener(on_kept, [*visit, ui.base], learned)
+    gr.on([ui.base.change, shared.shown_language.change], **kept)
+    shared.chosen.change(**listener(on_nothing, None, None, cancels=[following]))
     stopping = ui.stop.click(**listener(on_stop, visit, ui.message, cancels=[loading]))
     stopping.then(**show).then(**refresh_status)
+    go_on(ui.first, "photos")
+    go_on(ui.onward, "portraits")
     for button, which in ((ui.best, "best"), (ui.last, "last")):
         copying = button.click(
             **listener(on_download, [gr.State(which), *visit, ui.base, ui.kohya], ui.file)
@@ -185,13 +189,17 @@ def on_base(
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> str:  # fmt: skip
     """Load the base for a person with photos; a download shows how far it is."""
+
+    def shown(share: float, what: Message) -> None:
+        progress(share, desc=sentence(what, language))
+
     with user_errors(language):
         person = chosen_person(name, root)
         person.accepted()
         if device_in_use():  # the work loads it itself, when its turn comes, and says that it waits
             return ""
         with device_held():
-            load_base(base, progress=lambda share, what: progress(share, desc=what.text(language)))
+            load_base(base, progress=shown)
         return ""
 
 
@@ -224,12 +232,23 @@ def on_finetune(
 
 
 @never_waits
-def on_follow(name: str | None, root: Path | None, language: str) -> Iterator[tuple]:
-    """The person's fine-tune as it runs, or as it ended within the hour."""
+def on_follow(name: str | None, root: Path | None, language: str, base: str) -> Iterator[tuple]:
+    """The person's fine-tune as it runs or ended within the hour, else what is kept of it."""
     job = find_job(chosen_person(name, root).folder, "finetune") if name else None
     if job:
         with user_errors(language):
             yield from show_learning(job.follow(), language)
+    else:
+        yield on_kept(name, root, language, base)
+
+
+def on_kept(name: str | None, root: Path | None, language: str, base: str) -> tuple:
+    """What is kept of the fine-tune for a base; nothing new while one is followed."""
+    with user_errors(language):
+        person = chosen_person(name, root) if name else None
+        if person is None or find_job(person.folder, "finetune"):
+            return (gr.skip(),) * 3
+        return show_kept(person.adapter_folder(base_name(base)), language)
 
 
 def on_stop(name: str | None, root: Path | None, language: str) -> str:

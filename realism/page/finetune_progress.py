@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -15,13 +16,15 @@ from realism.finetune.events import (
     StageBegun,
     TrainingStep,
 )
+from realism.finetune.run_log import read_log, read_preview
 from realism.page import draw
 from realism.page.i18n import text
 from realism.page.job import JobGoesOn, JobStopped, JobWaits
-from realism.page.session import paragraph
+from realism.page.session import paragraph, sentence
 
 REDRAW_EVERY = 0.5  # s between two pictures of the curve
 MEAN_OF = 40  # steps whose loss is averaged in the curve
+KEPT_PREVIEWS = 4  # that are shown of a fine-tune that has ended: how the face came about
 LOSS_COLOUR, LIKENESS_COLOUR = "var(--color-accent)", "#d98324"
 
 
@@ -59,9 +62,9 @@ def show_learning(events: Iterable[object], language: str) -> Iterator[tuple]:
                 )
                 yield paragraph(f"{stage}. {reading}"), gr.skip(), gr.skip()
             case Note():
-                notes.append(event.message.text(language))
+                notes.append(sentence(event.message, language))
             case PictureSkipped():
-                notes.append(f"{event.name}: {event.reason.text(language)}")
+                notes.append(f"{event.name}: {sentence(event.reason, language)}")
             case TrainingStep():
                 losses.append(event.loss)
                 undrawn = event
@@ -78,6 +81,24 @@ def show_learning(events: Iterable[object], language: str) -> Iterator[tuple]:
                 saved = _saved(event, language)
     done = paragraph(f"{text(language, 'finetune.done', stage=stage)} {saved}")
     yield done + _last_notes(notes), _curves(losses, likeness, language), gr.skip()
+
+
+def show_kept(folder: Path, language: str) -> tuple:
+    """What the page shows of a fine-tune that ended some time ago: message, curves, previews."""
+    log = read_log(folder)
+    if log is None or not log.losses:
+        return "", "", []
+    likeness = [each.similarity for each in log.previews if each.similarity is not None]
+    learned = text(
+        language, "finetune.kept", steps=len(log.losses),
+        first=float(np.mean(log.losses[:MEAN_OF])), last=float(np.mean(log.losses[-MEAN_OF:])),
+    )  # fmt: skip
+    pictures = [
+        (image, text(language, "finetune.step", number=preview.step))
+        for preview in reversed(log.previews[-KEPT_PREVIEWS:])
+        for image in read_preview(folder, preview.step)
+    ]
+    return paragraph(learned), _curves(log.losses, likeness, language), pictures
 
 
 def _progress(event: TrainingStep, stage: str, saved: str, language: str) -> str:

@@ -94,7 +94,7 @@ class Job:
     """
 
     def __init__(self, kind: Kind, work: Callable[[], Generator[object, None, object]]):
-        self.kind = kind
+        self.kind: Kind = kind
         self.error: InputError | None = None
         self.ended_at: float | None = None
         self.whole = False  # it ended as it should, by itself or by hand

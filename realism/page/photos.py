@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
+from gradio.events import Dependency
 
 from realism.faces.engine import load_engine
 from realism.page import draw
@@ -16,9 +17,12 @@ from realism.page.session import (
     chosen_person,
     listener,
     paragraph,
+    scroll_to_detail,
+    sentence,
     user_errors,
     uses_device,
 )
+from realism.page.steps import foot, go_on
 from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
 from realism.workflow.photos import PhotoChecked, add_photos
@@ -28,27 +32,23 @@ DECISIONS = {"accept": True, "refuse": False, "check": None}
 
 def layout(localized: Localizer) -> SimpleNamespace:
     """Left what goes in, right what was made of it."""
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=1, min_width=280, elem_classes="choices"):
             files = localized(
-                gr.File, "photos.files", file_count="multiple", height=170
+                gr.File, "photos.files", file_count="multiple", height=170,
+                elem_classes=["dropzone", "wanted"],
             )  # fmt: skip
             message = gr.HTML(elem_classes="tab-message")
             stop = localized(gr.Button, "photos.stop", size="sm", elem_classes="while-running")
             localized(gr.Markdown, "photos.tips", elem_classes="tips")
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(scale=4, min_width=300, elem_classes="results"):
             summary = gr.HTML(elem_classes="summary")
-            gallery = localized(
-                gr.Gallery, "photos.gallery", format="png", columns=5, height="auto",
-                allow_preview=False, object_fit="cover", interactive=False, buttons=[],
-                elem_classes="photos", show_label=False,
-            )  # fmt: skip
-            with gr.Row(visible=False) as detail:
+            with gr.Row(visible=False, elem_classes="detail") as detail:
                 picture = localized(
-                    gr.Image, "photos.picture", format="png", interactive=False, height=300,
-                    buttons=["fullscreen"], show_label=False, min_width=220,
+                    gr.Image, "photos.picture", format="png", interactive=False, height=440,
+                    buttons=["fullscreen"], show_label=False, min_width=260, scale=3,
                 )  # fmt: skip
-                with gr.Column(min_width=260):
+                with gr.Column(min_width=260, scale=2):
                     verdict = gr.HTML(elem_classes="verdict")
                     with gr.Row():
                         accept = localized(gr.Button, "photos.accept", size="sm", min_width=90)
@@ -57,17 +57,26 @@ def layout(localized: Localizer) -> SimpleNamespace:
                         remove = localized(
                             gr.Button, "photos.remove", size="sm", min_width=90, variant="stop"
                         )
+            gallery = localized(
+                gr.Gallery, "photos.gallery", format="png", columns=4, height="auto",
+                allow_preview=False, object_fit="cover", interactive=False, buttons=[],
+                elem_classes="photos", show_label=False,
+            )  # fmt: skip
             table = gr.HTML(elem_classes="table")
+    (onward,) = foot(localized, "photos.onward")
     # Thumbnails by photo name, so that a decision redraws frames, not photos; the photo chosen.
     thumbs, photo_name = gr.State({}), gr.State(None)
     return SimpleNamespace(
         files=files, message=message, stop=stop, summary=summary, gallery=gallery, detail=detail,
         picture=picture, verdict=verdict, accept=accept, refuse=refuse, check=check, remove=remove,
-        table=table, thumbs=thumbs, photo_name=photo_name,
+        table=table, onward=onward, thumbs=thumbs, photo_name=photo_name,
     )  # fmt: skip
 
 
-def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> None:
+def wire(
+    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, front_ui: SimpleNamespace,
+    created: Dependency,
+) -> None:  # fmt: skip
     """Join the widgets to the handlers below.
 
     Parameters
@@ -78,22 +87,32 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
         What every tab reads.
     refresh_status : dict
         Arguments of the event that redraws the status.
+    front_ui : SimpleNamespace
+        Of the front, where a new person's first photos are dropped.
+    created : Dependency
+        The event of a person's being created there.
     """
     visit = shared.visit
     details = [ui.detail, ui.picture, ui.verdict]
     show = listener(on_show, [*visit, ui.thumbs], [ui.summary, ui.gallery, ui.table, ui.thumbs])
-    gr.on([shared.person.change, shared.shown_language.change], **show)
-    shared.person.change(**listener(on_leave, None, [ui.detail, ui.photo_name, ui.thumbs]))
+    gr.on([shared.chosen.change, shared.shown_language.change], **show)
+    shared.chosen.change(**listener(on_leave, None, [ui.detail, ui.photo_name, ui.thumbs]))
     adding = ui.files.upload(
         **listener(
             on_add, [ui.files, *visit], ui.message, api_name="add_photos", api_visibility="public"
         )
     )
-    adding.success(**listener(delete_uploads, ui.files, ui.files))
-    adding.then(**show).then(**refresh_status)
-    stopping = ui.stop.click(**listener(on_stop, shared.language, ui.message, cancels=adding))
+    beginning = created.success(**listener(on_begin, [front_ui.files, *visit], ui.message))
+    for event, files in ((adding, ui.files), (beginning, front_ui.files)):
+        event.success(**listener(delete_uploads, files, files))
+        event.then(**show).then(**refresh_status)
+    stopping = ui.stop.click(
+        **listener(on_stop, shared.language, ui.message, cancels=[adding, beginning])
+    )
     stopping.then(**show).then(**refresh_status)
-    ui.gallery.select(**listener(on_select, visit, [ui.photo_name, *details]))
+    looking = ui.gallery.select(**listener(on_select, visit, [ui.photo_name, *details]))
+    scroll_to_detail(looking)
+    go_on(ui.onward, "finetune")
     for button, decision in ((ui.accept, "accept"), (ui.refuse, "refuse"), (ui.check, "check")):
         choosing = button.click(
             **listener(on_choose, [gr.State(decision), ui.photo_name, *visit], details)
@@ -138,6 +157,15 @@ def on_add(
             if isinstance(event, PhotoChecked):
                 yield _progress(event, language)
         yield paragraph(text(language, "photos.added", count=len(paths)))
+
+
+@uses_device
+def on_begin(
+    files: list[str] | None, name: str | None, root: Path | None, language: str
+) -> Iterator[str]:
+    """Take in what was given with a new person's name; that may be nothing."""
+    if files:
+        yield from on_add(files, name, root, language)
 
 
 def delete_uploads(files: list[str] | None) -> None:
@@ -208,7 +236,7 @@ def _state(photo: PhotoRecord, language: str) -> str:
 
 def _reasons(photo: PhotoRecord, language: str) -> list[str]:
     reasons = (*photo.verdict.reasons, *photo.verdict.notes)
-    return [reason.message.text(language) for reason in reasons]
+    return [sentence(reason.message, language) for reason in reasons]
 
 
 def _verdict(photo: PhotoRecord, best_cosine: float | None, language: str) -> str:

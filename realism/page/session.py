@@ -9,6 +9,7 @@ ask what is loaded, say so with `never_waits`.
 import functools
 import inspect
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -35,6 +36,8 @@ Handler = TypeVar("Handler", bound=Callable)
 
 # All handlers that use the engine or a base wait for one another: there is one device.
 DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}
+# Folders before a file's name, within what another library says of it; an address is left whole.
+FOLDERS = re.compile(r"(?<![\w:/.~])(?:[A-Za-z]:|~)?(?:[/\\][^\s/\\'\"]+)*[/\\](?=[^\s/\\'\"])")
 # For events of the page alone: no name for other programs, and no veil over what they change:
 # Gradio 6.31 leaves one after an error, through which nothing can be clicked.
 PRIVATE = {"show_progress": "hidden", "api_visibility": "private"}
@@ -74,24 +77,31 @@ class SharedWidgets:
         Folder of this visitor's people; None for the common home.
     person : gr.Dropdown
         Name of the person chosen, None for nobody.
+    chosen : gr.State
+        The same name. Events wait for its change, not for the chooser's, which tells of one choice
+        twice, seconds apart (Gradio 6.31).
     base : gr.Dropdown
         What `load_base` takes.
     engine : gr.State
         EngineInfo; None until the engine is loaded.
     status : gr.HTML
-        How far the person is.
+        How far the person is: what the line of steps is coloured by.
     tabs : gr.Tabs
         The four tabs.
+    here : gr.State
+        (name of the person or None, step): what is looked at; None at the front.
     """
 
     language: gr.Radio
     shown_language: gr.State
     root: gr.State
     person: gr.Dropdown
+    chosen: gr.State
     base: gr.Dropdown
     engine: gr.State
     status: gr.HTML
     tabs: gr.Tabs
+    here: gr.State
 
     @property
     def visit(self) -> list[Component]:
@@ -160,7 +170,7 @@ def user_errors(language: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        notice = error.message.text(language)
+        notice = sentence(error.message, language)
         raise gr.Error(notice, title="Realism", duration=20, print_exception=False) from error
 
 
@@ -193,6 +203,32 @@ def person_lora(person: Person, where: str) -> Path | None:
 # Sentences and files --------------------------------------------------------------------------
 
 
+def sentence(message: Message, language: str) -> str:
+    """A message as the page says it: files and folders by their names, not where they lie.
+
+    Whoever looks over a shoulder, at a stage or at a shared page is not told about this machine.
+    """
+    names = {name: _without_folders(value) for name, value in message.values.items()}
+    return FOLDERS.sub("", Message(message.code, **names).text(language))
+
+
+def _without_folders(value: object) -> object:
+    if isinstance(value, Message):
+        return Message(
+            value.code, **{name: _without_folders(part) for name, part in value.values.items()}
+        )
+    if isinstance(value, tuple):
+        return tuple(map(_without_folders, value))
+    if isinstance(value, str) and _is_place(value):
+        return Path(value).name or value
+    return value
+
+
+def _is_place(value: str) -> bool:
+    path, people = Path(value), Path(os.environ.get("REALISM_HOME") or "people")
+    return path.is_absolute() or (bool(people.parts) and path.is_relative_to(people))
+
+
 def paragraph(sentence: str, css_class: str = "") -> str:
     """A sentence as HTML; "" for ""."""
     return f'<p class="{css_class}">{escape(sentence)}</p>' if sentence else ""
@@ -212,6 +248,14 @@ def download_after(event: Dependency, button: gr.DownloadButton) -> None:
     """
     press = f"() => setTimeout(() => document.querySelector('#{button.elem_id}').click(), 200)"
     event.success(None, None, None, js=press, api_visibility="private")
+
+
+def scroll_to_detail(event: Dependency) -> None:
+    """Bring what an event showed large into sight: a gallery may be longer than the screen."""
+    show = """() => setTimeout(() => [...document.querySelectorAll('.detail')]
+      .find(detail => detail.offsetParent)
+      ?.scrollIntoView({block: 'nearest', behavior: 'smooth'}), 200)"""
+    event.success(None, None, None, js=show, api_visibility="private")
 
 
 def temp_dir() -> Path:

@@ -14,6 +14,7 @@ from realism.page import finetune
 from realism.page.job import stop_jobs
 from realism.page.marks import handlers
 from realism.person.person import create_person
+from realism.workflow.example import open_example
 from realism.workflow.place import PlacedPortrait
 
 
@@ -78,6 +79,14 @@ def root_of_mei(tmp_path_factory, engine, mei_files) -> Path:
     """A home in which mei has eight photos."""
     root = tmp_path_factory.mktemp("people")
     list(create_person("mei", True, "woman", root).add_photos(mei_files[:8], engine))
+    return root
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A home in which the finished example is, all four steps done."""
+    root = tmp_path_factory.mktemp("finished")
+    open_example("mei", root)
     return root
 
 

@@ -11,9 +11,19 @@ import pytest
 
 from realism.diffusion.base import load_base
 from realism.faces.engine import load_engine
-from realism.page import blocks, draw, finetune, header, photos, session
+from realism.page import (
+    blocks,
+    draw,
+    finetune,
+    front,
+    header,
+    installation,
+    photos,
+    session,
+    steps,
+)
 from realism.page.marks import handlers as marks
-from realism.page.marks import results
+from realism.page.marks import kept, results
 from realism.page.portraits import handlers as portraits
 from realism.page.portraits import making
 
@@ -83,8 +93,8 @@ def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
     assert astray == set(), "mark these with uses_device"
     assert {fn.concurrency_limit for fn in reaching} == {1}
     assert {fn.fn for fn in reaching} >= {
-        header.on_example, photos.on_add, photos.on_choose, photos.on_remove,
-        portraits.on_rank, marks.on_find,
+        photos.on_add, photos.on_begin, photos.on_choose, photos.on_remove,
+        portraits.on_rank, marks.on_find, kept.on_open,
         marks.on_place, marks.on_move, marks.on_measure, results.on_card, results.on_whole_run,
         results.on_flip,
     }  # fmt: skip
@@ -93,7 +103,8 @@ def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
 def test_what_needs_no_engine_does_not_wait_for_the_device(page):
     waiting = {fn.fn for fn in page.fns.values() if fn.concurrency_id == "device"}
     assert not waiting & {
-        header.on_show, header.on_create, photos.on_show, portraits.on_show, portraits.on_arrive,
+        steps.on_show, installation.on_show, front.on_create, front.on_example, front.on_person,
+        kept.on_here, finetune.on_kept, photos.on_show, portraits.on_show, portraits.on_arrive,
         portraits.on_open, marks.on_show, marks.on_blend, marks.on_draw, results.on_save,
     }  # fmt: skip
 

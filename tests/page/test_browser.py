@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from realism.page import blocks
-from realism.person.person import create_person, open_person
+from realism.person.person import open_person
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -68,36 +68,104 @@ def settles(page, joined: list) -> bool:
     return False
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs a browser at /usr/bin/chromium")
-def test_a_visit_in_a_browser_in_both_languages_meets_no_error_and_no_other_host(served, mei_files):
+@pytest.fixture
+def visit(served):
+    """A visit with a browser: `visit(width, height, locale)` opens the front.
+
+    Ends with no error of the page and no request to another host.
+    """
     from playwright.sync_api import sync_playwright
 
-    create_person("Ada", True)
-    faults, elsewhere, joined = [], [], []
+    faults, elsewhere, own = [], [], (served, "data:", "blob:")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        page = browser.new_page(viewport={"width": 390, "height": 844}, locale="zh-CN")
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda request: joined.append(request.url)
-                if "queue/join" in request.url else None)  # fmt: skip
-        page.on("request", lambda request: elsewhere.append(request.url)
-                if not request.url.startswith((served, "data:", "blob:")) else None)  # fmt: skip
-        page.goto(served)
-        page.get_by_role("tab", name="照片", exact=True).wait_for(timeout=60_000)
-        page.get_by_text("dlib").wait_for(timeout=60_000)
-        assert settles(page, joined), "events that call one another without end"
-        page.get_by_text("EN", exact=True).click()
-        page.get_by_role("tab", name="Photos", exact=True).wait_for(timeout=20_000)
-        for tab in ("Fine-tune", "Portraits", "Marks", "Photos"):
-            page.get_by_role("tab", name=tab, exact=True).click()
-            # Once settled: nothing is wider than the phone.
-            fits = "document.documentElement.scrollWidth <= window.innerWidth"
-            page.wait_for_function(fits, timeout=10_000)
-        page.locator("input[type=file]").first.set_input_files(mei_files[:2])
-        page.get_by_text("2 of 2 photos accepted").wait_for(timeout=120_000)
-        page.locator(".photos button img").nth(1).wait_for()
+
+        def begin(width: int, height: int, locale: str):
+            page = browser.new_page(viewport={"width": width, "height": height}, locale=locale)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("console", lambda line: faults.append(line.text)
+                    if line.type == "error" else None)  # fmt: skip
+            page.on("request", lambda request: elsewhere.append(request.url)
+                    if not request.url.startswith(own) else None)  # fmt: skip
+            page.goto(served)
+            return page
+
+        yield begin
         browser.close()
     assert faults == [] and elsewhere == []
+
+
+def step(page, name: str):
+    """The tab of a step, whatever else its label says."""
+    return page.locator(f'[role=tab][data-tab-id="{name}"]')
+
+
+def fits(page) -> None:
+    """Wait until nothing is wider than the screen."""
+    page.wait_for_function(
+        "document.documentElement.scrollWidth <= window.innerWidth", timeout=10_000
+    )
+
+
+needs_browser = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="needs a browser at /usr/bin/chromium"
+)
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_second_door_on_a_phone_in_both_languages(visit, mei_files):
+    joined = []
+    page = visit(390, 844, "zh-CN")
+    page.on("request", lambda request: joined.append(request.url)
+            if "queue/join" in request.url else None)  # fmt: skip
+    page.get_by_role("button", name="从您的照片开始").wait_for(timeout=60_000)
+    assert settles(page, joined), "events that call one another without end"
+    # The picture, the sentence and the first door are on the first screen.
+    door = page.get_by_role("button", name="试试示例").bounding_box()
+    picture = page.locator(".compare").bounding_box()
+    assert picture["height"] < 844 / 2 and door["y"] + door["height"] < 844
+    fits(page)
+    page.get_by_text("EN", exact=True).click()
+    page.get_by_role("button", name="Start with your photos").click(timeout=20_000)
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_label("The photos show me").check()
+    page.locator("#new-person input[type=file]").set_input_files(mei_files[:2])
+    page.locator("#new-person").get_by_text("mei-02").wait_for()
+    page.get_by_role("button", name="Create and check the photos").click()
+    page.get_by_text("2 of 2 photos accepted").wait_for(timeout=120_000)
+    page.locator(".photos button img").nth(1).wait_for()
+    page.get_by_role("button", name="Next: fine-tune").click()
+    page.get_by_role("button", name="Fine-tune", exact=True).wait_for()
+    for name in ("portraits", "marks", "photos"):
+        step(page, name).click()
+        fits(page)
+    page.reload()  # goes on with the person, at the step that comes next
+    step(page, "finetune").and_(page.locator("[aria-selected=true]")).wait_for(timeout=60_000)
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_first_door_fills_all_four_tabs_and_the_coloured_button_leads_through(visit, home):
+    page = visit(1280, 800, "en-US")
+    page.get_by_role("button", name="Try the example").click(timeout=60_000)
+    page.locator(".photos button img").nth(16).wait_for(timeout=60_000)
+    page.get_by_role("button", name="Next: fine-tune").click()
+    page.locator(".previews img").nth(3).wait_for(timeout=30_000)
+    page.locator(".curves svg").nth(1).wait_for(timeout=30_000)
+    page.get_by_role("button", name="Next: portraits").click()
+    page.locator(".portraits:not(.previews) img").nth(19).wait_for(timeout=30_000)
+    page.get_by_role("button", name="Next: put the marks back").wait_for()
+    step(page, "marks").click()
+    page.get_by_text("Similarity 0.").filter(visible=True).wait_for(timeout=30_000)
+    colours = "document.querySelectorAll('[role=tabpanel] button.primary')"
+    shown = f"[...{colours}].filter(each => each.offsetParent).map(each => each.innerText)"
+    assert page.evaluate(shown) == ["Download PNG"]
+    # No folder of this machine but in the folded part.
+    page.locator("#installation").get_by_text("About this installation").click()
+    page.locator("#installation").get_by_text(str(home)).wait_for()
+    page.locator("#installation").evaluate("part => part.remove()")
+    assert str(home.parent) not in page.locator("body").inner_text()
+    page.locator("#title a").click()
+    page.locator("#people button").get_by_text("Mei").wait_for()

@@ -2,9 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from realism.diffusion.weights import read_tensor_headers
+from realism.errors import InputError
+from realism.finetune.run_log import read_log, read_preview
 from realism.page import finetune
 from realism.page.portraits import handlers as portraits
+from realism.person.person import open_person
 
 
 def test_a_fine_tune_shows_its_steps_its_curves_and_previews(learned):
@@ -47,3 +52,24 @@ def test_a_new_family_is_offered_with_its_licence_its_settings_and_its_sampler()
     assert portraits.on_base_chosen("Tongyi-MAI/Z-Image") == (4.0, 30)
     assert portraits.on_base_chosen("Tongyi-MAI/Z-Image-Turbo") == (1.0, 8)
     assert portraits.on_base_chosen("black-forest-labs/FLUX.2-klein-4B") == (1.0, 4)
+
+
+def test_what_was_learned_some_time_ago_is_shown_from_disk(finished):
+    message, curves, previews = finetune.on_kept("Mei", finished, "en", "pocket")
+    log = read_log(open_person("Mei", finished).adapter_folder("pocket"))
+    assert log is not None
+    assert f"in {len(log.losses)} steps" in message and curves.count("<svg") == 2
+    newest = log.previews[-1].step
+    assert previews[0][1] == f"step {newest}" and len(previews) % 4 == 0
+    assert {image.shape[:2] for image, _ in previews} == {(256, 256)}
+    assert finetune.on_kept("Mei", finished, "en", "owner/other") == ("", "", [])
+    (shown,) = finetune.on_follow("Mei", finished, "zh", "pocket")
+    assert "步" in shown[0] and len(shown[2]) == len(previews)
+
+
+def test_a_damaged_log_is_told_of_in_a_sentence(finished, tmp_path):
+    (tmp_path / "log.json").write_text('{"losses": "many"}')
+    with pytest.raises(InputError, match="log of a fine-tune"):
+        read_log(tmp_path)
+    assert read_log(tmp_path / "nothing") is None
+    assert read_preview(tmp_path, 100) == []

@@ -1,17 +1,11 @@
-"""Above the tabs: creating and deleting a person, and how far they are."""
+"""Above the tabs: who is chosen, and deleting a person."""
+
+from types import SimpleNamespace
 
 import gradio as gr
-import pytest
 
 from realism.page import header, session
 from realism.person.person import create_person
-
-
-def test_nobody_is_created_without_consent_and_the_notice_says_what_to_do(home):
-    with pytest.raises(gr.Error, match="Confirm first"):
-        header.on_create("Ada", "woman", False, None, "en")
-    choice, *_ = header.on_create("Ada", "woman", True, None, "en")
-    assert choice["value"] == "Ada" and (home / "ada" / "person.json").exists()
 
 
 def test_deleting_asks_first_and_then_says_what_went(home, engine, mei_files, monkeypatch):
@@ -33,14 +27,11 @@ def test_copies_of_pictures_go_with_the_person(home, engine, mei_files, monkeypa
     assert not copy.exists() and list((home / ".page").iterdir()) == []
 
 
-def test_the_status_names_the_engine_the_base_and_how_far_the_person_is(root_of_mei):
-    engine = header.on_engine("en")
-    status = header.on_show("mei", root_of_mei, "pocket", engine, "en")
-    assert "8 of 8 accepted" in status and "no LoRA yet" in status
-    assert "dlib" in status and "commercial" in status
-    assert "not a portrait model" in status
-
-
-def test_the_status_does_not_wait_until_the_engine_is_loaded(root_of_mei):
-    status = header.on_show("mei", root_of_mei, "pocket", None, "en")
-    assert "8 of 8 accepted" in status and "dlib" not in status
+def test_a_new_visit_begins_with_nobody_and_a_reload_goes_on_with_the_person(home):
+    create_person("Ada", True)
+    request = SimpleNamespace(headers={"accept-language": "zh-CN"})
+    *language, root, choice = header.on_load(None, request)
+    assert language == ["zh", "zh"] and root is None
+    assert choice["choices"] == ["Ada"] and choice["value"] is None
+    assert header.on_load("Ada", request)[-1]["value"] == "Ada"
+    assert header.on_load("Eve", request)[-1]["value"] is None  # deleted meanwhile

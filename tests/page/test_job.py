@@ -138,7 +138,7 @@ def test_a_fine_tune_whose_page_was_closed_is_found_done(root_of_mei, tmp_path, 
     shown.close()  # the browser is gone
     work = job.find_job(open_person("mei", tmp_path).folder, "finetune")
     assert work is not None and ends(work)
-    *_, (message, curves, _) = finetune.on_follow("mei", tmp_path, "en")
+    *_, (message, curves, _) = finetune.on_follow("mei", tmp_path, "en", str(tiny_sd))
     assert "is done" in message and "<svg" in curves
     assert "has a LoRA" in finetune.on_show("mei", tmp_path, "en", str(tiny_sd))
 

@@ -9,7 +9,7 @@ import pytest
 
 from realism.faces.dlib import DlibEngine
 from realism.images import read_info
-from realism.page import header
+from realism.page import header, steps
 from realism.page.portraits import handlers as portraits
 from realism.page.portraits import making
 from realism.person.person import open_person
@@ -61,7 +61,7 @@ def test_portraits_are_shown_as_they_are_made_then_ranked(learned, made, click_a
     about = portraits.on_select(run["value"], ranked, "mei", learned.root, "en", click_at(0))
     assert "seed" in about[2] and Path(about[3]).exists()
     assert Path(portraits.on_zip(run["value"], "mei", learned.root, "en")).stat().st_size > 1000
-    assert "Portraits: 2" in header.on_show("mei", learned.root, learned.base, None, "en")
+    assert "2 made" in steps.on_show("mei", learned.root, learned.base, "en")[0]
 
 
 def test_who_comes_back_sees_the_newest_run_and_who_is_busy_keeps_the_screen(root, made, info):

@@ -1,6 +1,10 @@
 """What every tab shares: copies of pictures, visitors, events that wait for the device."""
 
-from realism.page import header, session
+import gradio as gr
+import pytest
+
+from realism.errors import InputError, Message
+from realism.page import front, session
 from realism.person.person import people
 
 
@@ -17,7 +21,7 @@ def test_visitors_of_a_hosted_page_do_not_see_each_other(home, monkeypatch):
     assert session.new_visitor_root() is None
     monkeypatch.setenv("SPACE_ID", "someone/realism")
     mine, another_s = session.new_visitor_root(), session.new_visitor_root()
-    header.on_create("Ada", "person", True, mine, "en")
+    front.on_create("Ada", "person", True, mine, "en")
     assert [person.name for person in people(mine)] == ["Ada"]
     assert people(another_s) == [] and people(None) == []
     session.delete_visitor(mine)
@@ -34,3 +38,24 @@ def test_an_event_waits_for_the_device_when_its_handler_says_that_it_uses_it():
     assert session.listener(measures)["concurrency_limit"] == 1
     public = session.listener(measures, api_name="measure", api_visibility="public")
     assert public["api_visibility"] == "public" and public["show_progress"] == "hidden"
+
+
+def test_a_notice_says_names_of_files_and_no_folder_of_this_machine(home, monkeypatch):
+    file = home / "mei" / "person.json"
+    inner = Message("weights_not_found", path=file)
+    cases = [
+        (Message("file_not_json", path=file, what="a person", detail="line 1"), "person.json is"),
+        (Message("of_picture", name="a.jpg", reason=inner), "no file person.json"),
+        (Message("base_not_found", base="owner/name"), "no base owner/name"),
+        (Message("base_not_found", base="/models/mine"), "no base mine"),
+        (Message("as_written", text="[Errno 13] denied: '/srv/a/b.png' (1/2)"), "'b.png' (1/2)"),
+        (Message("as_written", text="see https://example.org/a/b"), "https://example.org/a/b"),
+    ]  # fmt: skip
+    for message, expected in cases:
+        for language in ("en", "zh"):
+            said = session.sentence(message, language)
+            assert str(home) not in said and "/srv" not in said
+        assert expected in session.sentence(message, "en")
+    with pytest.raises(gr.Error) as notice, session.user_errors("en"):
+        raise InputError("weights_not_found", path=file)
+    assert str(home) not in str(notice.value)

@@ -19,7 +19,7 @@ from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.placement import Placement, place_marks
 from realism.page import draw
 from realism.page.i18n import text, words
-from realism.page.session import paragraph
+from realism.page.session import paragraph, sentence
 from realism.workflow.place import MarkKey, PlacedPortrait, mark_key
 
 SIDE = 900  # px, longer side of the enlarged face
@@ -205,7 +205,7 @@ def marks_table(placed: PlacedPortrait, off: Collection[MarkKey], language: str)
     for index, placement in enumerate(placed.placements):
         state = text(language, "marks.off" if index in indices_off else "marks.on")
         if placement.reason is not None:
-            state = placement.reason.text(language)
+            state = sentence(placement.reason, language)
         rows.append(
             f"<tr>{_kind_cell(placement.mark, language)}<td>{escape(state)}</td>"
             f"<td>{escape(placement.photo)}</td><td>{placement.photo_count}</td></tr>"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import gradio as gr
@@ -148,20 +149,20 @@ def on_least_sightings(placed: PlacedPortrait | None, least_sightings: int) -> l
 
 def on_blend(
     placed: PlacedPortrait | None, before: str | None, off: list[MarkKey], *sliders: float
-) -> tuple | None:
+) -> Any:
     """Mix the marks in under the sliders: the quick half, before and after."""
-    if placed is None:
-        return None
+    if placed is None:  # what is shown is kept from another time; its photos are not open yet
+        return gr.skip()
     return before, _quick_png(blend_portrait(placed, Sliders(*sliders), off))
 
 
 @uses_device
 def on_measure(
     placed: PlacedPortrait | None, off: list[MarkKey], language: str, *sliders: float
-) -> str:
+) -> Any:
     """Similarity with the photos before and after, on the photos' own scale."""
     if placed is None:
-        return ""
+        return gr.skip()
     with user_errors(language):
         likeness = finish_portrait(placed, load_engine(), Sliders(*sliders), off).likeness
     if likeness.after is None:

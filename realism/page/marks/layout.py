@@ -13,7 +13,7 @@ from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
 from realism.page.i18n import Localizer
-from realism.page.marks import handlers, results
+from realism.page.marks import handlers, kept, results
 from realism.page.session import SharedWidgets, download_after, hidden_download, listener
 
 PHOTO_ACTIONS = ("switch", "delete", *KINDS)
@@ -24,8 +24,8 @@ BLENDING = ("brightness_match", "denoise", "edge_softness")
 def layout(localized: Localizer) -> SimpleNamespace:
     """Left portrait and photos, right the result and its sliders, below what was found."""
     needs = gr.HTML(elem_classes="needs")
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=2, min_width=280, elem_classes="choices"):
             portrait = localized(
                 gr.Image, "marks.portrait", format="png", type="filepath", height=270,
                 sources=["upload", "clipboard"], buttons=[],
@@ -40,10 +40,10 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 placement = localized(gr.Radio, "marks.placement", value=PLACEMENTS[0])
                 method = localized(gr.Radio, "marks.method", value=METHODS[0])
             localized(gr.Markdown, "marks.tips", elem_classes="tips")
-        with gr.Column(scale=4, min_width=300):
+        with gr.Column(scale=5, min_width=300, elem_classes="results"):
             result = localized(
                 gr.ImageSlider, "marks.result", format="png", type="filepath", interactive=False,
-                max_height=600, buttons=["fullscreen"],
+                max_height=620, buttons=["fullscreen"],
             )  # fmt: skip
             likeness = gr.HTML(elem_classes="summary")
             sliders = [_slider(localized, "overall", 1.5)]
@@ -190,13 +190,13 @@ def wire(
     """
     visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
-    gr.on([shared.person.change, shared.shown_language.change, shared.tabs.select], **show)
+    gr.on([shared.chosen.change, shared.shown_language.change, shared.tabs.select], **show)
     forget = listener(
         handlers.on_other_photos, None,
         [ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
          ui.passport, ui.flip, ui.editing],
     )  # fmt: skip
-    shared.person.change(**forget)
+    shared.chosen.change(**forget)
     ui.files.change(**forget)
     shared.shown_language.change(**steps.draw).then(**steps.measure)
     shared.shown_language.change(
@@ -213,8 +213,9 @@ def wire(
     )
     running = []
     finding = ui.restore.click(**find | {"api_name": "find_marks", "api_visibility": "public"})
-    for found in (finding, portrait_sent.success(**find)):
+    for found in (finding, portrait_sent.success(**find), kept.wire(ui, shared)):
         placing, shown = steps.place_after(found)
+        placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save]))
         shown.then(**refresh_status)
         running += [found, placing]
     for choice in (ui.method, ui.placement):

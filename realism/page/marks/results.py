@@ -25,6 +25,7 @@ from realism.page.session import (
     chosen_person,
     new_temp_dir,
     paragraph,
+    sentence,
     user_errors,
     uses_device,
 )
@@ -86,7 +87,7 @@ def on_whole_run(
 
         def progress(event: PortraitRestored | PortraitSkipped) -> tuple:
             if isinstance(event, PortraitSkipped):
-                skipped.append(f"{event.file.name}: {event.message.text(language)}")
+                skipped.append(f"{event.file.name}: {sentence(event.message, language)}")
             return _run_progress(event.number, event.of, language), gr.skip()
 
         sure = with_least_score(photos.values(), least_score)

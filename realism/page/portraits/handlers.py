@@ -19,6 +19,7 @@ from realism.page.session import (
     new_temp_dir,
     paragraph,
     person_lora,
+    sentence,
     user_errors,
     uses_device,
 )
@@ -93,7 +94,7 @@ def on_ranked(
 
 def on_leave() -> tuple:
     """Another person is shown: what was made of the last one leaves the screen."""
-    return [], [], "", gr.update(visible=False), None
+    return [], [], "", gr.update(visible=False), None, None
 
 
 def on_base_chosen(base: str) -> tuple[float, int]:
@@ -138,8 +139,16 @@ def on_select(
         )
 
 
-def on_send(file: str | None) -> tuple:
-    """Send a portrait to tab 4, and show that tab."""
+def on_send(
+    file: str | None, run: str | None, ranked: list[Ranked], name: str | None, root: Path | None,
+    language: str,
+) -> tuple:  # fmt: skip
+    """Send the portrait that is looked at, else the closest, to tab 4, and show that tab."""
+    with user_errors(language):
+        if file is None:
+            folder = _run_folder(chosen_person(name, root), run)
+            files = [folder / portrait.name for portrait in ranked] or sorted(folder.glob("*.png"))
+            file = str(files[0])
     return file, gr.Tabs(selected="marks")
 
 
@@ -212,7 +221,7 @@ def _unseen(ranked: list[Ranked], photo: str | None, language: str) -> str:
 
 def _about(portrait: Ranked, person: Person, language: str) -> str:
     if portrait.similarity is None:
-        return portrait.reason.text(language) if portrait.reason else ""
+        return sentence(portrait.reason, language) if portrait.reason else ""
     scale = person.photo_to_photo().values()
     return text(
         language, "portraits.details", rank=portrait.rank, similarity=portrait.similarity,

@@ -18,7 +18,9 @@ from realism.page.session import (
     hidden_download,
     listener,
     on_nothing,
+    scroll_to_detail,
 )
+from realism.page.steps import foot, go_on
 from realism.portraits.styles import load_presets
 
 LORA_FILES = [".safetensors", *PICKLES]
@@ -28,8 +30,8 @@ def layout(localized: Localizer) -> SimpleNamespace:
     """Left what to make, right what was made, the closest first."""
     first = load_presets()[0]
     needs = gr.HTML(elem_classes="needs")
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300):
+    with gr.Row(elem_classes="desk"):
+        with gr.Column(scale=2, min_width=280, elem_classes="choices"):
             style = localized(
                 gr.Dropdown, "portraits.style", choices=styles.choices("en"), value=first.slug
             )
@@ -81,26 +83,26 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     buttons=[], show_label=False, elem_classes="styles",
                 )  # fmt: skip
             localized(gr.Markdown, "portraits.tips", elem_classes="tips")
-        with gr.Column(scale=5, min_width=300):
+        with gr.Column(scale=5, min_width=300, elem_classes="results"):
             message = gr.HTML(elem_classes="tab-message")
             with gr.Row(elem_classes="foot"):
                 run = localized(gr.Dropdown, "portraits.run", choices=[], value=None, min_width=180)
                 zip_button = localized(gr.Button, "portraits.zip", min_width=190, scale=0)
                 zip_file = hidden_download("portraits-pack")
+            with gr.Row(visible=False, elem_classes="detail") as detail:
+                picture = localized(
+                    gr.Image, "portraits.picture", format="png", type="filepath",
+                    interactive=False, buttons=["download", "fullscreen"], show_label=False,
+                    height=440, scale=3, min_width=260, elem_classes="large",
+                )  # fmt: skip
+                with gr.Column(scale=2, min_width=220):
+                    about = gr.HTML(elem_classes="verdict")
             gallery = localized(
                 gr.Gallery, "portraits.gallery", format="png", columns=4, height="auto",
                 allow_preview=False, object_fit="cover", interactive=False, buttons=[],
                 show_label=False, elem_classes="portraits",
             )  # fmt: skip
-            with gr.Row(visible=False) as detail:
-                picture = localized(
-                    gr.Image, "portraits.picture", format="png", type="filepath",
-                    interactive=False, buttons=["download", "fullscreen"], show_label=False,
-                    scale=3, min_width=260, elem_classes="large",
-                )  # fmt: skip
-                with gr.Column(scale=2, min_width=220):
-                    about = gr.HTML(elem_classes="verdict")
-                    restore = localized(gr.Button, "portraits.restore", variant="primary")
+    first, restore = foot(localized, "portraits.first", "portraits.restore")
     # Of the run that is shown: what the ranking says, in the gallery's order; the file of the
     # portrait looked at; the run's name where it has no ranking that holds.
     ranked, portrait_file, unranked = gr.State([]), gr.State(None), gr.State(None)
@@ -112,7 +114,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
         style_files=style_files, brought_in=brought_in, style_gallery=style_gallery,
         message=message, run=run, zip_button=zip_button, zip_file=zip_file,
         gallery=gallery, detail=detail, picture=picture, about=about, restore=restore,
-        ranked=ranked, portrait_file=portrait_file, unranked=unranked,
+        ranked=ranked, portrait_file=portrait_file, unranked=unranked, first=first,
     )  # fmt: skip
 
 
@@ -177,7 +179,7 @@ def wire(
     )  # fmt: skip
     made.then(**refresh_status)
     offer = listener(making.on_unfinished, visit, ui.resume)
-    gr.on([shared.person.change, shared.shown_language.change, shared.tabs.select], **offer)
+    gr.on([shared.chosen.change, shared.shown_language.change, shared.tabs.select], **offer)
     reloading = ui.resume.click(
         **listener(
             on_base, [*visit, shared.base], ui.message,
@@ -192,8 +194,8 @@ def wire(
     )  # fmt: skip
     resumed.then(**offer).then(**refresh_status)
     # Who comes back, or chooses the person again, finds the portraits being made.
-    leaving = shared.person.change(
-        **listener(handlers.on_leave, None, shown, cancels=[made, resumed])
+    leaving = shared.chosen.change(
+        **listener(handlers.on_leave, None, [*shown, ui.portrait_file], cancels=[made, resumed])
     )
     following = (
         leaving.then(**show)
@@ -206,7 +208,7 @@ def wire(
             )
         )
     )
-    shared.person.change(**listener(on_nothing, None, None, cancels=[following]))
+    shared.chosen.change(**listener(on_nothing, None, None, cancels=[following]))
     stopping = ui.stop.click(
         **listener(making.on_stop, visit, ui.message, cancels=[loading, fetching])
     )
@@ -215,16 +217,21 @@ def wire(
     download_after(
         ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)), ui.zip_file
     )
-    ui.gallery.select(
+    looking = ui.gallery.select(
         **listener(
             handlers.on_select,
             [ui.run, ui.ranked, *visit],
             [ui.detail, ui.picture, ui.about, ui.portrait_file],
         )
     )
+    scroll_to_detail(looking)
+    go_on(ui.first)
     return ui.restore.click(
-        **listener(handlers.on_send, ui.portrait_file, [marks_ui.portrait, shared.tabs])
-    )
+        **listener(
+            handlers.on_send, [ui.portrait_file, ui.run, ui.ranked, *visit],
+            [marks_ui.portrait, shared.tabs],
+        )
+    )  # fmt: skip
 
 
 def _wire_styles(ui: SimpleNamespace, shared: SharedWidgets) -> None:

@@ -17,7 +17,7 @@ from realism.page import draw
 from realism.page.i18n import Language, text
 from realism.page.job import Job, JobGoesOn, JobStopped, JobWaits, find_job, start_job
 from realism.page.portraits.handlers import run_choice, show_ranking
-from realism.page.session import chosen_person, never_waits, paragraph, user_errors
+from realism.page.session import chosen_person, never_waits, paragraph, sentence, user_errors
 from realism.person.person import Person
 from realism.portraits.sample import LoraNote, SamplingStep
 from realism.portraits.styles import load_presets
@@ -123,9 +123,9 @@ def _made(
                 stopped = paragraph(text(language, "portraits.stopped"))
                 yield gr.skip(), stopped, *(gr.skip(),) * 3
             case Note(message):
-                gr.Info(escape(message.text(language)), title="Realism")
+                gr.Info(escape(sentence(message, language)), title="Realism")
             case PromptNote(message) | LoraNote(message):
-                gr.Warning(escape(message.text(language)), title="Realism")
+                gr.Warning(escape(sentence(message, language)), title="Realism")
             case SamplingStep():
                 yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
             case PortraitSaved():

@@ -15,7 +15,7 @@ from realism.diffusion.identify import read_base
 from realism.diffusion.recommended import recommended_bases
 from realism.errors import InputError
 from realism.page.i18n import text
-from realism.page.session import base_name, paragraph, user_errors, uses_device
+from realism.page.session import base_name, paragraph, sentence, user_errors, uses_device
 from realism.portraits.imported_styles import (
     StyleImported,
     StyleRefused,
@@ -59,7 +59,7 @@ def on_bring(files: list[str] | None, root: Path | None, language: str, slug: st
         brought = [event.style for event in events if isinstance(event, StyleImported)]
         refused = [event for event in events if isinstance(event, StyleRefused)]
         said = [text(language, "portraits.styles_brought", count=len(brought))]
-        said += [event.reason.text(language) for event in refused[:MOST_REFUSALS]]
+        said += [sentence(event.reason, language) for event in refused[:MOST_REFUSALS]]
         if len(refused) > MOST_REFUSALS:
             more = len(refused) - MOST_REFUSALS
             said.append(text(language, "portraits.styles_refused", count=more))
@@ -101,7 +101,7 @@ def on_fetch(
     """Bring the LoRA of a style, or of a hub's id, before portraits are made."""
 
     def shown(share: float, what: Any) -> None:
-        progress(share, desc=what.text(language))
+        progress(share, desc=sentence(what, language))
 
     with user_errors(language):
         style_adapter(find_style(slug, root), load_base(base), progress=shown)

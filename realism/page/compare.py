@@ -1,0 +1,100 @@
+"""Before and after on top of each other, under one grip: a real result for the page's front.
+
+A range input over two pictures: it works with a mouse, a finger and the arrow keys, and needs no
+script but the one that moves the edge. The pictures lie in the page itself, so that they are there
+with the first words.
+"""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import gradio as gr
+import numpy as np
+
+from realism.images import open_photo
+
+# Of the square that is cut out: the marks fill about a third of it, the face the rest.
+REACH = 2.6  # sides over the longer side of what the marks span
+LEAST = 0.6  # of the picture's shorter side: a single mole is no portrait
+
+TEMPLATE = """
+<figure class="compare" style="--at: 50%">
+<img src="{{before}}" alt="{{value.before}}">
+<img class="after" src="{{after}}" alt="{{value.after}}">
+<i></i><b>{{value.before}}</b><b>{{value.after}}</b>
+<input type="range" min="0" max="100" step="0.5" value="50" aria-label="{{value.label}}">
+</figure>
+"""
+# The edge follows the grip. Once, when the page is new, it sweeps by itself: nobody has to guess
+# that it can be moved.
+SCRIPT = """
+const put = at => element.querySelector('.compare').style.setProperty('--at', at + '%');
+let swept = matchMedia('(prefers-reduced-motion: reduce)').matches;
+element.addEventListener('input', event => { swept = true; put(event.target.value); });
+element.addEventListener('pointerdown', () => { swept = true; });
+const began = performance.now();
+const sweep = now => {
+  const done = (now - began - 900) / 3600;
+  if (swept || done >= 1) return;
+  if (done > 0) put(50 - 38 * Math.sin(2 * Math.PI * done));
+  requestAnimationFrame(sweep);
+};
+requestAnimationFrame(sweep);
+"""
+
+
+def compare_slider(
+    make: Callable[..., gr.HTML], key: str, plain: Path, restored: Path, **settings: Any
+) -> gr.HTML:
+    """A slider between a portrait and the same with its marks.
+
+    Parameters
+    ----------
+    make : callable
+        A Localizer: makes the component with the words "before", "after" and "label".
+    key : str
+        Of these words.
+    plain, restored : Path
+        Pictures of one size.
+    settings
+        Other arguments of the component.
+    """
+    before, after = (open_photo(file).pixels for file in (plain, restored))
+    window = marks_window(before, after)
+    return make(
+        gr.HTML, key, html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False,
+        before=data_uri(before[window]), after=data_uri(after[window]), **settings,
+    )  # fmt: skip
+
+
+def marks_window(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
+    """The square of a portrait around what its marks changed.
+
+    Parameters
+    ----------
+    before, after : (H, W, 3) uint8 sRGB
+        Without and with the marks.
+
+    Returns
+    -------
+    rows, columns : slice, px
+        The largest square in the middle where nothing differs.
+    """
+    height, width = before.shape[:2]
+    rows, columns = np.nonzero((before != after).any(2))
+    low, high = np.zeros(2, int), np.array([height, width])
+    if len(rows):
+        low, high = np.array([rows.min(), columns.min()]), np.array([rows.max(), columns.max()])
+    most = min(height, width)
+    side = int(np.clip(REACH * (high - low).max(), LEAST * most, most))
+    top, left = np.clip((low + high - side) // 2, 0, [height - side, width - side]).tolist()
+    return slice(top, top + side), slice(left, left + side)
+
+
+def data_uri(pixels: np.ndarray) -> str:
+    """A picture, (H, W, 3) uint8 sRGB, as a PNG that lies in the page itself."""
+    encoded = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1]
+    return "data:image/png;base64," + base64.b64encode(encoded.tobytes()).decode()

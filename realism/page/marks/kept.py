@@ -1,0 +1,181 @@
+"""Tab 4 as it was left: a result that is on disk is shown at once, and opened for more after it.
+
+What a person's run keeps, a portrait with and without its marks, needs no engine. The sliders and
+clicks do need the photos, opened: that begins when the tab is looked at, not before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+
+from realism.disk import read_model
+from realism.errors import InputError
+from realism.marks.photo import MarkedPhoto
+from realism.page.i18n import text
+from realism.page.marks import editor
+from realism.page.marks.handlers import on_find
+from realism.page.session import (
+    SharedWidgets,
+    chosen_person,
+    listener,
+    paragraph,
+    user_errors,
+    uses_device,
+)
+from realism.person.person import Person
+from realism.workflow.place import PlacedPortrait
+from realism.workflow.restore import REPORT
+
+
+@dataclass(frozen=True)
+class _StoredAlike:
+    before: float
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class _StoredReport:
+    """Of one portrait, what is read of it here."""
+
+    similarity: _StoredAlike
+
+
+@dataclass(frozen=True)
+class _StoredReports:
+    """The report beside the portraits of a batch."""
+
+    portraits: dict[str, _StoredReport]
+
+
+def wire(ui: SimpleNamespace, shared: SharedWidgets) -> Dependency:
+    """Show what is kept of whoever is chosen; returns the event of its photos being opened.
+
+    Parameters
+    ----------
+    ui : SimpleNamespace
+        Of tab 4's layout.
+    shared : SharedWidgets
+        What every tab reads.
+    """
+    # Whose result fills the tab, None once the user brought a portrait; for whom it was opened.
+    filled, opened = gr.State(None), gr.State(None)
+    showing = shared.here.change(
+        **listener(
+            on_here, [shared.here, filled, ui.portrait, shared.root, shared.language],
+            [ui.portrait, ui.result, ui.likeness, ui.passport, ui.atlas, filled, opened,
+             ui.restore, ui.save],
+        )
+    )  # fmt: skip
+    showing.then(**listener(on_look, [shared.here, filled], opened))
+    brought = [ui.portrait.upload, ui.portrait.clear, ui.run_portrait.input]
+    gr.on(brought, **listener(on_brought, None, [filled, ui.restore, ui.save]))
+    return opened.change(
+        **listener(
+            on_open, [opened, ui.portrait, ui.files, ui.photos, *shared.visit],
+            [ui.photos, ui.photo_name, ui.gallery, ui.message],
+        )
+    )  # fmt: skip
+
+
+def on_here(
+    here: tuple[str | None, str] | None, filled: str | None, portrait: str | None,
+    root: Path | None, language: str,
+) -> tuple:  # fmt: skip
+    """Fill the tab with what is kept of a person, unless the user brought a portrait.
+
+    Parameters
+    ----------
+    here : (str or None, str) or None
+        The person and the step in view.
+    filled : str or None
+        Whose result fills the tab.
+    """
+    name = here[0] if here else None
+    if name == filled or (portrait and filled is None):
+        return (gr.skip(),) * 9
+    nothing = (None, None, "", "", None, None, None, *next_button(False))
+    if not name:
+        return nothing
+    with user_errors(language):
+        person = chosen_person(name, root)
+        pair = newest_result(person)
+        if pair is None:
+            return nothing
+        plain, restored = map(str, pair)
+        atlas = person.passport()
+        table = editor.passport_table(atlas, language) if atlas else ""
+        result, likeness = (plain, restored), _likeness(pair[1], language)
+        return plain, result, likeness, table, atlas, name, None, *next_button(True)
+
+
+def on_brought() -> tuple:
+    """Another portrait: what is on the screen is the user's, and to be restored next."""
+    return None, *next_button(False)
+
+
+def on_placed(placed: PlacedPortrait | None) -> tuple:
+    """The marks are on the portrait, or nothing was to be done."""
+    return next_button(True) if placed else (gr.skip(), gr.skip())
+
+
+def next_button(restored: bool) -> tuple[Any, Any]:
+    """Which of two buttons is the next to press: Restore marks, then Download PNG."""
+    colours = ("secondary", "primary") if restored else ("primary", "secondary")
+    return gr.update(variant=colours[0]), gr.update(variant=colours[1])
+
+
+def on_look(here: tuple[str | None, str] | None, filled: str | None) -> Any:
+    """For whom the photos are opened: who fills the tab, once it is looked at."""
+    return filled if filled and here == (filled, "marks") else gr.skip()
+
+
+@uses_device
+def on_open(
+    opened: str | None, portrait: str | None, files: list[str] | None,
+    photos: dict[str, MarkedPhoto], name: str | None, root: Path | None, language: str,
+) -> Iterator[tuple]:  # fmt: skip
+    """Open the photos with their marks, as after a click on Restore marks."""
+    if opened:
+        yield from on_find(portrait, files, photos, name, root, language)
+
+
+def newest_result(person: Person) -> tuple[Path, Path] | None:
+    """The plain and the restored portrait of the newest run that has one; None without."""
+    for run in person.runs():
+        if pair := largest_result(run):
+            return pair
+    return None
+
+
+def largest_result(run: Path) -> tuple[Path, Path] | None:
+    """Of a run's restored portraits the largest, beside the plain one; None without any."""
+    pairs = [
+        (run / file.name, file)
+        for file in sorted((run / "restored").glob("*.png"))
+        if (run / file.name).exists()
+    ]
+    return max(pairs, key=lambda pair: pair[1].stat().st_size, default=None)
+
+
+def _likeness(restored: Path, language: str) -> str:
+    """How alike it was before and after, where its report was kept."""
+    report = restored.with_name(REPORT)
+    if not report.exists():
+        return ""
+    try:
+        alike = read_model(report, _StoredReports, "file_report").portraits[restored.name]
+    except (InputError, KeyError):  # damaged, or of other portraits: the picture says it all
+        return ""
+    if alike.similarity.after is None:
+        return paragraph(text(language, "marks.no_face_after", before=alike.similarity.before))
+    return paragraph(
+        text(
+            language, "marks.alike",
+            before=alike.similarity.before, after=alike.similarity.after,
+        )
+    )  # fmt: skip

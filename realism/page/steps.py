@@ -1,0 +1,193 @@
+"""The four steps as a line: where one is, what is done, what comes next; and the coloured button.
+
+The line is the row of tabs itself. How far each step is stands below its name by a style, since a
+tab that is given another label while one is clicked may select itself (Gradio 6.31). Of all buttons
+only the one to press next has the accent colour: `on_show` says which, after all that changes it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from realism.errors import InputError
+from realism.marks.find.finders import DEFAULT_FINDER
+from realism.page.i18n import Localizer, text
+from realism.page.job import Kind, find_job
+from realism.page.session import PRIVATE, person_lora, user_errors
+from realism.person.person import Person, open_person
+
+STEPS = ("photos", "finetune", "portraits", "marks")
+# Tabs are changed by a click on their own button: only that tells whoever waits for it.
+GO = """() => {{
+  const to = {target};
+  document.querySelector(`[data-tab-id="${{to}}"]`).click();
+  window.scrollTo({{top: 0}});
+}}"""
+NEXT_STEP = "document.querySelector('#way').dataset.next"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a person is.
+
+    Attributes
+    ----------
+    photos, accepted : int
+        All photos, and those that are learned from.
+    lora : bool
+        Whether there is a LoRA for the base that is chosen.
+    portraits, marks : int
+        Made of all runs; on the passport, else on the photo that shows most.
+    running : {"finetune", "portraits"} or None
+        What is at work for the person now.
+    """
+
+    photos: int = 0
+    accepted: int = 0
+    lora: bool = False
+    portraits: int = 0
+    marks: int = 0
+    running: Kind | None = None
+
+    @property
+    def done(self) -> dict[str, bool]:
+        """For each step, whether it is done."""
+        made = (self.accepted, self.lora, self.portraits, self.marks)
+        return dict(zip(STEPS, map(bool, made), strict=True))
+
+    @property
+    def next_step(self) -> str:
+        """The step to go on with: the one at work, else the first after the last that is done."""
+        if self.running:
+            return self.running
+        done = self.done
+        if not done["photos"]:
+            return "photos"
+        after = max(number for number, step in enumerate(STEPS) if done[step]) + 1
+        return STEPS[min(after, len(STEPS) - 1)]
+
+
+def read_progress(person: Person, base: str) -> Progress:
+    """How far a person is with a base, as `load_base` takes it, by what lies in their folder."""
+    records = person.records()
+    job = find_job(person.folder)
+    return Progress(
+        photos=len(records),
+        accepted=sum(record.accepted for record in records),
+        lora=person_lora(person, base) is not None,
+        portraits=sum(len(list(run.glob("*.png"))) for run in person.runs()),
+        marks=_count_marks(person),
+        running=job.kind if job and job.running else None,
+    )
+
+
+def _count_marks(person: Person) -> int:
+    try:
+        passport = person.passport()
+    except InputError:  # damaged: tab 4 says so, where it is made anew
+        passport = None
+    if passport is not None:
+        return sum(entry.on for entry in passport.entries)
+    sure = [
+        sum(mark.score >= DEFAULT_FINDER.threshold for mark in marks)
+        for marks in person.marks().values()
+    ]
+    return max(sure, default=0)
+
+
+# Layout and wiring ----------------------------------------------------------------------------
+
+
+def layout_status() -> gr.HTML:
+    """What the line of steps is coloured by; it shows nothing itself."""
+    return gr.HTML(_way(None, "en"), elem_id="status")
+
+
+def foot(localized: Localizer, *keys: str) -> list[gr.Button]:
+    """At the foot of a tab, always in sight: the buttons that lead on; none shows at first."""
+    with gr.Row(elem_classes="onward"):
+        return [
+            localized(gr.Button, key, variant="primary", visible=False, scale=0, min_width=260)
+            for key in keys
+        ]
+
+
+def go_on(button: gr.Button, step: str | None = None) -> None:
+    """Have a button lead to a step, None: to the one that comes next."""
+    target = f"'{step}'" if step else NEXT_STEP
+    going: dict = {"js": GO.format(target=target), **PRIVATE}
+    button.click(None, **going)
+
+
+def coloured(
+    photos_ui: SimpleNamespace, finetune_ui: SimpleNamespace, portraits_ui: SimpleNamespace
+) -> list[gr.components.Component]:
+    """The buttons whose colour or presence `on_show` decides, in its order."""
+    return [
+        photos_ui.files, photos_ui.onward, finetune_ui.start, finetune_ui.first,
+        finetune_ui.onward, portraits_ui.make, portraits_ui.first, portraits_ui.restore,
+    ]  # fmt: skip
+
+
+# Handlers -------------------------------------------------------------------------------------
+
+
+def on_show(name: str | None, root: Path | None, base: str, language: str) -> tuple:
+    """The status, and the buttons of `coloured`."""
+    with user_errors(language):
+        progress = read_progress(open_person(name, root), base) if name else None
+    return _way(progress, language), *_colours(progress or Progress(), progress is not None)
+
+
+def on_tab(name: str | None, event: gr.SelectData) -> tuple[str | None, str]:
+    """Which person and step are looked at now."""
+    return name, STEPS[event.index]
+
+
+def _detail(step: str, progress: Progress | None, language: str) -> str:
+    """How far a step is; without a person, what it is for."""
+    if progress is None:
+        return text(language, f"steps.{step}")
+    key = "done" if progress.done[step] else "open"
+    if progress.running == step:
+        key = "running"
+    return text(
+        language, f"steps.{step}_{key}",
+        accepted=progress.accepted, photos=progress.photos, portraits=progress.portraits,
+        marks=progress.marks,
+    )  # fmt: skip
+
+
+def _way(progress: Progress | None, language: str) -> str:
+    details = "".join(
+        f'#steps [data-tab-id="{step}"]::after {{ content: "{_detail(step, progress, language)}" }}'
+        for step in STEPS
+    )
+    progress = progress or Progress()
+    done = " ".join(f"done-{step}" for step, is_done in progress.done.items() if is_done)
+    coming = progress.next_step
+    marker = f'<i id="way" class="{done} next-{coming}" data-next="{coming}" hidden></i>'
+    return f"{marker}<style>{details}</style>"
+
+
+def _colours(progress: Progress, chosen: bool) -> tuple[Any, ...]:
+    """Updates for `coloured`: one primary button a tab."""
+    done = progress.done
+    ready = chosen and done["photos"] and done["finetune"]
+    return (
+        gr.update(elem_classes=["dropzone", "" if done["photos"] else "wanted"]),
+        gr.update(visible=chosen and done["photos"]),
+        _primary(not done["finetune"] and done["photos"] and progress.running is None),
+        gr.update(visible=chosen and not done["photos"]),
+        gr.update(visible=chosen and done["finetune"] and progress.running != "finetune"),
+        _primary(ready and not done["portraits"] and progress.running is None),
+        gr.update(visible=chosen and not (done["finetune"] or done["portraits"])),
+        gr.update(visible=chosen and done["portraits"] and progress.running != "portraits"),
+    )
+
+
+def _primary(is_next: bool) -> Any:
+    return gr.update(variant="primary" if is_next else "secondary")

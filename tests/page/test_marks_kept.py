@@ -1,0 +1,71 @@
+"""Tab 4 as it was left: filled from disk at once, its photos opened when it is looked at."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from realism.page.marks import handlers, kept
+from realism.person.person import create_person, open_person
+from realism.workflow.restore import REPORT
+
+
+def test_the_example_fills_the_tab_without_an_engine_and_download_is_the_next_button(finished):
+    here = ("Mei", "photos")
+    portrait, result, likeness, passport, atlas, filled, opened, restore, save = kept.on_here(
+        here, None, None, finished, "en"
+    )
+    assert result == (portrait, str(Path(portrait).parent / "restored" / Path(portrait).name))
+    assert "before" in likeness and "in " in passport and atlas.entries
+    assert (filled, opened) == ("Mei", None)
+    assert (restore["variant"], save["variant"]) == ("secondary", "primary")
+
+
+def test_its_photos_are_opened_once_the_tab_is_looked_at_and_not_before():
+    assert kept.on_look(("Mei", "photos"), "Mei") == gr.skip()
+    assert kept.on_look(("Mei", "marks"), None) == gr.skip()
+    assert kept.on_look(("Mei", "marks"), "Mei") == "Mei"
+    assert list(kept.on_open(None, "portrait.png", None, {}, "Mei", None, "en")) == []
+
+
+def test_a_portrait_that_was_brought_stays_when_a_person_is_chosen(finished):
+    skipped = kept.on_here(("Mei", "marks"), None, "mine.png", finished, "en")
+    assert set(map(str, skipped)) == {str(gr.skip())}
+
+
+def test_another_person_s_result_leaves_the_tab(finished):
+    create_person("Zoe", True, root=finished)
+    portrait, result, *_, filled, _, restore, save = kept.on_here(
+        ("Zoe", "photos"), "Mei", "hers.png", finished, "en"
+    )
+    assert (portrait, result, filled) == (None, None, None)
+    assert (restore["variant"], save["variant"]) == ("primary", "secondary")
+
+
+def test_a_damaged_report_takes_only_its_sentence_along(finished, tmp_path):
+    run = open_person("Mei", finished).runs()[0]
+    plain, restored = kept.largest_result(run)
+    for file, name in ((plain, ""), (restored, "restored/")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / f"{name}{file.name}").write_bytes(file.read_bytes())
+    (tmp_path / "restored" / REPORT).write_text("[]")
+    pair = kept.largest_result(tmp_path)
+    assert pair is not None and kept._likeness(pair[1], "en") == ""
+
+
+def test_a_slider_that_moves_before_the_photos_are_open_leaves_the_result_on_the_screen():
+    assert handlers.on_blend(None, None, [], *[1.0] * 8) == gr.skip()
+    assert handlers.on_measure(None, [], "en", *[1.0] * 8) == gr.skip()
+
+
+def test_every_button_works_on_from_the_kept_result(finished):
+    from realism.page.marks import results
+
+    portrait, *_ = kept.on_here(("Mei", "marks"), None, None, finished, "en")
+    *_, (photos, _, _, _) = kept.on_open("Mei", portrait, None, {}, "Mei", finished, "en")
+    placed, before, *_ = handlers.on_place(portrait, photos, 0.5, "ratio", "head", {}, "en")
+    assert len(photos) == 14
+    strengths = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    _, blended = handlers.on_blend(placed, before, [], *strengths)
+    assert Path(blended).read_bytes() != Path(before).read_bytes()
+    assert Path(results.on_save(placed, [], "en", *strengths)).exists()
+    assert results.run_of_portrait(open_person("Mei", finished), placed.file).exists()
