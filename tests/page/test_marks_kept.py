@@ -27,6 +27,11 @@ def test_its_photos_are_opened_once_the_tab_is_looked_at_and_not_before():
     assert list(kept.on_open(None, "portrait.png", None, {}, "Mei", None, "en")) == []
 
 
+def test_what_is_said_of_the_kept_result_follows_the_language(finished):
+    said = kept.on_language("Mei", None, finished, "zh")
+    assert "相似度" in said and kept.on_language(None, None, finished, "zh") == gr.skip()
+
+
 def test_a_portrait_that_was_brought_stays_when_a_person_is_chosen(finished):
     skipped = kept.on_here(("Mei", "marks"), None, "mine.png", finished, "en")
     assert set(map(str, skipped)) == {str(gr.skip())}

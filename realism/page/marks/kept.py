@@ -52,7 +52,7 @@ class _StoredReports:
     portraits: dict[str, _StoredReport]
 
 
-def wire(ui: SimpleNamespace, shared: SharedWidgets) -> Dependency:
+def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) -> Dependency:
     """Show what is kept of whoever is chosen; returns the event of its photos being opened.
 
     Parameters
@@ -61,6 +61,8 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets) -> Dependency:
         Of tab 4's layout.
     shared : SharedWidgets
         What every tab reads.
+    portrait_sent : Dependency
+        The event of a portrait's being sent here from tab 3.
     """
     # Whose result fills the tab, None once the user brought a portrait; for whom it was opened.
     filled, opened = gr.State(None), gr.State(None)
@@ -73,7 +75,12 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets) -> Dependency:
     )  # fmt: skip
     showing.then(**listener(on_look, [shared.here, filled], opened))
     brought = [ui.portrait.upload, ui.portrait.clear, ui.run_portrait.input]
-    gr.on(brought, **listener(on_brought, None, [filled, ui.restore, ui.save]))
+    taking = listener(on_brought, None, [filled, ui.restore, ui.save])
+    gr.on(brought, **taking)
+    portrait_sent.success(**taking)
+    shared.shown_language.change(
+        **listener(on_language, [filled, ui.placed, shared.root, shared.language], ui.likeness)
+    )
     return opened.change(
         **listener(
             on_open, [opened, ui.portrait, ui.files, ui.photos, *shared.visit],
@@ -111,6 +118,17 @@ def on_here(
         table = editor.passport_table(atlas, language) if atlas else ""
         result, likeness = (plain, restored), _likeness(pair[1], language)
         return plain, result, likeness, table, atlas, name, None, *next_button(True)
+
+
+def on_language(
+    filled: str | None, placed: PlacedPortrait | None, root: Path | None, language: str
+) -> Any:
+    """What is said of the kept result, in another language."""
+    if not filled or placed is not None:
+        return gr.skip()
+    with user_errors(language):
+        pair = newest_result(chosen_person(filled, root))
+        return _likeness(pair[1], language) if pair else ""
 
 
 def on_brought() -> tuple:

@@ -213,7 +213,7 @@ def wire(
     )
     running = []
     finding = ui.restore.click(**find | {"api_name": "find_marks", "api_visibility": "public"})
-    for found in (finding, portrait_sent.success(**find), kept.wire(ui, shared)):
+    for found in (finding, portrait_sent.success(**find), kept.wire(ui, shared, portrait_sent)):
         placing, shown = steps.place_after(found)
         placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save]))
         shown.then(**refresh_status)
