@@ -17,6 +17,7 @@ from realism.page.session import (
     chosen_person,
     listener,
     paragraph,
+    quick_png,
     scroll_to_detail,
     sentence,
     user_errors,
@@ -133,7 +134,8 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
         photos = person.records()
         thumbs = {photo.name: thumbs.get(photo.name, _thumbnail(photo)) for photo in photos}
         gallery = [
-            (draw.with_badge(thumbs[photo.name], photo.accepted), photo.name) for photo in photos
+            (quick_png(draw.with_badge(thumbs[photo.name], photo.accepted)), photo.name)
+            for photo in photos
         ]
         table = _table(photos, person.photo_to_photo(), language)
         return _summary(person, photos, language), gallery, table, thumbs

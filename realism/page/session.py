@@ -20,7 +20,9 @@ from html import escape
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import cv2
 import gradio as gr
+import numpy as np
 from gradio.components import Component
 from gradio.events import Dependency
 
@@ -263,6 +265,14 @@ def temp_dir() -> Path:
     folder = page_copies()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def quick_png(pixels: np.ndarray) -> str:
+    """A PNG of (H, W, 3) uint8 sRGB for the screen: little compression, since a person waits."""
+    with tempfile.NamedTemporaryFile(dir=temp_dir(), suffix=".png", delete=False) as file:
+        data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        file.write(data.tobytes())
+    return file.name
 
 
 def new_temp_dir() -> Path:

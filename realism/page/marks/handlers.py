@@ -4,13 +4,11 @@ Placing is slow and done once for a portrait; blending is quick and follows the 
 switched off, moved or corrected here is named by its key, `realism.workflow.place.mark_key`.
 """
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import gradio as gr
 import numpy as np
 
@@ -26,7 +24,7 @@ from realism.page.marks import editor
 from realism.page.session import (
     chosen_person,
     paragraph,
-    temp_dir,
+    quick_png,
     user_errors,
     uses_device,
 )
@@ -125,7 +123,7 @@ def on_place(
         options = RestoreOptions(method, placement, moves=moves)
         sure = with_least_score(photos.values(), least_score)
         placed = place_portrait(Path(portrait), sure, load_engine(), options)
-        before = _quick_png(placed.portrait.pixels)
+        before = quick_png(placed.portrait.pixels)
         return placed, before, _placed_message(placed, language), None
 
 
@@ -153,7 +151,7 @@ def on_blend(
     """Mix the marks in under the sliders: the quick half, before and after."""
     if placed is None:  # what is shown is kept from another time; its photos are not open yet
         return gr.skip()
-    return before, _quick_png(blend_portrait(placed, Sliders(*sliders), off))
+    return before, quick_png(blend_portrait(placed, Sliders(*sliders), off))
 
 
 @uses_device
@@ -285,11 +283,3 @@ def _placed_message(placed: PlacedPortrait, language: str) -> str:
     seen, photos = len(editor.visible_placements(placed)), len(placed.embeddings)
     of = len(placed.placements)
     return paragraph(text(language, "marks.placed_count", seen=seen, of=of, photos=photos))
-
-
-def _quick_png(pixels: np.ndarray) -> str:
-    """A PNG for the screen: the least compression, since a slider waits for it."""
-    with tempfile.NamedTemporaryFile(dir=temp_dir(), suffix=".png", delete=False) as file:
-        data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        file.write(data.tobytes())
-    return file.name
