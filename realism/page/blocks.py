@@ -77,7 +77,8 @@ def build_page() -> gr.Blocks:
         )
         changes = [chosen, shared.shown_language, shared.base]
         gr.on([widget.change for widget in changes] + [tabs.select], **refresh_status)
-        tabs.select(**listener(steps.on_tab, shared.person, shared.here))
+        # Whoever is quick is followed to where they end: "once" would drop what comes meanwhile.
+        tabs.select(**listener(steps.on_tab, chosen, shared.here, trigger_mode="always_last"))
         gr.on([shared.shown_language.change, shared.base.change, engine.change], **note)
         known = listener(front.on_people, [shared.root, shared.language], front_ui.known)
         header.wire(header_ui, localized, shared, page, [refresh_status, note, known])
