@@ -123,8 +123,10 @@ def wire(ui: SimpleNamespace, header_ui: SimpleNamespace, shared: SharedWidgets)
     ui.known.click(**listener(on_pick, shared.root, [shared.person, ui.tour]))
     gr.on([ui.photos.click, header_ui.new.click], **listener(on_photos, None, ui.view))
     ui.leave.click(**listener(on_leave, shared.person, ui.view))
-    header_ui.title.click(**listener(on_home, place, [shared.person, ui.view, ui.known]))
-    ui.portrait.click(**listener(on_portrait, None, [ui.view, shared.tabs]))
+    header_ui.title.click(
+        **listener(on_home, place, [shared.person, ui.view, ui.known, shared.here])
+    )
+    ui.portrait.click(**listener(on_portrait, None, [ui.view, shared.tabs, shared.here]))
     return ui.create.click(
         **listener(
             on_create,
@@ -174,12 +176,12 @@ def on_leave(name: str | None) -> str:
 
 def on_home(root: Path | None, language: str) -> tuple:
     """Back to the front; nobody is chosen any more."""
-    return people_choice(root), _view("front"), on_people(root, language)
+    return people_choice(root), _view("front"), on_people(root, language), None
 
 
 def on_portrait() -> tuple:
     """The third door: tab 4, which needs no person, only photos and a portrait."""
-    return _view("work"), gr.Tabs(selected=STEPS[-1])
+    return _view("work"), gr.Tabs(selected=STEPS[-1]), (None, STEPS[-1])
 
 
 def on_create(name: str, class_word: str, consent: bool, root: Path | None, language: str) -> tuple:

@@ -91,8 +91,8 @@ def test_nobody_is_created_without_consent_and_the_notice_says_what_to_do(home):
 
 
 def test_the_third_door_leads_to_tab_4_without_a_person():
-    view, tabs = front.on_portrait()
-    assert "at-work" in view and tabs.selected == "marks"
+    view, tabs, here = front.on_portrait()
+    assert "at-work" in view and tabs.selected == "marks" and here == (None, "marks")
 
 
 def test_who_comes_back_finds_their_people_with_their_faces_and_chooses_by_a_click(
@@ -106,7 +106,7 @@ def test_who_comes_back_finds_their_people_with_their_faces_and_chooses_by_a_cli
     assert "1 photos" in cards
     choice, tour = front.on_pick(None, SimpleNamespace(name="Zoe"))
     assert choice["value"] == "Zoe" and tour is None
-    choice, view, cards = front.on_home(None, "zh")
+    choice, view, cards, _ = front.on_home(None, "zh")
     assert choice["value"] is None and "at-front" in view and "欢迎回来" in cards
 
 

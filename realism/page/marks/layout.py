@@ -190,7 +190,7 @@ def wire(
     """
     visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
-    gr.on([shared.chosen.change, shared.shown_language.change, shared.tabs.select], **show)
+    gr.on([shared.chosen.change, shared.shown_language.change, shared.here.change], **show)
     forget = listener(
         handlers.on_other_photos, None,
         [ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
