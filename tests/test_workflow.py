@@ -168,7 +168,7 @@ def test_portraits_are_sampled_saved_and_ranked_and_the_ranking_is_read_back(per
     assert set(ranked.photo_to_photo) == {file.name for file in FILES}
 
     class Unasked:
-        name = engine.name
+        name, second = engine.name, None
 
     assert rank_run(person, ranked.run, Unasked()) == list(ranked.ranked)
 

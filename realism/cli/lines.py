@@ -74,8 +74,10 @@ def finetune_line(event: object) -> str:
 
 
 def engine_line(engine: Engine) -> str:
-    """The face engine with its licence, and why it is this one."""
-    return f"Faces: {engine.name} ({engine.licence}){f' - {engine.note}' if engine.note else ''}"
+    """The face engine with its licence, why it is this one, and which gives a second opinion."""
+    note = f" - {engine.note}" if engine.note else ""
+    second = f" Second opinion: {engine.second.name}." if engine.second else ""
+    return f"Faces: {engine.name} ({engine.licence}){note}{second}"
 
 
 def restoration_line(restored: RestoredPortrait) -> str:

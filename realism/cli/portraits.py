@@ -115,16 +115,32 @@ def rank(
     print_ranked(ranked, scale.values())
 
 
-def print_ranked(ranked: "Iterable[Ranked]", scale: Iterable[float]) -> None:
+def print_ranked(ranked: "Sequence[Ranked]", scale: Iterable[float]) -> None:
     """The portraits in their order, then the photos' own scale."""
     for row in ranked:
         if row.similarity is None:
             print(f"{row.rank:3}. {row.name}: {row.reason}")
         else:
             copied = "; closer than the photos are to each other: a copy?" if row.copied else ""
-            print(f"{row.rank:3}. {row.name}: {row.similarity:.3f} to {row.closest_photo}{copied}")
+            second = second_opinion_of(row)
+            print(
+                f"{row.rank:3}. {row.name}: {row.similarity:.3f} to {row.closest_photo}"
+                f"{second}{copied}"
+            )
     if scale := list(scale):
         print(f"The person's own photos are {min(scale):.2f} to {max(scale):.2f} to each other.")
+    if opinion := next((row.second for row in ranked if row.second and row.second.photos), None):
+        low, high = opinion.photos or (0.0, 0.0)
+        print(f"By {opinion.engine}, the second opinion, they are {low:.2f} to {high:.2f}.")
+
+
+def second_opinion_of(row: "Ranked") -> str:
+    """What the other face engine says of a portrait, for the end of its line."""
+    if row.second is None:
+        return ""
+    if row.second.similarity is None:
+        return f"; {row.second.engine} finds no face there"
+    return f"; {row.second.engine} {row.second.similarity:.3f}, place {row.second.rank}"
 
 
 def print_unseen(ranked: "Sequence[Ranked]", photo: str | None) -> None:

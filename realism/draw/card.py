@@ -1,7 +1,8 @@
 """The fidelity card: one picture that says how true a restored portrait is to the person.
 
-Likeness before and after beside the likeness of the person's own photos to each other, marks kept
-of all marks, and why the others are not seen. Drawn with Pillow and its built-in font.
+Likeness before and after beside the likeness of the person's own photos to each other, by each face
+engine that is at hand on a scale of its own; marks kept of all marks, and why the others are not
+seen. Drawn with Pillow and its built-in font.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from realism.draw.overview import MARGIN
 from realism.draw.palette import ACCENT, BAND, INK, PAPER, QUIET, SHADE
+from realism.marks.restore.report import Likeness
 
 WIDTH, SIDE = 1600, 720  # px, of the card and of the portrait on it
 
@@ -20,8 +22,8 @@ def fidelity_card(
     before: np.ndarray,
     after: np.ndarray,
     placements: list[dict],
-    likeness: tuple[float, float | None],
-    scale: list[float],
+    likeness: tuple[str, Likeness],
+    second: tuple[str, Likeness | None] | None = None,
 ) -> np.ndarray:
     """Draw the card.
 
@@ -33,10 +35,10 @@ def fidelity_card(
         The portrait without and with the marks.
     placements : list of dict
         Of the report of a restoration: "kind", "visible", "reason", "code".
-    likeness : (float, float or None)
-        Largest cosine with any photo before and after; None: no face is found any more.
-    scale : list of float
-        Each photo's cosine with the best of the others; [] where there is one photo.
+    likeness : (str, Likeness)
+        Name of the face engine, and what it says.
+    second : (str, Likeness or None), optional
+        The same of the other one; None beside its name: it does not find the person.
 
     Returns
     -------
@@ -53,20 +55,32 @@ def fidelity_card(
     draw.text((MARGIN + SIDE - small - 4, MARGIN + SIDE - small - 8), "before", PAPER, _font(18))
     x, y = 2 * MARGIN + SIDE, MARGIN
     draw.text((x, y), title, INK, _font(34))
-    y = _likeness(draw, x, y + 76, WIDTH - x - MARGIN, likeness, scale)
-    _marks(draw, x, y + 40, placements)
+    width = WIDTH - x - MARGIN
+    y = _likeness(draw, x, y + 70, width, "Likeness", *likeness)
+    if second is None:
+        alone = f"judged by one face engine, {likeness[0]}; there is no second opinion"
+        draw.text((x, y), alone, QUIET, _font(20))
+        y += 26
+    elif second[1] is None:
+        lost = f"second opinion: {second[0]} does not find the person, so it has none"
+        draw.text((x, y), lost, QUIET, _font(20))
+        y += 26
+    else:
+        y = _likeness(draw, x, y + 24, width, "Second opinion", second[0], second[1])
+    _marks(draw, x, y + 30, placements)
     return np.asarray(card)
 
 
 def _likeness(
-    draw: ImageDraw.ImageDraw, x: int, y: int, width: int,
-    likeness: tuple[float, float | None], scale: list[float],
+    draw: ImageDraw.ImageDraw, x: int, y: int, width: int, what: str, engine: str,
+    likeness: Likeness,
 ) -> int:  # fmt: skip
     """Draw the scale from 0 to 1 with the photos' own range; returns the row at which it ends."""
-    before, after = likeness
+    before, after, scale = likeness.before, likeness.after, likeness.photos
     then = "no face is found any more" if after is None else f"{after:.2f}"
-    draw.text((x, y), f"Likeness: {before:.2f} before, {then} after", INK, _font(26))
-    top, bottom = y + 56, y + 80
+    said = f"{what}, by {engine}: {before:.2f} before, {then} after"
+    draw.text((x, y), said, INK, _font(26))
+    top, bottom = y + 46, y + 70
 
     def at(value: float) -> float:
         return x + width * float(np.clip(value, 0, 1))

@@ -13,7 +13,7 @@ import threading
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from realism.faces.detect import ShortRangeDetector, suppress_overlaps
 from realism.faces.face import Face
 from realism.faces.mesh import AGREEMENT, FaceMesh, estimate_pose, face_box, landmarks68
 from realism.faces.second_look import look_again
+
+if TYPE_CHECKING:
+    from realism.faces.engine import Engine
 
 # When a place in a picture counts as a face, and two faces as one person. Set with
 # `python -m benchmarks.faces`.
@@ -44,6 +47,8 @@ class DlibEngine:
     ----------
     note : Message, optional
         Why it is this engine.
+    second : Engine, optional
+        The other one, for a second opinion.
 
     Raises
     ------
@@ -54,8 +59,9 @@ class DlibEngine:
     name = "dlib"
     licence = Message("licence_dlib")
 
-    def __init__(self, note: Message | None = None):
+    def __init__(self, note: Message | None = None, second: "Engine | None" = None):
         self.note = note
+        self.second = second
         self.same_person = SAME_PERSON
         self._detector = ShortRangeDetector()
         self._mesh = FaceMesh()

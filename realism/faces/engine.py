@@ -2,6 +2,11 @@
 
 InsightFace where its pack is on disk or can be fetched, else the embedded engine; one call to
 `load_engine` decides, and `engine.note` says why. `$REALISM_FACE_ENGINE` chooses by hand.
+
+Where both are at hand, the one that is chosen decides and the other is its `second`: it is asked
+how alike a portrait is, too, and changes nothing. Its faces are those at the same places, since
+cosines of two engines do not compare. InsightFace is nobody's second unless it is named: its
+weights are not free for every use.
 """
 
 import os
@@ -30,12 +35,15 @@ class Engine(Protocol):
         Why it is this one, where that is worth a sentence.
     same_person : float
         Cosine of two embeddings from which they count as of one person.
+    second : Engine or None
+        The other engine where it is at hand, for a second opinion.
     """
 
     name: str
     licence: Message
     note: Message | None
     same_person: float
+    second: "Engine | None"
 
     def find(self, pixels: np.ndarray) -> list[Face]:
         """All faces of a picture.
@@ -53,6 +61,7 @@ class Engine(Protocol):
 
 
 ENGINES = ("insightface", "dlib")
+SAME_PLACE = 0.3  # intersection over union of two engines' boxes from which they are of one face
 
 
 def load_engine(name: str | None = None) -> Engine:
@@ -61,7 +70,8 @@ def load_engine(name: str | None = None) -> Engine:
     Parameters
     ----------
     name : str, optional
-        One of `ENGINES`; by default that of `$REALISM_FACE_ENGINE`, else the best to be had.
+        One of `ENGINES`, or both with a comma between them: the first decides, the other is its
+        second. By default that of `$REALISM_FACE_ENGINE`, else the best to be had.
 
     Raises
     ------
@@ -73,16 +83,25 @@ def load_engine(name: str | None = None) -> Engine:
 
 @cache
 def _load(name: str | None) -> Engine:
-    if name not in (None, *ENGINES):
+    first, _, second = (name or "").replace(" ", "").partition(",")
+    if not {first, second} <= {"", *ENGINES} or (second and first in ("", second)):
         raise InputError("face_engine_not_known", engine=name, choices=ENGINES)
-    if name == "dlib":
-        return DlibEngine()
+    if first == "dlib":
+        return DlibEngine(second=_load("insightface") if second else None)
     try:
-        return InsightFaceEngine(fetch_pack())
+        return InsightFaceEngine(fetch_pack(), second=_embedded_engine())
     except InputError as reason:
-        if name == "insightface":
+        if first == "insightface":
             raise InputError("use_embedded_engine", reason=reason) from reason
         return DlibEngine(note=Message("embedded_engine_used", reason=reason))
+
+
+def _embedded_engine() -> DlibEngine | None:
+    """The embedded engine beside InsightFace; None where its weights are not installed."""
+    try:
+        return DlibEngine()
+    except InputError:
+        return None
 
 
 def primary_face(faces: list[Face]) -> Face:
@@ -103,3 +122,33 @@ def primary_face(faces: list[Face]) -> Face:
     if len(faces) > 1 and faces[0].area < CHECK.clearly_largest * faces[1].area:
         raise InputError("no_largest_face", faces=len(faces))
     return faces[0]
+
+
+def find_same_face(face: Face, pixels: np.ndarray, engine: Engine) -> Face | None:
+    """A face that one engine found in a picture, as another engine finds it.
+
+    Parameters
+    ----------
+    face : Face
+        Of the first engine.
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+        The picture.
+    engine : Engine
+        The other.
+
+    Returns
+    -------
+    Face or None
+        None where the other finds none in that place.
+    """
+    found = [(_overlap(face.box, other.box), other) for other in engine.find(pixels)]
+    overlap, nearest = max(found, key=lambda pair: pair[0], default=(0.0, None))
+    return nearest if overlap >= SAME_PLACE else None
+
+
+def _overlap(box: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes, 0..1."""
+    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    shared = float(np.prod(np.maximum(sides, 0)))
+    areas = float(np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2]))
+    return shared / max(areas - shared, 1e-6)

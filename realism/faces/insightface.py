@@ -31,6 +31,8 @@ from realism.faces.second_look import look_again
 if TYPE_CHECKING:
     from insightface.app import FaceAnalysis
 
+    from realism.faces.engine import Engine
+
 LEAST_SCORE = 0.5  # detector score 0..1, insightface's own default
 CONNECT_SECONDS = 3.0  # until the model server must answer
 READ_SECONDS = 20.0  # without a byte, before a download counts as dead
@@ -54,6 +56,8 @@ class InsightFaceEngine:
     ----------
     folder : Path
         Of the pack's .onnx files.
+    second : Engine, optional
+        The other one, for a second opinion.
 
     Raises
     ------
@@ -64,8 +68,9 @@ class InsightFaceEngine:
     name = "insightface"
     licence = Message("licence_insightface", pack=PACK)
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, second: "Engine | None" = None):
         self.note: Message | None = None
+        self.second = second
         self.same_person = SAME_PERSON
         self._mesh = FaceMesh()
         self._app = _load(folder)

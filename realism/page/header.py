@@ -123,7 +123,8 @@ def on_engine(language: str) -> EngineInfo:
     """Load the face engine, and remember what the page says of it."""
     with user_errors(language):
         engine = load_engine()
-        return EngineInfo(engine.name, engine.licence, engine.note)
+        second = engine.second.name if engine.second else None
+        return EngineInfo(engine.name, engine.licence, engine.note, second)
 
 
 def on_ask_delete(name: str | None, root: Path | None, language: str) -> tuple:

@@ -38,7 +38,11 @@ def about_engine(engine: EngineInfo | None, language: str) -> str:
         return ""
     licence = engine.licence.text(language)
     about = text(language, "installation.engine", name=engine.name, licence=licence)
-    return f"{about} {engine.note.text(language)}" if engine.note else about
+    if engine.note:
+        about += f" {engine.note.text(language)}"
+    if engine.second:
+        return f"{about} {text(language, 'installation.second', name=engine.second)}"
+    return f"{about} {text(language, 'installation.no_second')}"
 
 
 def about_base(base: str, language: str) -> str:

@@ -57,11 +57,14 @@ class EngineInfo:
         On the terms of its weights.
     note : Message or None
         Why it is this one, where that is worth a sentence.
+    second : str or None
+        Name of the one that gives a second opinion.
     """
 
     name: str
     licence: Message
     note: Message | None
+    second: str | None = None
 
 
 @dataclass(frozen=True)

@@ -117,15 +117,20 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
         """
         self.meet_engine(engine)
         scale = list(self.photo_to_photo().values())
-        return rank_portraits(run, self._embeddings(), scale, engine)
+        pictures = (
+            (record.photo().pixels, record.face) for record in self.accepted() if record.path
+        )
+        return rank_portraits(run, self._embeddings(), scale, engine, pictures)
 
-    def read_ranking(self, run: Path, engine_name: str) -> list[Ranked] | None:
+    def read_ranking(
+        self, run: Path, engine_name: str, second_name: str | None = None
+    ) -> list[Ranked] | None:
         """The ranking of a run as it is kept, without an engine; None where it must be made anew.
 
-        Anew: not made yet, or portraits, accepted photos or the engine have changed since.
+        Anew: not made yet, or portraits, accepted photos or an engine have changed since.
         Raises InputError without accepted photos.
         """
-        return kept_ranking(run, self._embeddings(), engine_name)
+        return kept_ranking(run, self._embeddings(), engine_name, second_name)
 
     def delete(self) -> list[Message]:
         """Delete the person with everything derived; says what was deleted."""

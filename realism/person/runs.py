@@ -9,7 +9,7 @@ portraits/<run>/                portraits, ranking.json
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from realism.diffusion.weights import fingerprint
 from realism.disk import write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
+from realism.faces.face import Face
 from realism.images import open_photo
 from realism.person.folder import PersonFolder
 from realism.person.names import slug_of
@@ -31,6 +32,7 @@ from realism.portraits.rank import (
     read_ranking,
     write_ranking,
 )
+from realism.portraits.second_opinion import second_opinions
 
 Embeddings = Sequence[tuple[str, np.ndarray]]  # name and unit embedding of the accepted photos
 
@@ -136,7 +138,11 @@ class RunsFolder(PersonFolder):
 
 
 def rank_portraits(
-    run: Path, photos: Embeddings, scale: Sequence[float], engine: Engine
+    run: Path,
+    photos: Embeddings,
+    scale: Sequence[float],
+    engine: Engine,
+    pictures: Iterable[tuple[np.ndarray, Face]] = (),
 ) -> list[Ranked]:
     """Rank all portraits of a run, and keep the order beside them.
 
@@ -152,29 +158,36 @@ def rank_portraits(
         Cosine of each photo with the best of the others.
     engine : Engine
         The one that made the embeddings.
+    pictures : iterable of ((H, W, 3) uint8 sRGB, Face)
+        The photos themselves, for its second; opened only where it has one.
 
     Raises
     ------
     InputError
         No photos or no portraits.
     """
-    ranked = kept_ranking(run, photos, engine.name)
+    second = engine.second.name if engine.second else None
+    ranked = kept_ranking(run, photos, engine.name, second)
     if ranked is not None:
         return ranked
     files = sorted(run.glob("*.png"))
-    inputs = ranking_inputs(engine.name, files, photos)
+    inputs = ranking_inputs(engine.name, files, photos, second)
     found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
     made_with = {file.name: read_parameters(file) for file in files}
     seeds = {name: parameters.seed for name, parameters in made_with.items() if parameters}
-    ranked = rank(found, photos, seeds, scale)
+    again = ((name, open_photo(run / name).pixels, faces) for name, faces in found)
+    opinions = second_opinions(again, pictures, engine)
+    ranked = rank(found, photos, seeds, scale, opinions)
     write_json(run / "ranking.json", rank_to_json(ranked))
     write_ranking(run / "ranking-details.json", ranked, inputs)
     return ranked
 
 
-def kept_ranking(run: Path, photos: Embeddings, engine_name: str) -> list[Ranked] | None:
+def kept_ranking(
+    run: Path, photos: Embeddings, engine_name: str, second_name: str | None = None
+) -> list[Ranked] | None:
     """The ranking of a run as it is kept, without an engine; None where it must be made anew."""
-    inputs = ranking_inputs(engine_name, sorted(run.glob("*.png")), photos)
+    inputs = ranking_inputs(engine_name, sorted(run.glob("*.png")), photos, second_name)
     return read_ranking(run / "ranking-details.json", inputs)
 
 

@@ -5,6 +5,8 @@ photo in the same light and turn is enough to recognise somebody. Equal ones are
 portrait on which not exactly one face is found cannot be compared; it is listed last with the
 reason, never dropped.
 
+Where a second face engine is at hand, what it says stands beside each and moves nothing.
+
 A ranking is kept with what it was made from, so that it is read back as long as nothing of that
 changed: finding the faces of twenty portraits takes a minute, reading takes none.
 """
@@ -19,8 +21,8 @@ import numpy as np
 from realism.disk import write_json
 from realism.errors import InputError, Message, message_from_json, message_to_json
 from realism.faces.face import Face, similarity
+from realism.portraits.second_opinion import DIGITS, SecondOpinion
 
-DIGITS = 6  # of a cosine: float32 holds no more, and equal pictures must come out equal
 SCHEMA = 1
 
 
@@ -47,6 +49,8 @@ class Ranked:
         photo instead of showing the person anew.
     similarities : dict of str to float
         Photo name to cosine, largest first.
+    second : SecondOpinion or None
+        What the other face engine says; None where there is none.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Ranked:
     mean_of_three: float | None
     copied: bool
     similarities: dict[str, float]
+    second: SecondOpinion | None = None
 
 
 def rank(
@@ -64,6 +69,7 @@ def rank(
     photos: Sequence[tuple[str, np.ndarray]],
     seeds: Mapping[str, int] | None = None,
     photo_to_photo: Sequence[float] = (),
+    opinions: Mapping[str, SecondOpinion] | None = None,
 ) -> list[Ranked]:
     """Order portraits, the closest first.
 
@@ -77,6 +83,8 @@ def rank(
         Portrait name to seed, to order equal ones; without, by name.
     photo_to_photo : sequence of float
         Cosine of each photo with the best of the others: the person's own scale.
+    opinions : mapping of str to SecondOpinion, optional
+        Portrait name to what another engine says of it.
 
     Returns
     -------
@@ -93,14 +101,17 @@ def rank(
     if not portraits:
         raise InputError("no_portrait_to_rank")
     compared = [_compare(name, faces, photos, photo_to_photo) for name, faces in portraits]
-    seeds = seeds or {}
+    seeds, opinions = seeds or {}, opinions or {}
 
     def place(row: dict) -> tuple:
         cosine = row["similarity"]
         missing = cosine is None
         return missing, 0.0 if missing else -cosine, seeds.get(row["name"], np.inf), row["name"]
 
-    return [Ranked(rank=n, **row) for n, row in enumerate(sorted(compared, key=place), 1)]
+    return [
+        Ranked(rank=n, second=opinions.get(row["name"]), **row)
+        for n, row in enumerate(sorted(compared, key=place), 1)
+    ]
 
 
 def _compare(
@@ -174,15 +185,21 @@ class RankingInputs:
         File name to bytes and time of the last change, ns.
     photos : dict of str to str
         Name of each accepted photo to 16 hexadecimal digits of its embedding.
+    second_engine : str or None
+        Name of the engine that gives a second opinion.
     """
 
     engine: str
     portraits: dict[str, list[int]]
     photos: dict[str, str]
+    second_engine: str | None = None
 
 
 def ranking_inputs(
-    engine: str, portraits: Iterable[Path], photos: Iterable[tuple[str, np.ndarray]]
+    engine: str,
+    portraits: Iterable[Path],
+    photos: Iterable[tuple[str, np.ndarray]],
+    second_engine: str | None = None,
 ) -> RankingInputs:
     """What a ranking of these portrait files against these photos (as `rank` takes them) is of."""
     looked_up = {file.name: file.stat() for file in portraits}
@@ -190,6 +207,7 @@ def ranking_inputs(
         engine,
         {name: [stat.st_size, stat.st_mtime_ns] for name, stat in looked_up.items()},
         {name: sha256(embedding.tobytes()).hexdigest()[:16] for name, embedding in photos},
+        second_engine,
     )
 
 
@@ -239,6 +257,7 @@ class _StoredRow:
     mean_of_three: float | None
     copied: bool
     similarities: dict[str, float]
+    second: SecondOpinion | None = None
 
 
 @dataclass(frozen=True)

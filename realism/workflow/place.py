@@ -57,8 +57,8 @@ class PlacedPortrait:
     skin : ndarray, (H, W) float32 0..1
     prepared : LayeredPortrait
         For `blend`.
-    embeddings : tuple of ndarray, (D,) float32
-        Of each of the photos, in their order.
+    photos : tuple of MarkedPhoto
+        Whose marks they are.
     notes : tuple of Message
         What makes it doubtful, each with what to do.
     """
@@ -69,8 +69,13 @@ class PlacedPortrait:
     face: Face
     skin: np.ndarray
     prepared: LayeredPortrait
-    embeddings: tuple[np.ndarray, ...]
+    photos: tuple[MarkedPhoto, ...]
     notes: tuple[Message, ...] = ()
+
+    @property
+    def embeddings(self) -> tuple[np.ndarray, ...]:
+        """(D,) float32, of each of the photos, in their order."""
+        return tuple(photo.face.embedding for photo in self.photos)
 
     @property
     def placements(self) -> tuple[Placement, ...]:
@@ -123,7 +128,7 @@ class PlacedPortrait:
 
     def rare(self, least_sightings: int = LEAST_OBSERVATIONS) -> frozenset[int]:
         """The placements to begin without: too few of the photos show them."""
-        return frozenset(seldom_seen(self.placements, len(self.embeddings), least_sightings))
+        return frozenset(seldom_seen(self.placements, len(self.photos), least_sightings))
 
 
 @dataclass(frozen=True)
@@ -211,7 +216,7 @@ def place_portrait(
     prepared = build_layers(analysis, list(photos), placements, options.method)
     if not placements:
         notes.append(Message("no_marks_to_put_back"))
-    return PlacedPortrait(file, picture, digest, face, skin, prepared, embeddings, tuple(notes))
+    return PlacedPortrait(file, picture, digest, face, skin, prepared, tuple(photos), tuple(notes))
 
 
 def blend_portrait(

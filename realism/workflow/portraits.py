@@ -14,12 +14,14 @@ from realism.diffusion.lora import Adapter
 from realism.disk import read_model, write_json
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine, primary_face
+from realism.faces.face import Face
 from realism.images import Photo
 from realism.person.person import Person
 from realism.portraits.portrait import Portrait, save_portrait
 from realism.portraits.prompt import plain_prompt, unread_words
 from realism.portraits.rank import Ranked, rank
 from realism.portraits.sample import LoraNote, SamplingStep, new_seeds, sample_portraits
+from realism.portraits.second_opinion import second_opinions
 from realism.portraits.style_lora import style_adapter
 from realism.portraits.styles import find_style, prompt_for, words_of_styles
 
@@ -265,7 +267,7 @@ def rank_pictures(
     photos : iterable of Photo
         Of one person; one on which not exactly one face is found is left out.
     engine : Engine
-        Finds and compares the faces.
+        Finds and compares the faces; its second is asked, too.
 
     Yields
     ------
@@ -283,15 +285,20 @@ def rank_pictures(
     InputError
         No photo can be compared with, or there is no portrait.
     """
-    embeddings = {}
+    known: list[tuple[Photo, Face]] = []
     for photo in photos:
         try:
-            embeddings[photo.name] = primary_face(engine.find(photo.pixels)).embedding
+            known.append((photo, primary_face(engine.find(photo.pixels))))
         except InputError as error:
             yield PhotoLeftOut(photo.name, error.message)
-    if not embeddings:
+    if not known:
         raise InputError("no_photo_with_one_face")
-    found = [(portrait.name, engine.find(portrait.pixels)) for portrait in portraits]
+    embeddings = {photo.name: face.embedding for photo, face in known}
+    looked_at = [(made.name, made.pixels, engine.find(made.pixels)) for made in portraits]
+    found = [(name, faces) for name, _, faces in looked_at]
     scale = dict(zip(embeddings, photo_to_photo(list(embeddings.values())), strict=True))
-    ranked = rank(found, list(embeddings.items()), photo_to_photo=list(scale.values()))
+    opinions = second_opinions(looked_at, ((photo.pixels, face) for photo, face in known), engine)
+    ranked = rank(
+        found, list(embeddings.items()), photo_to_photo=list(scale.values()), opinions=opinions
+    )
     return ranked, scale

@@ -19,7 +19,12 @@ from realism.images import Photo, read_info, save_png
 from realism.marks.observation import LEAST_OBSERVATIONS
 from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.report import Likeness, measure_likeness, report_to_json
+from realism.marks.restore.report import (
+    Likeness,
+    measure_likeness,
+    report_to_json,
+    second_likeness,
+)
 from realism.portraits.provenance import restored_entries
 from realism.workflow.place import MarkKey, PlacedPortrait, RestoreOptions, place_portrait
 
@@ -38,6 +43,8 @@ class RestoredPortrait:
     pixels : ndarray, (H, W, 3) uint8 sRGB
     likeness : Likeness
         To the person, before and after.
+    engine : Engine
+        By which.
     report : dict
         {"placements": [...], "similarity": {"before", "after", "photos"}}, plain JSON.
     """
@@ -45,6 +52,7 @@ class RestoredPortrait:
     placed: PlacedPortrait
     pixels: np.ndarray
     likeness: Likeness
+    engine: Engine
     report: dict
 
     @property
@@ -57,11 +65,19 @@ class RestoredPortrait:
         return save_restored(self.pixels, self.placed.file, out)
 
     def card(self, title: str | None = None) -> np.ndarray:
-        """The fidelity card, (h, w, 3) uint8 sRGB; under the portrait's name, or a title."""
-        before, likeness = self.placed.portrait, self.likeness
+        """The fidelity card, (h, w, 3) uint8 sRGB; under the portrait's name, or a title.
+
+        Where the engine has a second, that one is asked, too.
+        """
+        placed, engine, second = self.placed, self.engine, None
+        if engine.second is not None:
+            likeness = second_likeness(
+                placed.portrait.pixels, placed.face, self.pixels, placed.photos, engine.second
+            )
+            second = (engine.second.name, likeness)
         return fidelity_card(
-            title or Path(before.name).stem, before.pixels, self.pixels,
-            self.report["placements"], (likeness.before, likeness.after), list(likeness.photos),
+            title or Path(placed.portrait.name).stem, placed.portrait.pixels, self.pixels,
+            self.report["placements"], (engine.name, self.likeness), second,
         )  # fmt: skip
 
 
@@ -116,14 +132,14 @@ def finish_portrait(
     likeness = measure_likeness(placed.face, pixels, placed.embeddings, engine)
     why = {
         index: Message(
-            "seen_on_few", seen=placed.placements[index].photo_count, photos=len(placed.embeddings)
+            "seen_on_few", seen=placed.placements[index].photo_count, photos=len(placed.photos)
         )
         if index in seldom
         else Message("switched_off")
         for index in sorted(indices)
     }
     return RestoredPortrait(
-        placed, pixels, likeness, report_to_json(placed.placements, why, likeness)
+        placed, pixels, likeness, engine, report_to_json(placed.placements, why, likeness)
     )
 
 

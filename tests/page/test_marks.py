@@ -101,7 +101,7 @@ def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found)
     ]
     three = replace(
         placed,
-        embeddings=(*placed.embeddings, placed.embeddings[0]),
+        photos=(*placed.photos, placed.photos[0]),
         prepared=replace(placed.prepared, placements=tuple(unsure)),
     )
     once = {

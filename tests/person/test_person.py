@@ -248,7 +248,7 @@ def test_a_mirrored_photo_is_flipped_with_its_marks_and_judged_again(mei, engine
 
 def test_a_run_is_ranked_once_and_again_only_when_something_changed(mei, engine):
     class Counting:
-        name, looks = engine.name, 0
+        name, second, looks = engine.name, None, 0
 
         def find(self, pixels):
             self.looks += 1
@@ -312,7 +312,7 @@ def test_a_person_of_another_engine_is_ranked_with_faces_that_this_one_found(tmp
     class Other:
         """The same eyes, and an embedding of another length."""
 
-        name, same_person = "other", engine.same_person
+        name, same_person, second = "other", engine.same_person, None
 
         def find(self, pixels):
             return [

@@ -10,9 +10,10 @@ import numpy as np
 
 from realism.checks import photo_to_photo
 from realism.errors import InputError, Message
-from realism.faces.engine import Engine, primary_face
+from realism.faces.engine import Engine, find_same_face, primary_face
 from realism.faces.face import Face, similarity
 from realism.images import Photo
+from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.placement import Placement
 from realism.marks.switched import mark_id
 
@@ -179,6 +180,37 @@ def measure_likeness(
         max(after, default=None),
         tuple(map(float, among)) if len(among) > 1 else (),
     )
+
+
+def second_likeness(
+    portrait: np.ndarray,
+    face: Face,
+    restored: np.ndarray,
+    photos: Sequence[MarkedPhoto],
+    engine: Engine,
+) -> Likeness | None:
+    """As `measure_likeness`, by an engine that did not find the faces.
+
+    Parameters
+    ----------
+    portrait : (H, W, 3) uint8 sRGB
+    face : Face
+        The person's on it.
+    restored : (H, W, 3) uint8 sRGB
+        The portrait with its marks.
+    photos : sequence of MarkedPhoto
+    engine : Engine
+        The second.
+
+    Returns
+    -------
+    Likeness or None
+        None where it finds the person not on the portrait, or on no photo.
+    """
+    there = [find_same_face(photo.face, photo.pixels, engine) for photo in photos]
+    known = [found.embedding for found in there if found is not None]
+    before = find_same_face(face, portrait, engine)
+    return measure_likeness(before, restored, known, engine) if known and before else None
 
 
 def likeness_to_json(likeness: Likeness) -> dict[str, float | None]:

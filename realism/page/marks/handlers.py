@@ -280,6 +280,6 @@ def owner(files: list[str] | None, name: str | None, root: Path | None) -> Perso
 
 
 def _placed_message(placed: PlacedPortrait, language: str) -> str:
-    seen, photos = len(editor.visible_placements(placed)), len(placed.embeddings)
+    seen, photos = len(editor.visible_placements(placed)), len(placed.photos)
     of = len(placed.placements)
     return paragraph(text(language, "marks.placed_count", seen=seen, of=of, photos=photos))

@@ -127,6 +127,7 @@ def on_select(
             raise InputError("portrait_gone", name=portrait.name)
         parameters = read_parameters(file)
         about = [_about(portrait, person, language)]
+        about.append(_second(portrait, language))
         about.append(_unseen([portrait], person.held_out_photo(file.parent), language))
         if portrait.copied:
             about.append(text(language, "portraits.copied"))
@@ -173,7 +174,7 @@ def _run_folder(person: Person, name: str | None) -> Path:
 
 def _kept_ranking(person: Person, run: Path, engine: EngineInfo | None, language: str) -> tuple:
     """As `show_ranking`, as the run keeps it; the portraits as they are until it is ranked anew."""
-    ranked = person.read_ranking(run, engine.name) if engine else None
+    ranked = person.read_ranking(run, engine.name, engine.second) if engine else None
     if ranked is not None:
         return show_ranking(person, run, ranked, language)
     gallery = [(str(file), file.stem) for file in sorted(run.glob("*.png"))]
@@ -203,11 +204,16 @@ def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
         language, "portraits.ranked", count=len(ranked), best=max(compared), least=min(compared)
     )
     scale = list(person.photo_to_photo().values())
-    if not scale:
+    if scale:
+        near = sum(value >= min(scale) for value in compared)
+        within = text(language, "portraits.scale", low=min(scale), high=max(scale), near=near)
+        headline = f"{headline} {within}"
+    first = [portrait for portrait in ranked if portrait.second and portrait.second.rank == 1]
+    if not first or first[0].second is None:
         return headline
-    near = sum(value >= min(scale) for value in compared)
-    within = text(language, "portraits.scale", low=min(scale), high=max(scale), near=near)
-    return f"{headline} {within}"
+    key = "portraits.second_same" if first[0].rank == 1 else "portraits.second_other"
+    engine, place = first[0].second.engine, first[0].rank
+    return f"{headline} {text(language, key, engine=engine, place=place)}"
 
 
 def _unseen(ranked: list[Ranked], photo: str | None, language: str) -> str:
@@ -228,3 +234,20 @@ def _about(portrait: Ranked, person: Person, language: str) -> str:
         photo=portrait.closest_photo, mean=portrait.mean_of_three, low=min(scale, default=0),
         high=max(scale, default=0),
     )  # fmt: skip
+
+
+def _second(portrait: Ranked, language: str) -> str:
+    """What the other face engine says, on its own scale; "" where there is none."""
+    opinion = portrait.second
+    if opinion is None:
+        return ""
+    if opinion.similarity is None:
+        return text(language, "portraits.second_none", engine=opinion.engine)
+    said = text(
+        language, "portraits.second", engine=opinion.engine, similarity=opinion.similarity,
+        place=opinion.rank,
+    )  # fmt: skip
+    if opinion.photos is None:
+        return said
+    low, high = opinion.photos
+    return f"{said} {text(language, 'portraits.second_scale', low=low, high=high)}"
