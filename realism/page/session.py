@@ -189,6 +189,11 @@ def chosen_person(name: str | None, root: Path | None) -> Person:
     return open_person(name, root)
 
 
+def owner(files: list[str] | None, name: str | None, root: Path | None) -> Person | None:
+    """Whose the photos in view are; photos dropped in tab 4 belong to nobody."""
+    return chosen_person(name, root) if name and not files else None
+
+
 def base_name(where: str) -> str:
     """The name that a base will have once loaded, without loading it."""
     path = Path(where).expanduser()

@@ -39,6 +39,7 @@ class Found(NamedTuple):
     placed        the third
     before        PNG of it
     message       what the page says of it
+    cutouts       PNG of what the strip shows
     """
 
     photos: dict[str, MarkedPhoto]
@@ -46,6 +47,7 @@ class Found(NamedTuple):
     placed: PlacedPortrait
     before: str
     message: str
+    cutouts: str
 
 
 @pytest.fixture(autouse=True)
@@ -111,5 +113,7 @@ def found(mei_files) -> Found:
     """Marks of two photos of mei, placed on another one of her."""
     portrait, files = str(mei_files[7]), [str(mei_files[0]), str(mei_files[4])]
     *_, (photos, photo_name, _, _) = handlers.on_find(portrait, files, {}, None, None, "en")
-    placed, before, message, _ = handlers.on_place(portrait, photos, 0.5, "ratio", "head", {}, "en")
-    return Found(photos, photo_name, placed, before, message)
+    placed, before, message, _, cutouts = handlers.on_place(
+        portrait, photos, 0.5, "ratio", "head", {}, "en"
+    )
+    return Found(photos, photo_name, placed, before, message, cutouts)

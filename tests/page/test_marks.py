@@ -18,6 +18,12 @@ from realism.workflow.place import mark_key
 
 FULL = (1.0,) * 5 + (1.0, 0.25, 0.5)
 NONE = (0.0, *FULL[1:])
+NOBODY = (["dropped"], None, None, "en")  # photos that belong to nobody
+
+
+def begin_off(placed, least):
+    """Keys of the marks that begin off, of photos that belong to nobody."""
+    return handlers.on_least_sightings(placed, least, ["dropped"], None, None, "en")
 
 
 def on_screen(point, pixels, face) -> list[float]:
@@ -94,7 +100,7 @@ def test_the_surer_a_mark_must_be_the_fewer_are_put_on(found):
 
 def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found):
     placed = found.placed
-    assert handlers.on_least_sightings(placed, 2) == []  # two photos: each may be the only chance
+    assert begin_off(placed, 2) == []  # two photos: each may be the only chance
     unsure = [
         replace(shown, visible_in=3, mark=replace(shown.mark, score=0.5))
         for shown in placed.placements
@@ -109,11 +115,11 @@ def test_marks_that_one_photo_alone_shows_begin_off_unless_placed_by_hand(found)
         for key, shown in zip(placed.keys, placed.placements, strict=True)
         if shown.photo_count == 1
     }
-    assert set(handlers.on_least_sightings(three, 2)) == once
-    assert handlers.on_least_sightings(three, 1) == []
+    assert set(begin_off(three, 2)) == once
+    assert begin_off(three, 1) == []
     by_hand = [replace(shown, mark=replace(shown.mark, score=1.0)) for shown in placed.placements]
     layered = replace(placed.prepared, placements=tuple(by_hand))
-    assert handlers.on_least_sightings(replace(three, prepared=layered), 2) == []
+    assert begin_off(replace(three, prepared=layered), 2) == []
 
 
 # Similarity -----------------------------------------------------------------------------------
@@ -149,10 +155,10 @@ def test_a_click_on_the_portrait_switches_a_mark_off_and_on(found, click_portrai
     placed, view = found.placed, (found.photo_name, "en")
     _, portrait, _, _ = handlers.on_draw(found.photos, 0.5, placed, [], *view)
     click = click_portrait(editor.visible_placements(placed)[0].to)
-    off, _, _ = handlers.on_portrait_click(placed, [], "switch", None, {}, "en", click)
+    off, _, _ = handlers.on_portrait_click(placed, [], "switch", None, {}, *NOBODY, click)
     assert len(placed.indices(off)) == 1
     assert (handlers.on_draw(found.photos, 0.5, placed, off, *view)[1] != portrait).any()
-    on, _, _ = handlers.on_portrait_click(placed, off, "switch", None, {}, "en", click)
+    on, _, _ = handlers.on_portrait_click(placed, off, "switch", None, {}, *NOBODY, click)
     assert on == []
 
 
@@ -160,7 +166,7 @@ def test_a_click_beside_all_marks_changes_nothing(found, click_portrait):
     corner = found.placed.face.box[:2] - 1
     for action in ("switch", "move"):
         answer = handlers.on_portrait_click(
-            found.placed, [], action, None, {}, "en", click_portrait(corner)
+            found.placed, [], action, None, {}, *NOBODY, click_portrait(corner)
         )
         assert answer == (gr.skip(), None, gr.skip())
 
@@ -170,12 +176,12 @@ def test_a_mark_on_the_portrait_is_moved_by_two_clicks(found, click_portrait):
     shown = next(each for each in editor.visible_placements(placed) if not len(each.polyline))
     there = shown.to + np.float32([6, 9])
     first, second = click_portrait(shown.to), click_portrait(there)
-    _, picked_up, _ = handlers.on_portrait_click(placed, [], "move", None, {}, "en", first)
+    _, picked_up, _ = handlers.on_portrait_click(placed, [], "move", None, {}, *NOBODY, first)
     key = mark_key(shown.photo, shown.mark)
     assert picked_up == (key, (0, 0))
-    _, left, moves = handlers.on_portrait_click(placed, [], "move", picked_up, {}, "en", second)
+    _, left, moves = handlers.on_portrait_click(placed, [], "move", picked_up, {}, *NOBODY, second)
     assert left is None
-    again, _, _, picked_up = handlers.on_move(
+    again, _, _, picked_up, _ = handlers.on_move(
         placed, found.photos, 0.5, "ratio", "head", moves, "en"
     )
     assert picked_up is None
@@ -203,12 +209,12 @@ def test_a_wrinkle_goes_with_the_point_at_which_it_was_taken(found, mei_files, c
     (shown,) = placed.placements
     end = shown.polyline[-1]
     click = click_at(on_screen(end, placed.portrait.pixels, placed.face))
-    _, (key, offset), _ = handlers.on_portrait_click(placed, [], "move", None, {}, "en", click)
+    _, (key, offset), _ = handlers.on_portrait_click(placed, [], "move", None, {}, *NOBODY, click)
     assert offset == pytest.approx((shown.to - end).tolist(), abs=0.01)
     forehead = (placed.face.landmarks[21] + placed.face.landmarks[22]) / 2
     target = forehead + np.float32([0, -0.1 * placed.face.width])
     click = click_at(on_screen(target, placed.portrait.pixels, placed.face))
-    _, _, moves = handlers.on_portrait_click(placed, [], "move", (key, offset), {}, "en", click)
+    _, _, moves = handlers.on_portrait_click(placed, [], "move", (key, offset), {}, *NOBODY, click)
     (moved,) = place(moves).placements
     assert np.abs(moved.polyline[-1] - target).max() < 0.01 and moved.visible
     beside = {(placed.digest, *key): (2.0, 2.0)}

@@ -20,15 +20,15 @@ from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders
 from realism.page import draw
 from realism.page.i18n import text
-from realism.page.marks import editor
+from realism.page.marks import editor, strip
 from realism.page.session import (
     chosen_person,
+    owner,
     paragraph,
     quick_png,
     user_errors,
     uses_device,
 )
-from realism.person.person import Person
 from realism.workflow import translated
 from realism.workflow.marks import (
     LEAST_SCORE,
@@ -67,7 +67,7 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
 def on_other_photos() -> tuple:
     """Other photos: what was found on the last ones, the passport too, is not theirs."""
     hidden = gr.update(visible=False)
-    return {}, None, [], {}, None, None, None, None, "", hidden, hidden
+    return {}, None, [], {}, None, None, None, None, "", hidden, hidden, None, ""
 
 
 def on_run_portrait(file: str | None, name: str, root: Path | None, language: str) -> str | None:
@@ -118,13 +118,14 @@ def on_place(
 ) -> tuple:  # fmt: skip
     """Place and measure the marks on the portrait: the slow half."""
     if not portrait or not photos:
-        return gr.skip(), gr.skip(), gr.skip(), None
+        return gr.skip(), gr.skip(), gr.skip(), None, gr.skip()
     with user_errors(language):
         options = RestoreOptions(method, placement, moves=moves)
         sure = with_least_score(photos.values(), least_score)
         placed = place_portrait(Path(portrait), sure, load_engine(), options)
         before = quick_png(placed.portrait.pixels)
-        return placed, before, _placed_message(placed, language), None
+        cutouts = strip.cut_out_marks(photos, placed.placements)
+        return placed, before, _placed_message(placed, language), None, cutouts
 
 
 @uses_device
@@ -137,12 +138,15 @@ def on_move(
     return on_place(portrait, photos, least_score, method, placement, moves, language)
 
 
-def on_least_sightings(placed: PlacedPortrait | None, least_sightings: int) -> list[MarkKey]:
-    """The marks that begin off: those that fewer of the photos show."""
+def on_least_sightings(
+    placed: PlacedPortrait | None, least_sightings: int, files: list[str] | None,
+    name: str | None, root: Path | None, language: str,
+) -> list[MarkKey]:  # fmt: skip
+    """The marks that begin off: those that fewer of the photos show, but as switched by hand."""
     if placed is None:
         return []
-    keys = placed.keys
-    return [keys[index] for index in sorted(placed.rare(least_sightings))]
+    with user_errors(language):
+        return strip.off_at_first(placed, owner(files, name, root), least_sightings)
 
 
 def on_blend(
@@ -213,7 +217,9 @@ def on_photo_click(
     if action == "switch":
         if mark is None or placed is None:
             return gr.skip(), gr.skip(), None
-        return gr.skip(), editor.toggle(off, editor.keys_of_mark(photo, mark, placed)), None
+        with user_errors(language):
+            keys = editor.keys_of_mark(photo, mark, placed)
+            return gr.skip(), strip.switch(placed, off, keys, owner(files, name, root)), None
     if action == "delete":
         marks = [other for other in photo.marks if other is not mark]
     elif action == Wrinkle.kind and wrinkle_start is None:
@@ -232,7 +238,8 @@ def on_photo_click(
 
 def on_portrait_click(
     placed: PlacedPortrait | None, off: list[MarkKey], action: str, picked_up: tuple | None,
-    moves: dict, language: str, event: gr.SelectData,
+    moves: dict, files: list[str] | None, name: str | None, root: Path | None, language: str,
+    event: gr.SelectData,
 ) -> tuple:  # fmt: skip
     """A click on the portrait: switch a mark off or on, pick one up, or set it down.
 
@@ -258,7 +265,8 @@ def on_portrait_click(
     if action == "move":
         gr.Info(text(language, "marks.set_down"), title="Realism")
         return gr.skip(), (key, editor.grip_offset(placement, point)), gr.skip()
-    return editor.toggle(off, [key]), None, gr.skip()
+    with user_errors(language):
+        return strip.switch(placed, off, [key], owner(files, name, root)), None, gr.skip()
 
 
 def on_stop(language: str) -> str:
@@ -272,11 +280,6 @@ def on_stop(language: str) -> str:
 def thumbnails(photos: dict[str, MarkedPhoto]) -> list[np.ndarray]:
     """The photos for the gallery, in their order."""
     return [draw.thumbnail(photo.pixels, photo.face) for photo in photos.values()]
-
-
-def owner(files: list[str] | None, name: str | None, root: Path | None) -> Person | None:
-    """Whose the photos in view are; photos dropped here belong to nobody."""
-    return None if files else chosen_person(name, root)
 
 
 def _placed_message(placed: PlacedPortrait, language: str) -> str:

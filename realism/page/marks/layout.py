@@ -13,7 +13,7 @@ from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
 from realism.page.i18n import Localizer
-from realism.page.marks import handlers, kept, results
+from realism.page.marks import handlers, kept, results, strip
 from realism.page.session import SharedWidgets, download_after, hidden_download, listener
 
 PHOTO_ACTIONS = ("switch", "delete", *KINDS)
@@ -41,10 +41,14 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 method = localized(gr.Radio, "marks.method", value=METHODS[0])
             localized(gr.Markdown, "marks.tips", elem_classes="tips")
         with gr.Column(scale=5, min_width=300, elem_classes="results"):
-            result = localized(
-                gr.ImageSlider, "marks.result", format="png", type="filepath", interactive=False,
-                max_height=620, buttons=["fullscreen"],
-            )  # fmt: skip
+            with gr.Row(elem_classes="beside"):
+                result = localized(
+                    gr.ImageSlider, "marks.result", format="png", type="filepath",
+                    interactive=False, max_height=620, buttons=["fullscreen"],
+                )  # fmt: skip
+                cards = gr.HTML(
+                    elem_id="marks-strip", js_on_load=strip.SCRIPT, apply_default_css=False
+                )
             likeness = gr.HTML(elem_classes="summary")
             sliders = [_slider(localized, "overall", 1.5)]
             with gr.Row():
@@ -99,7 +103,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             passport_file = hidden_download("marks-passport")
     return SimpleNamespace(
         needs=needs, portrait=portrait, run_portrait=run_portrait, files=files, restore=restore,
-        stop=stop, message=message, placement=placement, method=method, result=result,
+        stop=stop, message=message, placement=placement, method=method, result=result, cards=cards,
         likeness=likeness, sliders=sliders, save=save, saved_file=saved_file, card=card,
         card_file=card_file, whole_run=whole_run, run_file=run_file, editing=editing,
         photo_action=photo_action, photo=photo, least_score=least_score,
@@ -109,10 +113,10 @@ def layout(localized: Localizer) -> SimpleNamespace:
         passport_file=passport_file,
         # MarkedPhoto by name; the PlacedPortrait, and a PNG of it before; keys of marks that are
         # off; name of the photo in view; the first point of a wrinkle; the Atlas; where marks
-        # were moved to on portraits; the mark that is picked up.
+        # were moved to on portraits; the mark that is picked up; a PNG of the strip's cut-outs.
         photos=gr.State({}), placed=gr.State(None), before=gr.State(None), off=gr.State([]),
         photo_name=gr.State(None), wrinkle_start=gr.State(None), atlas=gr.State(None),
-        moves=gr.State({}), picked_up=gr.State(None),
+        moves=gr.State({}), picked_up=gr.State(None), cutouts=gr.State(None),
     )  # fmt: skip
 
 
@@ -133,20 +137,23 @@ class _Steps:
         Place the marks on the portrait dropped here, or on that on which one was moved.
     switch_rare_off : dict
         Which marks begin off.
-    blend, draw, measure : dict
-        Mix the marks in; draw them on photo and portrait; say how alike the result is.
+    blend, list, draw, measure : dict
+        Mix the marks in; list them in the strip; draw them on photo and portrait; say how alike
+        the result is.
     """
 
     place: dict
     move: dict
     switch_rare_off: dict
     blend: dict
+    list: dict
     draw: dict
     measure: dict
 
     def show_after(self, event: Dependency) -> Dependency:
-        """Blend, draw and measure once an event ends well."""
-        return event.success(**self.blend).then(**self.draw).then(**self.measure)
+        """Blend, list, draw and measure once an event ends well."""
+        blending = event.success(**self.blend)
+        return blending.then(**self.list).then(**self.draw).then(**self.measure)
 
     def place_after(self, event: Dependency) -> tuple[Dependency, Dependency]:
         """Place anew and show, which marks begin off too: the placing, and the last event."""
@@ -157,12 +164,19 @@ class _Steps:
 def _steps(ui: SimpleNamespace, shared: SharedWidgets) -> _Steps:
     language = shared.language
     placing = [ui.photos, ui.least_score, ui.method, ui.placement, ui.moves, language]
-    placed = [ui.placed, ui.before, ui.message, ui.picked_up]
+    placed = [ui.placed, ui.before, ui.message, ui.picked_up, ui.cutouts]
     return _Steps(
         listener(handlers.on_place, [ui.portrait, *placing], placed),
         listener(handlers.on_move, [ui.placed, *placing], placed),
-        listener(handlers.on_least_sightings, [ui.placed, ui.least_sightings], ui.off),
+        listener(
+            handlers.on_least_sightings,
+            [ui.placed, ui.least_sightings, ui.files, *shared.visit],
+            ui.off,
+        ),
         listener(handlers.on_blend, [ui.placed, ui.before, ui.off, *ui.sliders], ui.result),
+        listener(
+            strip.on_strip, [ui.placed, ui.off, ui.cutouts, ui.least_sightings, language], ui.cards
+        ),
         listener(
             handlers.on_draw,
             [ui.photos, ui.least_score, ui.placed, ui.off, ui.photo_name, language],
@@ -194,11 +208,11 @@ def wire(
     forget = listener(
         handlers.on_other_photos, None,
         [ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
-         ui.passport, ui.flip, ui.editing],
+         ui.passport, ui.flip, ui.editing, ui.cutouts, ui.cards],
     )  # fmt: skip
     shared.chosen.change(**forget)
     ui.files.change(**forget)
-    shared.shown_language.change(**steps.draw).then(**steps.measure)
+    shared.shown_language.change(**steps.list).then(**steps.draw).then(**steps.measure)
     shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
     )
@@ -234,7 +248,12 @@ def wire(
 
 
 def _wire_clicks(ui: SimpleNamespace, shared: SharedWidgets, steps: _Steps) -> None:
-    """Join clicks on photo and portrait."""
+    """Join clicks on photo, portrait and strip."""
+    steps.show_after(
+        ui.cards.click(
+            **listener(strip.on_click, [ui.placed, ui.off, ui.files, *shared.visit], ui.off)
+        )
+    )
     choosing = ui.gallery.select(
         **listener(handlers.on_choose_photo, ui.photos, [ui.photo_name, ui.wrinkle_start])
     )
@@ -251,10 +270,11 @@ def _wire_clicks(ui: SimpleNamespace, shared: SharedWidgets, steps: _Steps) -> N
     switching = ui.portrait_marks.select(
         **listener(
             handlers.on_portrait_click,
-            [ui.placed, ui.off, ui.portrait_action, ui.picked_up, ui.moves, shared.language],
+            [ui.placed, ui.off, ui.portrait_action, ui.picked_up, ui.moves, ui.files,
+             *shared.visit],
             [ui.off, ui.picked_up, ui.moves],
         )
-    )
+    )  # fmt: skip
     steps.show_after(switching)
     steps.show_after(ui.moves.change(**steps.move))
     ui.portrait_action.input(**listener(lambda: None, None, ui.picked_up))

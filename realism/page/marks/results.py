@@ -20,10 +20,11 @@ from realism.marks.teach.whale_anno import write_whale
 from realism.page import draw
 from realism.page.i18n import text
 from realism.page.marks import editor
-from realism.page.marks.handlers import owner, thumbnails
+from realism.page.marks.handlers import thumbnails
 from realism.page.session import (
     chosen_person,
     new_temp_dir,
+    owner,
     paragraph,
     sentence,
     user_errors,
@@ -80,8 +81,9 @@ def on_whole_run(
         # A mark's best view, by which it is named, may be another on another portrait.
         on = {placed.keys[index] for index in placed.rare(least_sightings)} - set(map(tuple, off))
         options = RestoreOptions(
-            method, placement, Sliders(*sliders), least_sightings, off, on, moves
-        )
+            method, placement, Sliders(*sliders), least_sightings, off, on,
+            switched=person.switched(), moves=moves,
+        )  # fmt: skip
         files, skipped = sorted(run.glob("*.png")), []
         yield _run_progress(0, len(files), language), gr.skip()
 
