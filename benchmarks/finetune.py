@@ -25,8 +25,9 @@ from realism.diffusion.base import decode_latents, encode_images, load_base
 from realism.diffusion.lora import Adapter
 from realism.errors import InputError
 from realism.faces.engine import load_engine, primary_face
-from realism.finetune.crops import crop_photo, list_pictures
+from realism.finetune.crops import crop_photo
 from realism.finetune.events import LoraSaved, Preview, TrainingStep
+from realism.finetune.pictures import list_pictures
 from realism.finetune.stages import (
     FACES,
     default_stages,
@@ -156,7 +157,7 @@ def compare_stages(base, engine, references: References, options: argparse.Names
     """Learn the person anew for every seed, with stage 1 and without, and print the figures."""
     subject = f"ohwx {CLASS_WORDS[options.person]}"
     crops = [
-        crop_photo(photo, face, subject, base.resolution)[0].pixels
+        crop_photo(photo, face, subject, base.resolution, aligned=base.preset.aligned)[0].pixels
         for photo, face in references.photos
     ]
     rebuilt = decode_latents(base, encode_images(base, np.stack(crops))[0])

@@ -1,41 +1,80 @@
 """The captions of the pocket base, and the tokenizer that knows their words and no others.
 
-A caption is joined from the clauses of `training/pocket/crops.py`; clauses are left out at random so that a prompt may
-say as little as "photo of ohwx woman". A word that no caption uses becomes one <unk>, and captions
-get <unk>s strewn in, so that prompts written for larger models do no harm. Commas are not words.
+A caption is joined from the clauses of `training/pocket/words.py`; clauses are left out at random
+so that a prompt may say as little as "photo of ohwx woman". A word that no caption uses becomes one
+<unk>, and captions get <unk>s strewn in, so that prompts written for larger models do no harm.
+Commas are not words.
+
+Photos say little of themselves. If "soft window light" stood with renders alone, a prompt with it
+would ask for a render; so a photo's caption now and then says, at random, what renders say of
+light and backdrop. All heads fill the frame alike: words of framing are strewn over all of them, so
+that they mean nothing.
 
     python -m data_sets.captions         # prints the words and ten captions
 """
-
-# ruff: noqa: E501
-
-import json
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 LENGTH = 48  # tokens, with start and end
-STARTS = ["photo portrait of", "portrait of", "photo of"]
+STARTS = {
+    "photo": ["photo portrait of", "photo of", "portrait of"],
+    "render": ["render portrait of", "render of", "render of"],
+}
 RARE = ["ohwx", "sks", "zwx"]  # for a LoRA to give a meaning to
-# Their order is that of the tokens.
-WORDS = [
-    "a", "an", "and", "of", "with", "to", "the", "photo", "portrait", "ohwx", "sks", "zwx",
-    "woman", "man", "person", "young", "middle-aged", "old", "white", "east", "south", "asian",
-    "african", "light", "medium", "tan", "brown", "dark", "skin", "grey", "short", "long",
-    "curly", "slicked-back", "hair", "side", "fringe", "ponytail", "bob", "neutral",
-    "expression", "smile", "open", "frown", "surprise", "raised", "brows", "front", "turned",
-    "image", "left", "right", "soft", "window", "overcast", "hard", "sun", "warm", "indoor",
-    "two", "lights", "flash", "bright", "dim", "close-up", "head", "shoulders", "plain",
-    "wall", "gradient", "shapes", "background",
-]  # fmt: skip
+KEPT = {
+    "skin": 0.4,
+    "more": 0.9,
+    "expression": 0.85,
+    "turn": 0.9,
+    "light": 0.8,
+    "level": 0.5,
+    "background": 0.85,
+}  # share of captions that a clause is in
+BORROWED = {
+    "light": [
+        "soft window light",
+        "overcast light",
+        "hard side light",
+        "warm indoor light",
+        "two lights light",
+        "flash light",
+        "sun light",
+    ],
+    "background": [
+        "plain background",
+        "wall background",
+        "gradient background",
+        "shapes background",
+    ],
+}  # clauses that renders have and photos leave open
+BORROWS = 0.4  # share of photos' captions that take one
+FRAMINGS = ["head and shoulders", "close-up"]
+FRAMED = 0.35  # share of captions
+WORDS = """
+a an and of with to the photo render portrait ohwx sks zwx woman man person
+young middle-aged old white east south asian african irish persian native american
+light medium tan brown dark skin
+grey black blond red orange green blue pink purple yellow hazel
+short long straight curly slicked-back high afro bald hair head side fringe ponytail bob
+eyes closed looking down glasses sunglasses hat cap beanie bandana scarf
+beard mustache stubble makeup lipstick earrings necklace jewelry
+neutral expression smile open frown surprise raised brows angry sad tongue out
+front turned image left right
+soft window overcast hard sun warm indoor two lights flash studio back golden bright dim
+close-up shoulders plain wall gradient shapes background
+landscape city night peach stone wooden
+""".split()  # noqa: SIM905
 
 
 def new_tokenizer() -> PreTrainedTokenizerFast:
-    """Whole words, lower case. CLIPTokenizer would rebuild itself as byte pairs and spend a token a letter on unknown words."""
-    vocabulary = {
-        word: i for i, word in enumerate(["<|startoftext|>", "<|endoftext|>", "<unk>", *WORDS])
-    }
+    """Whole words, lower case.
+
+    CLIPTokenizer would rebuild itself as byte pairs and spend a token a letter on unknown words.
+    """
+    known = ["<|startoftext|>", "<|endoftext|>", "<unk>", *WORDS]
+    vocabulary = {word: i for i, word in enumerate(known)}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     backend.pre_tokenizer = pre_tokenizers.Split(
@@ -54,6 +93,13 @@ def new_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
+def tokens(tokenizer: PreTrainedTokenizerFast, texts: list[str]):
+    """(B, LENGTH) int64."""
+    return tokenizer(
+        texts, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
+    ).input_ids
+
+
 def full_caption(words: dict) -> str:
     """All that is known, in the order that all captions keep."""
     return caption(words, None)
@@ -62,10 +108,7 @@ def full_caption(words: dict) -> str:
 def caption(words: dict, rng: np.random.Generator | None) -> str:
     """One caption for a crop; with rng, clauses are left out and rare and unknown words put in.
 
-    Parameters
-    ----------
-    words
-        The clauses of `training.pocket.crops.words`.
+    words   the clauses of `training/pocket/words.py`
     """
 
     def kept(share: float) -> bool:
@@ -73,29 +116,24 @@ def caption(words: dict, rng: np.random.Generator | None) -> str:
 
     if rng is not None and rng.random() < 0.10:
         return ""  # for classifier-free guidance
-    subject = [words["age"]] * kept(0.8) + [words["group"]] * kept(0.8)
+    if rng is not None and words["kind"] == "photo":
+        words = dict(words)
+        for name, texts in BORROWED.items():
+            if not words[name] and rng.random() < BORROWS:
+                words[name] = str(rng.choice(texts))
+    subject = [words[name] for name in ("age", "group") if words[name] and kept(0.8)]
     if rng is not None and rng.random() < 0.15:
         subject.append(str(rng.choice(RARE)))
     subject.append(words["noun"] if kept(0.85) else "person")
-    article = (
-        ("an" if subject[0][0] in "aeo" and subject[0] != "ohwx" else "a") if kept(0.7) else ""
-    )
-    start = STARTS[0] if rng is None else str(rng.choice(STARTS, p=[0.6, 0.2, 0.2]))
-    first = " ".join(
-        w for w in [start, article, *subject, *([f"with {words['hair']}"] * kept(0.85))] if w
-    )
-    clauses = [first]
-    for name, share in (
-        ("skin", 0.4),
-        ("expression", 0.85),
-        ("turn", 0.9),
-        ("light", 0.8),
-        ("level", 0.5),
-        ("scale", 0.8),
-        ("background", 0.85),
-    ):
-        if words[name] and kept(share):
-            clauses.append(words[name])
+    article = "an" if subject[0][0] in "aei" or subject[0] == "old" else "a"
+    hair = f"with {words['hair']}" if words["hair"] and kept(0.85) else ""
+    starts = STARTS[words["kind"]]
+    start = starts[0] if rng is None else str(rng.choice(starts, p=[0.6, 0.2, 0.2]))
+    first = [start, article if kept(0.7) else "", *subject, hair]
+    clauses = [" ".join(word for word in first if word)]
+    clauses += [words[name] for name, share in KEPT.items() if words[name] and kept(share)]
+    if rng is not None and rng.random() < FRAMED:
+        clauses.insert(int(rng.integers(1, len(clauses) + 1)), str(rng.choice(FRAMINGS)))
     text = ", ".join(clauses)
     if rng is not None and rng.random() < 0.5:
         text = " ".join("<unk>" if rng.random() < 0.05 else word for word in text.split())
@@ -106,20 +144,21 @@ def caption(words: dict, rng: np.random.Generator | None) -> str:
 
 def main() -> None:
     example = {
+        "kind": "photo",
         "age": "old",
         "group": "east asian",
         "noun": "woman",
-        "skin": "light skin",
         "hair": "grey short hair",
+        "skin": "light skin",
+        "more": "glasses",
         "expression": "open smile",
         "turn": "front",
         "light": "soft window light",
         "level": "bright",
-        "scale": "close-up",
         "background": "wall background",
     }
     rng = np.random.default_rng(0)
-    print(json.dumps(WORDS))
+    print(" ".join(WORDS))
     for _ in range(10):
         print(caption(example, rng))
 

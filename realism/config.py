@@ -195,11 +195,14 @@ class Preset:
         1: the prompt as it is.
     steps : int
         Of the sampler.
+    aligned : bool
+        Whether it has seen heads at one place only, and is to be taught them there.
     """
 
     stages: tuple[Stage, Stage]
     guidance_scale: float = PORTRAITS.guidance_scale
     steps: int = PORTRAITS.steps
+    aligned: bool = False
 
 
 # Of single bases, by name; what suits a family is in its file, `diffusion/families/`.

@@ -289,7 +289,7 @@ def save_png(
     for key, value in (info or {}).items():
         text.add_itxt(key, value)
     with whole_file(Path(path)) as temporary:
-        Image.fromarray(pixels).save(temporary, "PNG", pnginfo=text, compress_level=4)
+        Image.fromarray(pixels).save(temporary, "PNG", pnginfo=text, compress_level=6)
 
 
 def read_info(path: str | os.PathLike) -> dict[str, str]:

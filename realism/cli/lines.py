@@ -1,8 +1,8 @@
 """The events of the workflow as lines for the shell."""
 
 from realism.faces.engine import Engine
-from realism.finetune.crops import PictureSkipped
 from realism.finetune.events import CropEncoded, LoraSaved, Note, Preview, StageBegun, TrainingStep
+from realism.finetune.pictures import PictureSkipped
 from realism.portraits.imported_styles import StyleImported, StyleRefused
 from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow.finetune import FacesBegin, FacesKnown, PersonBegins

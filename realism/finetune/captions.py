@@ -23,7 +23,7 @@ class Cropping:
     """
 
     # name in captions; height of the face over the frame's side; how far the frame's centre lies
-    # below the face's, over the side. As `training/pocket/crops.py` frames.
+    # below the face's, over the side. As a portrait is framed.
     framings: tuple[tuple[str, float, float], ...] = (
         ("head and shoulders", 0.50, 0.06),
         ("close-up", 0.70, -0.03),
@@ -50,6 +50,8 @@ class Cropping:
 
 
 CROPPING = Cropping()
+# Of heads that `faces.align` cut: darkest and brightest as `training/pocket/words.py` calls them.
+ALIGNED = Cropping(dim=85, bright=150)
 
 
 def cropping_key(cropping: Cropping = CROPPING) -> str:

@@ -3,6 +3,7 @@
 Each photo gives several crops: head and shoulders, a close-up, and skin at the photo's own
 resolution where that is finer than both. Skin comes by less often and under another caption, and a
 small base gets none: its portraits show no skin from so near, and it takes the one for the other.
+A base that knows heads at one place only (`Preset.aligned`) gets them there, shifted by a little.
 Nothing is mirrored, since faces and their marks are not symmetric. A caption names what this crop
 shows and others do not (framing, turn, expression, light, backdrop): what is named is not learned
 as the person. The loss counts the head fully and the backdrop little; beyond the photo's border it
@@ -12,20 +13,16 @@ Captions that vary, soft head masks, no flips: see the reports gathered in kohya
 PR 236 and huggingface/diffusers issue 5160.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from realism.errors import InputError, Message
-from realism.faces.engine import Engine, primary_face
+from realism.faces.align import aligned_crop
 from realism.faces.face import Face
 from realism.faces.head_mask import head_mask
 from realism.finetune.captions import (
+    ALIGNED,
     CHEEKS,
     CROPPING,
     Cropping,
@@ -33,12 +30,13 @@ from realism.finetune.captions import (
     describe_exposure,
     describe_light,
 )
-from realism.images import SUFFIXES, Photo, open_photo
+from realism.images import Photo
 
 # Caption of skin at the photo's own resolution. No word of it names a framing: pocket then mixes
 # the two up, and portraits from near became skin.
 SKIN = "skin"
-CAPTION_SUFFIXES = (".txt", ".caption")  # beside a picture: kohya's sd-scripts
+# Of aligned heads, x and y in 256ths of the side: as far as `training/pocket/latents.py` shifts.
+SHIFTS = ((0, 0), (2, -3), (-2, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +64,6 @@ class TrainingCrop:
     repeats: int = 1
 
 
-@dataclass(frozen=True)
-class PictureSkipped:
-    """A picture of a folder of faces that cannot be learned from, with the reason."""
-
-    name: str
-    reason: Message
-
-
 def crop_photo(
     photo: Photo,
     face: Face,
@@ -81,6 +71,7 @@ def crop_photo(
     resolution: int,
     given_caption: str = "",
     cropping: Cropping = CROPPING,
+    aligned: bool = False,
 ) -> list[TrainingCrop]:
     """The crops of one photo.
 
@@ -96,8 +87,16 @@ def crop_photo(
         A caption that came with the picture, used instead of what is measured.
     cropping : Cropping
         How to cut and describe.
+    aligned : bool
+        Only the head, where `faces.align` puts it, and shifted a little: of a base that knows
+        heads nowhere else.
     """
     head = head_mask(photo.pixels, face)
+    if aligned:
+        return [
+            _make_aligned_crop(photo, face, head, shift, subject, resolution, given_caption)
+            for shift in SHIFTS
+        ]
     frames = _frames(photo.pixels.shape, face, resolution, cropping)
     return [
         _make_crop(photo, face, head, frame, subject, resolution, given_caption, cropping)
@@ -159,9 +158,8 @@ def face_extent(face: Face) -> tuple[np.ndarray, float]:
 
     Notes
     -----
-    Agrees with what the pocket base was framed by (`training/pocket/crops.py`). The mesh ends
-    below the hairline and, in a turned face, at the seen outline: the constants are the medians
-    of what the renderer's truth of assets/people says beside the mesh.
+    The mesh ends below the hairline and, in a turned face, at the seen outline: the constants are
+    the medians of what the renderer's truth of assets/people says beside the mesh.
     """
     low, high = face.mesh[:, :2].min(0), face.mesh[:, :2].max(0)
     height = 1.29 * max(high[1] - low[1], 1.1 * (high[0] - low[0]))
@@ -188,10 +186,7 @@ def _make_crop(
     cropping: Cropping,
 ) -> TrainingCrop:
     pixels = _cut(photo.pixels, frame, resolution)
-    outline = cv2.convexHull(face.mesh[:, :2].round().astype(np.int32))
-    oval = _cut(cv2.fillConvexPoly(np.zeros_like(head), outline, 1.0), frame, resolution)
-    on_head = _cut(head, frame, resolution)
-    weight = cropping.backdrop + (1 - cropping.backdrop) * on_head + (cropping.face - 1) * oval
+    weight = _cut(_photo_weight(face, head, cropping), frame, resolution)
     skin = frame.name == SKIN
     if given_caption:
         caption = f"{SKIN}, {given_caption}" if skin else f"{given_caption}, {frame.name}"
@@ -206,81 +201,37 @@ def _make_crop(
     return TrainingCrop(photo.name, pixels, weight.astype(np.float32), caption, repeats)
 
 
+def _make_aligned_crop(
+    photo: Photo,
+    face: Face,
+    head: np.ndarray,
+    shift: tuple[int, int],
+    subject: str,
+    resolution: int,
+    given_caption: str,
+) -> TrainingCrop:
+    margin = max(abs(s) for pair in SHIFTS for s in pair) * resolution // 256
+    crop, matrix = aligned_crop(photo.pixels, face, resolution, margin)
+    x, y = (margin + s * resolution // 256 for s in shift)
+    pixels = crop[y : y + resolution, x : x + resolution]
+    weight = cv2.warpAffine(
+        _photo_weight(face, head, ALIGNED), matrix - np.array([[0, 0, x], [0, 0, y]]),
+        (resolution, resolution), flags=cv2.INTER_AREA,
+    )  # fmt: skip
+    clauses = describe_crop(photo.pixels, pixels, head, face, "", ALIGNED)
+    caption = given_caption or f"photo portrait of {subject}, {clauses}"
+    return TrainingCrop(photo.name, pixels, weight.astype(np.float32), caption)
+
+
+def _photo_weight(face: Face, head: np.ndarray, cropping: Cropping) -> np.ndarray:
+    """How much the loss counts each pixel of the photo, (H, W) float32."""
+    outline = cv2.convexHull(face.mesh[:, :2].round().astype(np.int32))
+    oval = cv2.fillConvexPoly(np.zeros_like(head), outline, 1.0)
+    return cropping.backdrop + (1 - cropping.backdrop) * head + (cropping.face - 1) * oval
+
+
 def _cut(pixels: np.ndarray, frame: _Frame, resolution: int) -> np.ndarray:
     """The square at `resolution`; averaged over areas when it shrinks."""
     square = pixels[frame.y0 : frame.y0 + frame.side, frame.x0 : frame.x0 + frame.side]
     way = cv2.INTER_AREA if frame.side >= resolution else cv2.INTER_CUBIC
     return cv2.resize(square, (resolution, resolution), interpolation=way)
-
-
-# --- a folder of faces ---------------------------------------------------------------------------
-
-
-def list_pictures(folder: Path) -> list[tuple[Path, str]]:
-    """The pictures of a folder and their captions, by name.
-
-    Captions come from metadata.jsonl ("file_name", "text") where the folder has one, else from a
-    text file beside the picture that is named like it (kohya's layout); "" where there is none.
-
-    Raises
-    ------
-    InputError
-        Where there is no such folder, or no picture in it.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError("faces_folder_not_found", folder=folder)
-    captions = _read_captions(folder / "metadata.jsonl")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError("faces_folder_empty", folder=folder)
-    return [
-        (file, captions.get(file.relative_to(folder).as_posix()) or _caption_beside(file))
-        for file in files
-    ]
-
-
-def _caption_beside(picture: Path) -> str:
-    """The text of `a.txt` beside `a.jpg`, on one line; "" where there is none."""
-    for suffix in CAPTION_SUFFIXES:
-        file = picture.with_suffix(suffix)
-        if file.is_file():
-            try:
-                return " ".join(file.read_text("utf-8-sig").split())
-            except (OSError, UnicodeDecodeError) as error:
-                raise InputError("caption_not_readable", file=file) from error
-    return ""
-
-
-def _read_captions(metadata: Path) -> dict[str, str]:
-    if not metadata.exists():
-        return {}
-    try:
-        lines = metadata.read_text("utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if line.strip()]
-        return {str(row["file_name"]): str(row.get("text", "")) for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError("captions_not_readable", file=metadata) from error
-
-
-def folder_digest(folder: Path) -> str:
-    """A name for a set of pictures and their captions: the same pictures give the same name."""
-    digest = sha256()
-    for file, caption in list_pictures(folder):
-        digest.update(f"{file.relative_to(folder).as_posix()}\n{caption}\n".encode())
-        digest.update(sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def crop_folder(
-    folder: Path, engine: Engine, resolution: int, subject: str = "a person"
-) -> Iterator[TrainingCrop | PictureSkipped]:
-    """The crops of a folder of faces, picture by picture; those that do not serve are reported."""
-    for file, caption in list_pictures(folder):
-        try:
-            photo = open_photo(file)
-            face = primary_face(engine.find(photo.pixels))
-        except InputError as reason:
-            yield PictureSkipped(file.name, reason.message)
-            continue
-        yield from crop_photo(photo, face, subject, resolution, caption)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from realism.errors import Message
-from realism.finetune.crops import PictureSkipped
+from realism.finetune.pictures import PictureSkipped
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from realism.diffusion.base import Base, encode_images, encode_text
 from realism.diffusion.families.family import Conditioning
 from realism.disk import whole_file
 from realism.errors import InputError, Message
-from realism.finetune.crops import PictureSkipped, TrainingCrop
+from realism.finetune.crops import TrainingCrop
 from realism.finetune.events import CropEncoded
+from realism.finetune.pictures import PictureSkipped
 
 if TYPE_CHECKING:
     import torch

@@ -25,10 +25,11 @@ from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.finetune.captions import cropping_key
 from realism.finetune.checkpoint import State, read_state, run_key
-from realism.finetune.crops import PictureSkipped, TrainingCrop
+from realism.finetune.crops import TrainingCrop
 from realism.finetune.events import Event, Note, TrainingStep
 from realism.finetune.latents import Batch, Latents, draw_batch, encode_crops, read_latents
 from realism.finetune.memory import Plan, apply_plan, plan_training
+from realism.finetune.pictures import PictureSkipped
 from realism.finetune.run_folder import HeldOut, RunFolder, RunProgress
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def finetune(
     try:
         accelerator = _accelerator(base)
         first = accelerator.is_main_process
-        source = f"{base.fingerprint} {cropping_key()} {source}"
+        way = "aligned" if base.preset.aligned else cropping_key()
+        source = f"{base.fingerprint} {way} {source}"
         description = {**description, "rank": stage.rank, "targets": sorted(stage.targets)}
         folder = RunFolder(Path(out), base, stage, description, prompt, held_out, engine)
         if first and not resume:

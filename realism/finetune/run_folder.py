@@ -1,7 +1,7 @@
 """What a run leaves in its folder while it trains: previews/, best/, last/, log.json, the state.
 
 previews/step-000100.png    what the LoRA made after a step, at seeds that stay the same
-best/                       the LoRA nearest to the held-out photo
+best/                       the LoRA nearest to the held-out photo, the latest of those alike near
 last/                       the LoRA after the last step
 log.json                    losses and similarities
 running/                    encoded crops and the state to go on from; gone when all is done
@@ -20,7 +20,6 @@ import numpy as np
 from realism.config import Stage
 from realism.diffusion.base import Base, decode_latents
 from realism.diffusion.denoise import denoise, encode_prompts
-from realism.diffusion.families import find_preset
 from realism.diffusion.lora import save_lora
 from realism.disk import write_json
 from realism.faces.engine import Engine
@@ -31,6 +30,10 @@ from realism.images import save_png
 
 if TYPE_CHECKING:
     import torch
+
+# Cosine: what four previews say of one LoRA varies by as much. Of steps within it the latest is
+# taken, for it has learned most.
+ALIKE = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +126,7 @@ class RunFolder:
         shutil.rmtree(self.path / "running", ignore_errors=True)
 
     def save_preview(self, done: RunProgress) -> Iterator[Preview | LoraSaved]:
-        """A preview; and the LoRA to best/ where it is nearer to the held-out photo than ever."""
+        """A preview; and the LoRA to best/ where `is_best` says so."""
         images = preview_images(self.base, self.stage, self.prompt)
         nearness = None
         if self.held_out is not None and self.engine is not None:
@@ -132,8 +135,7 @@ class RunFolder:
             )
         self._clear_earlier_run(done)
         save_png(self.path / "previews" / f"step-{done.number:06d}.png", np.hstack(images))
-        earlier = [value for _, value in done.previews if value is not None]
-        best = nearness is not None and nearness > max(earlier, default=0)
+        best = is_best(nearness, [value for _, value in done.previews if value is not None])
         done.previews.append((done.number, nearness))
         yield Preview(done.number, images, nearness)
         if best:
@@ -163,14 +165,19 @@ class RunFolder:
             done.new = False
 
 
+def is_best(nearness: float | None, earlier: list[float]) -> bool:
+    """Whether a step is as near to the held-out photo as any before it, or nearly so."""
+    return bool(nearness) and nearness > max(earlier, default=0) - ALIKE
+
+
 def preview_images(base: Base, stage: Stage, prompt: str) -> list[np.ndarray]:
     """A picture (R, R, 3) uint8 sRGB for each preview seed, by the base as it is now."""
     import torch
 
-    guidance_scale = find_preset("", base.family.name, base.distilled).guidance_scale
-    conditioning, latents = encode_prompts(base, "", prompt), []
+    guidance, latents = base.preset.guidance_scale, []
+    conditioning = encode_prompts(base, "", prompt)
     for seed in stage.preview_seeds:
-        *_, last = denoise(base, conditioning, seed, stage.preview_steps, guidance_scale)
+        *_, last = denoise(base, conditioning, seed, stage.preview_steps, guidance)
         latents.append(last)
     return list(decode_latents(base, torch.cat(latents)))
 

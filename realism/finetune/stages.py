@@ -20,9 +20,10 @@ from realism.diffusion.lora import SIDECAR, describe_lora
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face
-from realism.finetune.crops import crop_folder, crop_photo, folder_digest, list_pictures
+from realism.finetune.crops import crop_photo
 from realism.finetune.events import Event, Note, StageBegun
 from realism.finetune.loop import finetune
+from realism.finetune.pictures import crop_folder, folder_digest, list_pictures
 from realism.finetune.run_folder import HeldOut
 from realism.images import Photo
 
@@ -96,7 +97,7 @@ def finetune_faces(
     yield StageBegun(1, len(list_pictures(faces)))
     yield from finetune(
         base,
-        crop_folder(faces, engine, base.resolution),
+        crop_folder(faces, engine, base.resolution, aligned=base.preset.aligned),
         folder_digest(faces),
         stage,
         out or stage1_folder(base, stage, faces),
@@ -153,7 +154,7 @@ def finetune_person(
     crops = (
         crop
         for photo, face in learned
-        for crop in crop_photo(photo, face, subject, base.resolution)
+        for crop in crop_photo(photo, face, subject, base.resolution, aligned=base.preset.aligned)
     )
     yield from finetune(
         base,

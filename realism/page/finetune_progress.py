@@ -7,7 +7,6 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from realism.finetune.crops import PictureSkipped
 from realism.finetune.events import (
     CropEncoded,
     LoraSaved,
@@ -16,6 +15,7 @@ from realism.finetune.events import (
     StageBegun,
     TrainingStep,
 )
+from realism.finetune.pictures import PictureSkipped
 from realism.finetune.run_log import read_log, read_preview
 from realism.page import draw
 from realism.page.i18n import text

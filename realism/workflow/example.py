@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from realism.config import ASSETS, home
@@ -22,7 +23,7 @@ from realism.diffusion.lora import halve_lora
 from realism.disk import whole_folder
 from realism.errors import InputError
 from realism.faces.engine import Engine
-from realism.images import open_photo
+from realism.images import open_photo, save_png
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.person.names import slug_of
 from realism.person.person import Person, create_person, open_person
@@ -173,6 +174,7 @@ def build_example(
         build_passport(sure, person)
         best = [run / row.name for row in ranked if row.similarity is not None][:RESTORED]
         yield from restore_portraits(best, sure, engine, run / "restored")
+        _halve_previews(person, base)
         _leave_pictures_out(person, photos)
         return _put_in_place(person.folder, Path(into) / name)
 
@@ -189,6 +191,14 @@ def _keep_best_lora(person: Person, base: Base) -> None:
     else:
         best = best.rename(best.with_name("best"))
     halve_lora(best)
+
+
+def _halve_previews(person: Person, base: Base) -> None:
+    """Keep the fine-tune's previews at half their size: as large as they are shown."""
+    for file in (person.adapter_folder(base.name) / "previews").glob("*.png"):
+        pixels = open_photo(file).pixels
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        save_png(file, cv2.resize(pixels, half, interpolation=cv2.INTER_AREA))
 
 
 def _leave_pictures_out(person: Person, photos: list[Path]) -> None:

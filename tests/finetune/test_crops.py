@@ -1,7 +1,6 @@
 """Photos to crops, captions and loss weights, on the example people."""
 
 import json
-import shutil
 from dataclasses import replace
 from hashlib import sha256
 
@@ -10,18 +9,10 @@ import numpy as np
 import pytest
 
 from realism.config import ASSETS
-from realism.errors import InputError, Message
 from realism.faces.engine import load_engine
 from realism.faces.face import Pose
 from realism.finetune.captions import CROPPING, cropping_key
-from realism.finetune.crops import (
-    PictureSkipped,
-    TrainingCrop,
-    crop_folder,
-    crop_photo,
-    face_extent,
-    folder_digest,
-)
+from realism.finetune.crops import crop_photo, face_extent
 from realism.images import Photo, luma, open_photo
 
 MEI = ASSETS / "people" / "mei"
@@ -86,7 +77,7 @@ def test_a_mark_on_one_cheek_stays_on_its_side_in_every_crop(front):
         assert 0 < np.nonzero(green)[1].mean() < 128
 
 
-def test_the_close_up_is_framed_as_the_pocket_base_learned_it(front):
+def test_the_face_reaches_from_hairline_to_chin(front):
     _, face = front
     truth = json.loads((MEI / "truth" / "mei-01.json").read_text())
     x0, y0, x1, y1 = truth["face_box"]
@@ -160,37 +151,6 @@ def test_a_face_at_the_border_is_cropped_inside_the_photo(front):
         assert crop.pixels[:, :2].std() > 5  # the photo, not one smeared or black colour
 
 
-def test_a_folder_of_faces_is_read_with_its_captions_and_says_what_it_skips(tmp_path, engine):
-    shutil.copy(MEI / "mei-01.jpg", tmp_path / "a.jpg")
-    shutil.copy(MEI / "mei-09.jpg", tmp_path / "b.jpg")
-    (tmp_path / "broken.jpg").write_text("not a picture")
-    cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 90, np.uint8))
-    row = {"file_name": "a.jpg", "text": "photo portrait of a young woman, front"}
-    (tmp_path / "metadata.jsonl").write_text(json.dumps(row) + "\n")
-    found = list(crop_folder(tmp_path, engine, 256))
-    skipped = {item.name: item.reason for item in found if isinstance(item, PictureSkipped)}
-    captions = {item.photo: item.caption for item in found if isinstance(item, TrainingCrop)}
-    assert set(skipped) == {"broken.jpg", "empty.png"}
-    assert skipped["empty.png"] == Message("face_not_found")
-    assert captions["a.jpg"].startswith("photo portrait of a young woman, front, close-up")
-    assert captions["b.jpg"].startswith("photo portrait of a person, ")
-
-
-def test_captions_beside_the_pictures_are_read_as_kohya_lays_them(tmp_path, engine):
-    folder = tmp_path / "10_faces"
-    folder.mkdir()
-    shutil.copy(MEI / "mei-01.jpg", folder / "a.jpg")
-    shutil.copy(MEI / "mei-09.jpg", folder / "b.jfif")
-    (folder / "a.txt").write_text("a young woman,\n smiling", "utf-8-sig")
-    (folder / "b.caption").write_text("a woman in a blue shirt")
-    captions = {crop.photo: crop.caption for crop in crop_folder(tmp_path, engine, 256)}
-    assert captions["a.jpg"].startswith("a young woman, smiling")
-    assert captions["b.jfif"].startswith("a woman in a blue shirt")
-    (folder / "a.txt").write_bytes("Größe".encode("latin-1"))
-    with pytest.raises(InputError, match="UTF-8"):
-        list(crop_folder(tmp_path, engine, 256))
-
-
 def test_a_black_and_white_photo_says_so_in_its_caption(front):
     photo, face = front
     grey = np.repeat(luma(photo.pixels)[..., None], 3, 2)
@@ -199,25 +159,33 @@ def test_a_black_and_white_photo_says_so_in_its_caption(front):
         assert captions and all(("black and white" in text) == said for text in captions)
 
 
-def test_the_digest_of_a_folder_changes_with_a_picture_or_a_caption(tmp_path):
-    shutil.copy(MEI / "mei-01.jpg", tmp_path / "a.jpg")
-    first = folder_digest(tmp_path)
-    assert folder_digest(tmp_path) == first
-    (tmp_path / "metadata.jsonl").write_text('{"file_name": "a.jpg", "text": "front"}\n')
-    second = folder_digest(tmp_path)
-    shutil.copy(MEI / "mei-02.jpg", tmp_path / "a.jpg")
-    assert len({first, second, folder_digest(tmp_path)}) == 3
-
-
-def test_a_folder_without_pictures_is_refused_with_what_to_do(tmp_path, engine):
-    with pytest.raises(InputError, match="put JPEG"):
-        list(crop_folder(tmp_path, engine, 256))
-    with pytest.raises(InputError, match="There is no folder"):
-        list(crop_folder(tmp_path / "nowhere", engine, 256))
-
-
 def test_an_unfinished_run_of_the_first_release_is_known_by_its_cropping():
     # A run's key holds these settings in the names of that time; a changed number is another run.
     key = sha256(cropping_key().encode()).hexdigest()
     assert key == "09822cbb46f16fbb7a1728a3f4f7f6783d5febc51d25639036d7b5c35f763264"
     assert cropping_key(replace(CROPPING, face=1.4)) != cropping_key()
+
+
+def test_an_aligned_head_lies_where_every_other_does_and_is_shifted_a_little(front, engine):
+    photo, face = front
+    crops = crop_photo(photo, face, "ohwx woman", 256, aligned=True)
+    middles = []
+    for crop in crops:
+        (found,) = engine.find(crop.pixels)
+        middles.append(found.landmarks[36:48].mean(0))
+        assert crop.pixels.shape == (256, 256, 3) and crop.weight.shape == (256, 256)
+        assert crop.weight[128, 128] == pytest.approx(1.3)
+        assert "head and shoulders" not in crop.caption and "close-up" not in crop.caption
+    assert np.allclose(middles[0], (128, 121), atol=4)
+    assert np.allclose(middles[1] - middles[0], (-2, 3), atol=1)
+
+
+def test_beyond_a_photo_an_aligned_head_counts_nothing(front, engine):
+    photo, face = front
+    x0, y0, x1, y1 = face.box.astype(int)
+    near = Photo(
+        "near.png", np.ascontiguousarray(photo.pixels[y0 - 20 : y1 + 20, x0 - 20 : x1 + 20])
+    )
+    (face,) = engine.find(near.pixels)
+    crop = crop_photo(near, face, "ohwx woman", 256, aligned=True)[0]
+    assert crop.weight[:, :8].max() == 0 and crop.weight[120, 128] > 1

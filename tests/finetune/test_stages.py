@@ -11,6 +11,7 @@ from realism.diffusion.lora import describe_lora
 from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.finetune.events import LoraSaved, Note, Preview, TrainingStep
+from realism.finetune.run_folder import is_best
 from realism.finetune.stages import (
     choose_held_out,
     find_stage1,
@@ -67,6 +68,12 @@ def test_the_held_out_photo_is_compared_with_and_never_learned_from(base, photos
     assert learned == {photo.name for photo, _ in photos} - {held_out.name}
     assert previews[-1].similarity == pytest.approx(1.0, abs=1e-5)
     assert describe_lora(tmp_path / "best")["held_out"] == held_out.name
+
+
+def test_of_steps_alike_near_to_the_held_out_photo_the_latest_is_kept():
+    assert is_best(0.30, []) and is_best(0.40, [0.30])
+    assert is_best(0.39, [0.30, 0.40]) and not is_best(0.37, [0.30, 0.40])
+    assert not is_best(None, []) and not is_best(0.0, [])
 
 
 class _Known:

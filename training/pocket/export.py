@@ -1,12 +1,11 @@
-"""Put the trained parts together as a Stable Diffusion pipeline folder that diffusers opens as it is.
+"""Put the trained parts together as a Stable Diffusion pipeline folder for plain diffusers.
 
 The latents' mean and deviation go into the two 1 x 1 convolutions at the ends of the autoencoder,
 so that latents have unit variance and `scaling_factor` is 1. Weights are saved in float16.
 
-    python -m training.pocket.export --vae work/vae/vae --unet work/unet/state.pt --out examples/pocket
+    python -m training.pocket.export --vae work/vae/vae --unet work/unet/best.pt \
+        --out examples/pocket
 """
-
-# ruff: noqa: E501
 
 import argparse
 import copy
@@ -17,7 +16,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from data_sets.captions import new_tokenizer
-from training.pocket.unet import new_scheduler, new_text_encoder, new_unet
+from training.pocket.networks import new_scheduler, new_text_encoder, new_unet
 
 
 def folded(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> AutoencoderKL:
@@ -35,14 +34,15 @@ def folded(vae: AutoencoderKL, mean: torch.Tensor, deviation: torch.Tensor) -> A
     return vae
 
 
-def export(vae_folder: Path, unet_state: Path, out: Path) -> None:
-    saved = torch.load(unet_state, map_location="cpu")
+def assembled(vae_folder: Path, unet_state: Path) -> StableDiffusionPipeline:
+    """The pipeline of an autoencoder and a state (or the best) of `unet.py`, float32."""
+    saved = torch.load(unet_state, map_location="cpu", weights_only=False)
     vae = folded(AutoencoderKL.from_pretrained(vae_folder), saved["mean"], saved["deviation"])
     tokenizer = new_tokenizer()
-    unet, text_encoder = new_unet(len(saved["mean"])), new_text_encoder(len(tokenizer))
+    unet, text_encoder = new_unet(), new_text_encoder(len(tokenizer))
     unet.load_state_dict(saved["unet_average"])
     text_encoder.load_state_dict(saved["text_average"])
-    pipeline = StableDiffusionPipeline(
+    return StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
@@ -52,13 +52,16 @@ def export(vae_folder: Path, unet_state: Path, out: Path) -> None:
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def export(pipeline: StableDiffusionPipeline, out: Path) -> None:
     pipeline.to(torch.float16).save_pretrained(out)
     for config in out.glob("*/config.json"):  # where it was trained is nobody's business
         values = json.loads(config.read_text())
         values.pop("_name_or_path", None)
         config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n")
     size = sum(f.stat().st_size for f in out.rglob("*.safetensors"))
-    print(f"step {saved['number']} written to {out}, {size / 1e6:.1f} MB of weights")
+    print(f"written to {out}, {size / 1e6:.1f} MB of weights")
 
 
 def main() -> None:
@@ -69,7 +72,7 @@ def main() -> None:
     parser.add_argument("--unet", type=Path, default=Path("work/unet/state.pt"))
     parser.add_argument("--out", type=Path, default=Path("examples/pocket"))
     options = parser.parse_args()
-    export(options.vae, options.unet, options.out)
+    export(assembled(options.vae, options.unet), options.out)
 
 
 if __name__ == "__main__":

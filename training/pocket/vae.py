@@ -1,352 +1,281 @@
-"""Train the pocket base's autoencoder: 256 px to 32 x 32 latents of eight channels, and back.
+"""Train the autoencoder: 256 px to 16 x 16 x 12 and back.
 
-The loss looks at differences and at differences of neighbours (edges), at four scales, in one
-lightness and two colour channels: plain squared error blurs skin. Dark and red spots are painted on
-the crops and weigh more, for a mole of three pixels is too rare and too small to be learned from
-whole faces. Half of the crops are turned to another hue: skin, hair and most walls lie on the way from
-orange to blue, and an autoencoder that sees nothing else drops green and magenta. A quarter of the
-batch must also be right when its latents are halved in size: that keeps the coarse picture in the
-coarse latents, which the UNet then learns sooner.
+Loss: differences of values and of neighbours at four scales, which keeps edges and small marks;
+eyes and mouth weigh more, for a face is read by them. A quarter of the batch must also be right
+when its latents are halved in size: that keeps the coarse picture in the coarse latents, which
+the UNet then learns sooner. Some of the latents are decoded with noise on them, since what a UNet
+makes lies a little off every latent trained on.
 
-From a base (`--base`): its latents are held near where they were, so that its UNet still knows them. Where it has fewer
-channels its own come first, and new ones take up what they lose.
+In the last part of the time a critic of patches (`adversary.py`) joins; its pull on the pixels is
+held to a share of the other losses', as VQGAN does. Most of the training sees windows of 128 px,
+the end sees whole pictures.
 
-What a UNet makes lies a little off every latent trained on, and a decoder that has learned to see the smallest mark in a latent
-draws specks there: `--noise` with `--decoder-only` teaches it to tell marks from that.
+`middle.py` gives a good start. `--decoder-only` goes on without moving the latents, so that a
+UNet trained on them stays right.
 
-AutoencoderKL: Rombach et al., "High-resolution image synthesis with latent diffusion models", 2022.
-Halved latents: Skorokhodov et al., "Improving the diffusability of autoencoders", 2025.
+AutoencoderKL: Rombach et al., "High-resolution image synthesis with latent diffusion models",
+2022. Halved latents: Skorokhodov et al., "Improving the diffusability of autoencoders", 2025.
+Held pull: Esser et al., "Taming transformers for high-resolution image synthesis", 2021.
 
-    python -m training.pocket.vae --crops work/crops --out work/vae --minutes 30
-    python -m training.pocket.vae --crops work/crops --out work/vae --minutes 40 --base OLD-BASE --learning-rate 8e-4
-    python -m training.pocket.vae --crops work/crops --out work/decoder --minutes 6 --base work/vae --learning-rate 6e-4 --decoder-only --noise 0.12
+    python -m training.pocket.vae --crops work/crops --out work/vae --minutes 35 \
+        --start work/middle/vae
 """
-
-# ruff: noqa: E501
 
 import argparse
 import copy
 import json
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-CHANNELS = (16, 32, 64, 128)
-LATENTS = 8
-PATCH = 128  # px; the last part of the training sees whole pictures
-WHOLE = 0.80  # share of the time after which it does
-SPOT_WEIGHT = 100.0  # of a difference on a painted spot 5 px across, beside 1 elsewhere
-USUAL_SPOT = 2.5  # px, radius; every spot weighs as much in all as one of these
-KL = 2e-4  # nats a pixel, from new 2e-3: just enough to keep the latents near unit size
-NEW_LOG_VARIANCE = -3.0  # of channels that a base lacks: noise would hide what they first learn
-ANCHOR = 0.5  # of the squared distance of a base's own latents from where the base had them
+from training.pocket.adversary import Critic, critic_loss, maker_loss
+from training.pocket.networks import SIDE, new_vae
+from training.pocket.sitting import Clock, add_options, follow, learning_rate, save_whole
 
-# one lightness, two colour channels (ITU-R BT.601), colour doubled: skin marks are as much colour as shade
+WINDOW, WINDOWS = 128, 8  # px, and how many in a batch
+WHOLE = 0.75  # share of the time after which whole pictures are seen, two in a batch
+CRITIC = 0.35  # share of the time after which the critic joins
+PULL = 0.3  # of the critic on the pixels, over that of the other losses
+KL = 3e-2  # nats a value of the picture: keeps the latents from growing
+NOISE = 0.15  # mean deviation of the noise on latents decoded over theirs; three in eight have none
+PHOTOS = 0.65  # share of windows that photos give
+EYE, MOUTH = 5.0, 2.5  # weight of differences there, beside 1 elsewhere
+AVERAGE = 0.998  # of the weights a step
+SAVE_EVERY = 150  # s
+
+# One lightness, two colour channels (ITU-R BT.601), colour doubled: marks are as much colour.
 OPPONENT = 2 * torch.tensor([[0.299, 0.587, 0.114], [-0.338, -0.662, 1.0], [1.0, -0.838, -0.162]])
 
 
-def new_vae() -> AutoencoderKL:
-    n = len(CHANNELS)
-    return AutoencoderKL(
-        in_channels=3,
-        out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * n,
-        up_block_types=("UpDecoderBlock2D",) * n,
-        block_out_channels=CHANNELS,
-        layers_per_block=1,
-        latent_channels=LATENTS,
-        norm_num_groups=8,
-        mid_block_add_attention=False,
-        sample_size=256,
-    )
+class Heads:
+    """The crops, and windows of them; a window's weight is 1 and more about eyes and mouth."""
+
+    def __init__(self, folder: Path):
+        self.pixels = np.load(folder / "crops.npy", mmap_mode="r")  # (N, 288, 288, 3)
+        rows = json.loads((folder / "crops.json").read_text())
+        photo = np.array([r["kind"] == "photo" for r in rows])
+        seen = np.array([not r["held_out"] for r in rows])
+        self.photos, self.renders = np.flatnonzero(photo & seen), np.flatnonzero(~photo & seen)
+        self.unseen = np.flatnonzero(~seen)
+        points = np.array([r["landmarks68"] for r in rows])
+        self.eyes = np.stack([points[:, 36:42].mean(1), points[:, 42:48].mean(1)], 1)
+        self.mouths = points[:, 48:].mean(1)
+
+    def batch(self, size: int, count: int, rng) -> tuple[torch.Tensor, torch.Tensor]:
+        """(count, 3, size, size) in -1..1 and weights (count, 1, size, size); half are mirrored."""
+        windows, weights = [], []
+        for _ in range(count):
+            i = rng.choice(self.photos if rng.random() < PHOTOS else self.renders)
+            y, x = rng.integers(0, self.pixels.shape[1] - size + 1, 2)
+            flip = slice(None, None, -1 if rng.random() < 0.5 else 1)
+            windows.append(self.pixels[i, y : y + size, x : x + size][:, flip])
+            weights.append(self._weight(i, y, x, size)[:, flip])
+        return to_tensor(np.stack(windows)), torch.from_numpy(np.stack(weights))[:, None].float()
+
+    def _weight(self, i: int, y: int, x: int, size: int) -> np.ndarray:
+        weight = np.ones((size, size))
+        for (px, py), more, wide, high in (
+            (self.eyes[i, 0], EYE - 1, 22, 14),
+            (self.eyes[i, 1], EYE - 1, 22, 14),
+            (self.mouths[i], MOUTH - 1, 30, 18),
+        ):
+            across = np.exp(-(((np.arange(size) + x - px) / wide) ** 2))
+            weight += more * np.exp(-(((np.arange(size) + y - py) / high) ** 2))[:, None] * across
+        return weight
+
+    def whole(self, which: np.ndarray) -> torch.Tensor:
+        """(N, 3, 256, 256) in -1..1, from the middle of the crops."""
+        edge = (self.pixels.shape[1] - SIDE) // 2
+        return to_tensor(np.stack([self.pixels[i, edge:-edge, edge:-edge] for i in which]))
 
 
-@torch.no_grad()
-def widened(base: AutoencoderKL) -> AutoencoderKL:
-    """The base's autoencoder with LATENTS channels; what it makes is at first the same.
+def to_tensor(pixels: np.ndarray) -> torch.Tensor:
+    """(N, h, w, 3) uint8 -> (N, 3, h, w) float32 in -1..1."""
+    return torch.from_numpy(pixels.transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
 
-    Raises ValueError where the base has more channels than that.
+
+def to_pixels(x: torch.Tensor) -> np.ndarray:
+    """(N, 3, h, w) in -1..1 -> (N, h, w, 3) uint8."""
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def distance(made: torch.Tensor, given: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Mean difference of values and of neighbours at four scales.
+
+    made, given (B, 3, h, w) in -1..1; weight (B, 1, h, w)
     """
-    vae, old = new_vae(), base.config.latent_channels
-    if old > LATENTS:
-        raise ValueError(f"the base has {old} latent channels, more than {LATENTS}")
-    mean, log_variance = torch.arange(old), torch.arange(old) + LATENTS
-    moments = torch.cat([mean, log_variance])
-    rows = {"encoder.conv_out": moments, "quant_conv": moments, "post_quant_conv": mean}
-    columns = {"quant_conv": moments, "post_quant_conv": mean, "decoder.conv_in": mean}
-    state, known = vae.state_dict(), base.state_dict()
-    for name, value in state.items():
-        layer, part = name.rsplit(".", 1)
-        if layer in ("quant_conv", "post_quant_conv") and part == "weight":
-            value.copy_(torch.eye(len(value))[..., None, None])
-        elif layer == "decoder.conv_in" or (layer in rows and part == "bias"):
-            value.zero_()
-        if layer == "encoder.conv_out" and part == "bias":
-            value[LATENTS + old :] = NEW_LOG_VARIANCE
-        at = rows.get(layer, torch.arange(len(value)))
-        if part == "weight" and layer in columns:
-            for to, row in zip(at, known[name], strict=True):
-                value[to, columns[layer]] = row
-        else:
-            value[at] = known[name]
-    vae.load_state_dict(state)
-    return vae
-
-
-def distance(
-    made: torch.Tensor, given: torch.Tensor, weight: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Mean difference of values and of neighbours at four scales; both (B, 3, h, w) in -1..1, weight (B, 1, h, w)."""
     d = torch.einsum("oc,bchw->bohw", OPPONENT, made - given)
     total = 4 * d.square().mean()
-    if weight is not None:
-        total = total + (weight * d).abs().mean()
     for scale in range(4):
         down, right = d[..., 1:, :] - d[..., :-1, :], d[..., :, 1:] - d[..., :, :-1]
-        total = (
-            total
-            + d.abs().mean() * (1 if scale == 0 else 0.5)
-            + 0.5 * (down.abs().mean() + right.abs().mean())
-        )
-        d = F.avg_pool2d(d, 2)
+        steps = (weight[..., 1:, :] * down).abs().mean() + (weight[..., 1:] * right).abs().mean()
+        total = total + (1 if scale == 0 else 0.5) * (weight * d).abs().mean() + 0.5 * steps
+        d, weight = F.avg_pool2d(d, 2), F.avg_pool2d(weight, 2)
     return total
 
 
-def recoloured(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """The hue turned about the grey axis by any angle, the saturation changed; x (3, h, w) in 0..255."""
-    turn, grey = rng.uniform(0, 2 * np.pi), torch.full((3, 3), 1 / 3)
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
-    matrix = grey + rng.uniform(0.5, 1.5) * (
-        np.cos(turn) * (torch.eye(3) - grey) + np.sin(turn) * cross
-    )
-    return torch.einsum("oc,chw->ohw", matrix.float(), x).clamp(0, 255)
-
-
-def with_spots(x: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """A few soft dark or red spots of 2-7 px across, multiplied in as pigment is, and where they are.
-
-    x (3, h, w) in 0..255; the second result (1, h, w) is 0 off the spots, and sums up alike on each.
-    """
-    spots = torch.zeros(1, *x.shape[1:])
-    h, w = x.shape[1:]
-    ys, xs = torch.arange(h)[:, None], torch.arange(w)[None, :]
-    for _ in range(rng.integers(1, 8)):
-        cy, cx, radius = rng.uniform(4, h - 4), rng.uniform(4, w - 4), 3.5 ** rng.uniform()
-        edge = rng.uniform(0.35, 0.8)
-        shape = torch.sigmoid((radius - ((ys - cy) ** 2 + (xs - cx) ** 2).sqrt()) / edge)
-        density = torch.tensor(
-            [0.42, 0.72, 0.98] if rng.random() < 0.7 else [0.10, 0.86, 0.66]
-        ) * rng.uniform(0.3, 1.6)
-        x = x * torch.exp(-density[:, None, None] * shape)
-        spots = torch.maximum(spots, shape[None] * (USUAL_SPOT / radius) ** 2)
-    return x, spots
-
-
-def batch(
-    crops: list[np.ndarray], train: np.ndarray, size: int, count: int, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(count, 3, size, size) float32 in -1..1 and their spots (count, 1, size, size), see `with_spots`.
-
-    Random windows of random crops, half of them mirrored, half recoloured, all spotted.
-    """
-    windows, spots = [], []
-    limit = len(crops[0]) - size
-    for i in rng.choice(train, count):
-        y, x = rng.integers(0, limit + 1, 2)
-        window = torch.from_numpy(
-            crops[i][y : y + size, x : x + size].transpose(2, 0, 1).astype(np.float32)
-        )
-        window = recoloured(window, rng) if rng.random() < 0.5 else window
-        window, spotted = with_spots(window, rng)
-        mirrored = [-1] if rng.random() < 0.5 else []
-        windows.append(window.flip(mirrored))
-        spots.append(spotted.flip(mirrored))
-    return torch.stack(windows) / 127.5 - 1, torch.stack(spots)
+def halved(vae, latents, x, weight, options) -> torch.Tensor:
+    """How wrong a quarter of the batch is when its latents are halved in size, and it with them."""
+    quarter = max(1, len(x) // 4)
+    with torch.autocast("cpu", torch.bfloat16, enabled=not options.float32):
+        made = vae.decode(F.avg_pool2d(latents[:quarter], 2)).sample.float()
+    return distance(made, F.avg_pool2d(x[:quarter], 2), F.avg_pool2d(weight[:quarter], 2))
 
 
 @torch.no_grad()
-def psnr(vae: AutoencoderKL, pictures: torch.Tensor) -> float:
-    """Mean peak signal to noise over pictures (N, 3, 256, 256) in -1..1, dB, from the latents' mean as the pipeline uses."""
-    found = []
-    for x in pictures.split(8):
-        y = vae.decode(vae.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
-        found.append(-10 * torch.log10(((y - x) / 2).square().mean((1, 2, 3))))
-    return torch.cat(found).mean().item()
-
-
-def train(
-    crops_folders: list[Path],
-    out: Path,
-    minutes: float,
-    learning_rate: float,
-    seed: int,
-    threads: int,
-    base: Path | None,
-    bf16: bool,
-    spot_weight: float,
-    decoder_only: bool,
-    noise: float,
-) -> None:
-    crops, rows = [], []
-    for folder in crops_folders:
-        crops.extend(np.load(folder / "crops.npy", mmap_mode="r"))
-        rows.extend(json.loads((folder / "crops.json").read_text()))
-    train_rows = np.array([i for i, r in enumerate(rows) if not r["held_out"]])
-    unseen = [i for i, r in enumerate(rows) if r["held_out"]][::5]
-    check = np.stack([crops[i][16:-16, 16:-16] for i in unseen])
-    check = torch.from_numpy(check.transpose(0, 3, 1, 2).astype(np.float32)) / 127.5 - 1
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    vae, anchor = new_vae(), None
-    if base:
-        anchor = AutoencoderKL.from_pretrained(base, subfolder="vae").float().eval()
-        vae = widened(anchor)
-    out.mkdir(parents=True, exist_ok=True)
-    state = out / "state.pt"
-    used, number = 0.0, 0
-    average = {k: v.clone() for k, v in vae.state_dict().items()}
-    optimizer = torch.optim.AdamW(
-        vae.parameters(), learning_rate, betas=(0.9, 0.99), weight_decay=1e-4
+def reconstructed(vae: AutoencoderKL, pictures: torch.Tensor) -> torch.Tensor:
+    """Through the latents' mean, as the pipeline uses it, and back; (N, 3, 256, 256) in -1..1."""
+    return torch.cat(
+        [
+            vae.decode(vae.encode(x).latent_dist.mode()).sample.clamp(-1, 1)
+            for x in pictures.split(8)
+        ]
     )
-    if state.exists():
-        saved = torch.load(state)
-        vae.load_state_dict(saved["vae"])
-        average = saved["average"]
-        optimizer.load_state_dict(saved["optimizer"])
-        used, number = saved["used"], saved["number"]
-    if decoder_only:  # latents stay as the average, which is what ships, has them
-        vae.load_state_dict(average)
+
+
+def psnr(made: torch.Tensor, given: torch.Tensor) -> float:
+    """Mean peak signal to noise over pictures, dB."""
+    return (-10 * torch.log10(((made - given) / 2).square().mean((1, 2, 3)))).mean().item()
+
+
+def pulled(loss: torch.Tensor, by: torch.Tensor, made: torch.Tensor, pull: float) -> torch.Tensor:
+    """Gradient of `loss` at `made`, and that of `by` scaled to `pull` of its size."""
+    (own,) = torch.autograd.grad(loss, made, retain_graph=True)
+    (other,) = torch.autograd.grad(by, made)
+    return own + other * (pull * own.norm() / other.norm().clamp(min=1e-12))
+
+
+def steps(
+    heads: Heads, vae, critic, optimizers, state: dict, options, clock: Clock
+) -> Iterator[dict]:
+    """Trains until the time is over; yields what to tell after every step."""
+    while clock.part < 1:
+        rng = np.random.default_rng([options.seed, state["number"]])
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * learning_rate(
+                    1, state["number"], clock.part, warm=100
+                )
+        size, count = (SIDE, 2) if clock.part > WHOLE or options.decoder_only else (WINDOW, WINDOWS)
+        x, weight = heads.batch(size, count, rng)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not options.float32):
+            posterior = vae.encode(x).latent_dist
+            latents = posterior.sample()  # (B, LATENTS, h/16, w/16)
+            strength = 2 * NOISE * latents.detach().std() * torch.rand(count, 1, 1, 1)
+            strength[: count * 3 // 8] = 0
+            made = vae.decode(latents + strength * torch.randn_like(latents)).sample.float()
+        kl = posterior.kl().float().mean() / (x.shape[-1] ** 2 * 3)
+        seen = made.detach().requires_grad_(True)
+        loss = distance(seen, x, weight)
+        told = {"loss": loss.item(), "kl": kl.item(), "spread": latents.float().std().item()}
+        joined = clock.part > CRITIC
+        if joined:
+            gradient = pulled(loss, maker_loss(critic, seen, x), seen, PULL)
+        else:
+            (gradient,) = torch.autograd.grad(loss, seen)
+        if options.decoder_only:
+            made.backward(gradient)
+        else:
+            keeps_simple = KL * kl + 0.25 * halved(vae, latents, x, weight, options)
+            torch.autograd.backward([keeps_simple, made], [None, gradient])
+        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizers[0].step()
+        if joined:
+            optimizers[1].zero_grad(set_to_none=True)
+            judged = critic_loss(critic, made, x)
+            judged.backward()
+            optimizers[1].step()
+            told["critic"] = judged.item()
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        state["number"] += 1
+        state["pictures"] += count * (size / SIDE) ** 2
+        yield told
+
+
+def train(options: argparse.Namespace) -> None:
+    heads = Heads(options.crops)
+    torch.manual_seed(options.seed)
+    vae = AutoencoderKL.from_pretrained(options.start) if options.start else new_vae()
+    critic = Critic()
+    if options.decoder_only:
         for part in (vae.encoder, vae.quant_conv):
             part.requires_grad_(False)
-    averaged = copy.deepcopy(vae).eval()
-    total = minutes * 60
-    began = time.monotonic() - used
-    loss_now = {}
-
-    def step():
-        nonlocal number
-        part = (time.monotonic() - began) / total
-        for group in optimizer.param_groups:
-            group["lr"] = (
-                learning_rate
-                * min(1, (number + 1) / 100)
-                * (1 if part < 0.5 else max(0.02, (1 - part) / 0.5))
-            )
-        x, spots = batch(crops, train_rows, *((256, 2) if part > WHOLE else (PATCH, 8)), rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            posterior = vae.encode(x).latent_dist
-            latents = posterior.sample()  # (B, LATENTS, h/8, w/8)
-            # Three in eight as they are, the others with noise of any strength up to twice the mean.
-            strength = 2 * noise * torch.rand(len(x), 1, 1, 1)
-            strength[: len(x) * 3 // 8] = 0
-            made = vae.decode(latents + strength * torch.randn_like(latents)).sample.float()
-            quarter = max(1, len(x) // 4)
-            halved = vae.decode(F.avg_pool2d(latents[:quarter], 2)).sample.float()
-        kl = posterior.kl().float().mean() / (x.shape[-1] ** 2 * 3)
-        loss = (
-            distance(made, x, spot_weight * spots)
-            + 0.25 * distance(halved, F.avg_pool2d(x[:quarter], 2))
-            + KL * kl
+    optimizers = [
+        torch.optim.AdamW(
+            [{"params": list(model.parameters()), "peak": rate}], rate, betas, weight_decay=1e-4
         )
-        if anchor:
-            with torch.no_grad():
-                held = anchor.encode(x).latent_dist.mode()
-            moved = (posterior.mode()[:, : held.shape[1]].float() - held).square().mean()
-            loss = loss + ANCHOR * moved
-            loss_now.update(moved=moved.item())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        number += 1
-        keep = min(0.998, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for name, value in vae.state_dict().items():
-                average[name].lerp_(value, 1 - keep)
-        loss_now.update(loss=loss.item(), kl=kl.item(), spread=latents.float().std().item())
+        for model, rate, betas in (
+            (vae, options.learning_rate, (0.9, 0.99)),
+            (critic, 3e-4, (0.5, 0.99)),
+        )
+    ]
+    average = copy.deepcopy(vae).eval()
+    state = {"number": 0, "pictures": 0.0, "used": 0.0}
+    path = options.out / "state.pt"
+    if path.exists():
+        state = torch.load(path)
+        vae.load_state_dict(state["average" if options.decoder_only else "vae"])
+        average.load_state_dict(state["average"])
+        critic.load_state_dict(state["critic"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+    clock = Clock(options.minutes, state["used"])
+    torch.manual_seed(options.seed + state["number"])
 
-    next_report = 0.0
-    while time.monotonic() - began < total:
-        step()
-        if time.monotonic() - began > next_report:
-            averaged.load_state_dict(average)
-            print(
-                f"{(time.monotonic() - began) / 60:5.1f} min, step {number}, loss {loss_now['loss']:.4f}, kl {loss_now['kl']:.3f}, latents {loss_now['spread']:.2f}, moved {loss_now.get('moved', 0):.4f}, "
-                f"unseen people {psnr(averaged, check):.2f} dB",
-                flush=True,
-            )
-            save(vae, average, optimizer, time.monotonic() - began, number, state)
-            averaged.save_pretrained(out / "vae")
-            next_report = time.monotonic() - began + 120
-    averaged.load_state_dict(average)
-    averaged.save_pretrained(out / "vae")
-    save(vae, average, optimizer, time.monotonic() - began, number, state)
-    print(f"done: step {number}, unseen people {psnr(averaged, check):.2f} dB", flush=True)
+    def keep() -> None:
+        state.update(
+            vae=vae.state_dict(),
+            average=average.state_dict(),
+            critic=critic.state_dict(),
+            optimizers=[o.state_dict() for o in optimizers],
+            used=clock.used,
+        )
+        save_whole(state, path)
+        average.save_pretrained(options.out / "vae")
+        unseen = heads.whole(heads.unseen[::3])
+        sheet(heads, average, options.out / "sheet.jpg")
+        print(
+            f"{clock.used / 60:6.1f} min, step {state['number']}, "
+            + f"{state['pictures']:.0f} pictures, "
+            + ", ".join(f"{k} {v:.4f}" for k, v in told.items())
+            + f", unseen heads {psnr(reconstructed(average, unseen), unseen):.2f} dB",
+            flush=True,
+        )
+
+    told = {}
+    for told in steps(heads, vae, critic, optimizers, state, options, clock):  # noqa: B007
+        follow(average, vae, min(AVERAGE, (1 + state["number"]) / (10 + state["number"])))
+        if clock.due(SAVE_EVERY):
+            keep()
+    keep()
 
 
-def save(vae, average, optimizer, used: float, number: int, state: Path) -> None:
-    waiting = state.with_suffix(".writing")
-    torch.save(
-        {
-            "vae": vae.state_dict(),
-            "average": average,
-            "optimizer": optimizer.state_dict(),
-            "used": used,
-            "number": number,
-        },
-        waiting,
-    )
-    waiting.rename(state)
+def sheet(heads: Heads, vae: AutoencoderKL, path: Path) -> None:
+    """Eight heads of unseen people, and what the autoencoder makes of them below."""
+    given = heads.whole(heads.unseen[np.linspace(0, len(heads.unseen) - 1, 8).astype(int)])
+    both = [to_pixels(x) for x in (given, reconstructed(vae, given))]
+    picture = np.concatenate([np.concatenate(list(row), 1) for row in both])
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--crops", type=Path, nargs="+", default=[Path("work/crops")])
+    parser.add_argument("--crops", type=Path, default=Path("work/crops"))
     parser.add_argument("--out", type=Path, default=Path("work/vae"))
     parser.add_argument(
-        "--minutes", type=float, default=30, help="in all, over all sittings; run again to go on"
+        "--start", type=Path, help="an autoencoder's folder, as middle.py writes it"
     )
-    parser.add_argument(
-        "--base", type=Path, help="go on from this base's autoencoder, its latents held in place"
-    )
-    parser.add_argument("--spot-weight", type=float, default=SPOT_WEIGHT)
-    parser.add_argument(
-        "--decoder-only", action="store_true", help="what a UNet knows of the latents stays true"
-    )
-    parser.add_argument(
-        "--noise", type=float, default=0.0, help="on the latents decoded, mean deviation"
-    )
-    parser.add_argument("--bf16", action="store_true", help="autocast: see unet.py")
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=1,
-        help="more only where the cores are free: on a busy machine two were forty times slower than one",
-    )
-    options = parser.parse_args()
-    train(
-        options.crops,
-        options.out,
-        options.minutes,
-        options.learning_rate,
-        options.seed,
-        options.threads,
-        options.base,
-        options.bf16,
-        options.spot_weight,
-        options.decoder_only,
-        options.noise,
-    )
+    parser.add_argument("--decoder-only", action="store_true", help="the latents stay as they are")
+    add_options(parser, minutes=40, rate=8e-4)
+    train(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Each head a few px to and fro, and mirrored: a face that an aligned crop of a user's photo puts
 two pixels aside is then no stranger. The variants of a head lie together, mirrored ones second.
 
-    python -m training.pocket2.latents --crops work/crops --vae work/vae/vae --out work/latents
+    python -m training.pocket.latents --crops work/crops --vae work/vae/vae --out work/latents
 """
 
 import argparse
@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from training.pocket2.networks import SIDE
-from training.pocket2.vae import to_tensor
+from training.pocket.networks import SIDE
+from training.pocket.vae import to_tensor
 
 SHIFTS = ((16, 16), (13, 18))  # px, y and x of the 256 px window in a 288 px crop
 # iBUG 68 points, left and right swapped

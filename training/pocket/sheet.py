@@ -2,7 +2,7 @@
 
 One prompt a row, the same noise for a column, so that sheets of two states compare.
 
-    python -m training.pocket2.sheet --vae work/vae/vae --unet work/unet/state.pt \
+    python -m training.pocket.sheet --vae work/vae/vae --unet work/unet/state.pt \
         --out work/sheet.jpg
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from diffusers import UniPCMultistepScheduler
 
-from training.pocket2.export import assembled
+from training.pocket.export import assembled
 
 PROMPTS = [
     "photo portrait of an east asian woman with long hair, smile, front",

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from realism.faces.align import aligned_crop, seen_share
 from realism.faces.face import Face
-from training.pocket2.align import aligned_crop, seen_share
 
 
 def eyes(face: Face, matrix: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What a picture shows, as the clauses of a caption.
 
-Clauses, in the order that captions keep (`captions.py` joins them): kind, age, group, noun, hair,
-skin, more, expression, turn, light, level, background. What is not known is "".
+Clauses, in the order that captions keep (`data_sets/captions.py` joins them): kind, age, group,
+noun, hair, skin, more, expression, turn, light, level, background. What is not known is "".
 
 Renders say all of it in their metadata. Photos say the one attribute that their generator was
 asked for, as read off a collage (`about`, with b read as p at times); it goes to the clause it

@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from training.pocket2.captions import LENGTH
+from data_sets.captions import LENGTH
 
 SIDE = 256  # px
 LATENTS = 12

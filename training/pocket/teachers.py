@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from training.pocket2.networks import WIDTHS
+from training.pocket.networks import WIDTHS
 
 LANDMARK_WEIGHT = 0.02  # of the landmarks' cross-entropy, in nats, beside the squared error of v
 IDENTITY_WEIGHT = 0.03  # of the squared error of dlib's numbers, each of unit variance

@@ -6,7 +6,7 @@ the latents of 16 x 16 and back, is new. Here it learns to give the outer decode
 that it is used to. That is no goal in itself, but a step costs a sixth of one on pixels; `vae.py`
 goes on from what this writes.
 
-    python -m training.pocket2.middle --crops work/crops --outer examples/pocket \
+    python -m training.pocket.middle --crops work/crops --outer examples/pocket \
         --out work/middle --minutes 8
 """
 
@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 
-from training.pocket2.networks import deepened
-from training.pocket2.sitting import Clock, add_options, learning_rate, save_whole
-from training.pocket2.vae import KL, NOISE, PHOTOS, Heads
+from training.pocket.networks import deepened
+from training.pocket.sitting import Clock, add_options, learning_rate, save_whole
+from training.pocket.vae import KL, NOISE, PHOTOS, Heads
 
 BATCH = 16
 SAVE_EVERY = 60  # s
