@@ -32,6 +32,7 @@ ORDER = [
     ["realism.person"],
     ["realism.draw"],
     ["realism.workflow"],
+    ["realism.show"],
     ["realism.api"],
     ["realism.page"],
     ["realism.cli"],

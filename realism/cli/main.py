@@ -25,6 +25,7 @@ from realism.cli import (
     people,
     photos,
     portraits,
+    show,
     styles,
     teach,
 )
@@ -73,6 +74,7 @@ marks_app.command("restore")(marks_restore.restore)
 marks_app.command("passport")(marks.passport)
 marks_app.command("off")(marks_restore.switch_off)
 marks_app.command("on")(marks_restore.switch_on)
+app.command("show")(show.show)
 app.command("demo")(demo.demo)
 app.command("page")(page.page)
 

@@ -10,13 +10,14 @@ portraits/<run>/                portraits, ranking.json
 
 import datetime
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from realism.diffusion.lora import describe_lora, lora_file
 from realism.diffusion.weights import fingerprint
-from realism.disk import write_json
+from realism.disk import read_model, write_json
 from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.faces.face import Face
@@ -35,6 +36,27 @@ from realism.portraits.rank import (
 from realism.portraits.second_opinion import second_opinions
 
 Embeddings = Sequence[tuple[str, np.ndarray]]  # name and unit embedding of the accepted photos
+
+
+@dataclass(frozen=True)
+class KeptRank:
+    """A row of `ranking.json`: a portrait's place when it was ranked, 1 the closest.
+
+    Attributes
+    ----------
+    portrait : str
+        Its file's name.
+    rank : int
+    similarity : float or None
+        None where it could not be compared.
+    closest_photo : str or None
+        Name of the photo that it is most like.
+    """
+
+    portrait: str
+    rank: int
+    similarity: float | None = None
+    closest_photo: str | None = None
 
 
 class RunsFolder(PersonFolder):
@@ -81,6 +103,11 @@ class RunsFolder(PersonFolder):
             if family is not None and describe_lora(other).get("family") == family:
                 return next(other.parent / name for name in names if (other.parent / name).is_dir())
         raise InputError("person_without_lora", person=self.name, base=base_name)
+
+    def logged_adapters(self) -> list[Path]:
+        """Folders of the LoRAs by base whose losses are kept, the one learned last first."""
+        logs = (self.folder / "adapters").glob("*/log.json")
+        return [log.parent for log in sorted(logs, key=_written, reverse=True)]
 
     def new_run(self, at: datetime.datetime | None = None) -> Path:
         """A folder for a run of portraits, named by the time; made when first written to.
@@ -135,6 +162,25 @@ class RunsFolder(PersonFolder):
     def runs(self) -> list[Path]:
         """Runs of portraits, newest first."""
         return sorted((self.folder / "portraits").glob("*/"), reverse=True)
+
+    @staticmethod
+    def kept_order(run: Path) -> list[KeptRank]:
+        """The ranking of a run as it was made last, of the portraits that are still there.
+
+        Whether it still holds is not asked: `Person.read_ranking` does. Empty where there is none;
+        raises InputError where it is damaged.
+        """
+        file = run / "ranking.json"
+        if not file.exists():
+            return []
+        rows = read_model(file, list[KeptRank], "file_ranking")
+        return [row for row in rows if (run / row.portrait).is_file()]
+
+    @staticmethod
+    def restored(run: Path) -> list[tuple[Path, Path]]:
+        """Each portrait of a run that has its marks back, and that one, by name."""
+        files = sorted((run / "restored").glob("*.png"))
+        return [(run / file.name, file) for file in files if (run / file.name).is_file()]
 
 
 def rank_portraits(

@@ -1,0 +1,63 @@
+"""`realism show`: what came of a person's four steps, as a presentation for a stage."""
+
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from realism.cli.console import say
+
+if TYPE_CHECKING:
+    from realism.show.story import Story
+
+EXAMPLE, EXAMPLE_PERSON = "example", "mei"
+
+
+def show(
+    person: Annotated[
+        str, typer.Argument(help="The person's name, or `example`.", metavar="PERSON|example")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The .html file to write; a temporary one by default.")
+    ] = None,
+    language: Annotated[
+        Literal["en", "zh"], typer.Option(help="Of the presentation: English or Chinese.")
+    ] = "en",
+    open_it: Annotated[
+        bool, typer.Option("--open/--no-open", help="Whether to open it in the browser.")
+    ] = True,
+) -> None:
+    """Present a person's photos, fine-tune, portraits and marks, full screen, by keys or by itself.
+
+    One file, made of what is on disk: no network, no waiting. Steps not done yet are left out.
+    """
+    from realism.errors import InputError
+    from realism.person.names import slug_of
+    from realism.show.document import write_document
+
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise InputError("show_target_suffix", file=out)
+    story = _story(person)
+    for message in story.missing:
+        say(message.text(language))
+    if out is None:
+        out = Path(tempfile.mkdtemp(prefix="realism-show-")) / f"{slug_of(story.name)}.html"
+    written = write_document(story, out, language)
+    if open_it and not webbrowser.open(written.resolve().as_uri()):
+        say("No browser was found here: open the file in one.")
+    print(written)
+
+
+def _story(name: str) -> "Story":
+    """What is told of a person, or of the finished example, which is opened apart from yours."""
+    from realism.person.person import open_person
+    from realism.person.person import people as everyone
+    from realism.show.story import read_story
+    from realism.workflow.example import open_example
+
+    if name == EXAMPLE and not any(person.folder.name == EXAMPLE for person in everyone()):
+        with tempfile.TemporaryDirectory() as folder:
+            return read_story(open_example(EXAMPLE_PERSON, Path(folder)))
+    return read_story(open_person(name))
