@@ -1,18 +1,22 @@
 """Write a file whole or not at all; read JSON back as what it should be.
 
 Every file of ours is written under a temporary name beside its place and renamed, so that a
-killed process, a full disk or a second reader never meets half a file. People edit our JSON by
-hand: what does not fit is refused with the place in the file, never a KeyError later.
+killed process, a full disk or a second reader never meets half a file. What a killed process
+leaves under such a name is swept at the next start: the name says whose it is. People edit our
+JSON by hand: what does not fit is refused with the place in the file, never a KeyError later.
 """
 
 import errno
+import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +34,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a file-size limit, as
 NOT_ALLOWED = (errno.EACCES, errno.EROFS, errno.EPERM)
 # Something on the way to the folder is a file, or nothing can be made there at all.
 NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+TEMPORARY = re.compile(r"\.realism-([0-9a-f]{6})-(\d+)-")  # the machine and process that writes it
+A_DAY = 86400  # s; for so long what another machine writes here is left to it
 
 
 @contextmanager
@@ -47,7 +53,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         _make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+        prefix = _prefix()
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -78,7 +85,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         _make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=_prefix(), dir=path.parent))
         yield temporary
         if not path.exists():
             temporary.replace(path)
@@ -89,6 +96,78 @@ def whole_folder(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete a folder: first out of sight in one step, so that a crash leaves no half of it."""
+    gone = Path(tempfile.mkdtemp(prefix=_prefix(), dir=folder.parent))
+    folder.replace(gone / folder.name)
+    shutil.rmtree(gone)
+
+
+def sweep(*folders: Path) -> list[Path]:
+    """Delete what killed processes left half written or half deleted in folders.
+
+    What a process that runs is writing stays, and for a day what another machine writes.
+
+    Parameters
+    ----------
+    folders : Path
+        Looked through with all folders in them; one that is not there holds nothing.
+
+    Returns
+    -------
+    list of Path
+        What was deleted.
+    """
+    swept = []
+    for folder in folders:
+        for place, inside, files in os.walk(folder):
+            for name in (*inside, *files):
+                path = Path(place, name)
+                if (found := TEMPORARY.match(name)) and _is_left_over(path, *found.groups()):
+                    _delete(path)
+                    swept.append(path)
+            inside[:] = [name for name in inside if not TEMPORARY.match(name)]
+    return swept
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):  # another account's: it is swept when that one starts
+            path.unlink()
+
+
+def _is_left_over(path: Path, machine: str, process: str) -> bool:
+    """Whether nobody writes a temporary file or folder any more."""
+    import psutil
+
+    try:
+        changed = path.stat().st_mtime
+    except FileNotFoundError:  # its writer has just finished
+        return False
+    if machine != _machine():
+        return time.time() - changed > A_DAY
+    try:
+        # A number is given again: a process that began later is another one.
+        return psutil.Process(int(process)).create_time() > changed + 1
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def _prefix() -> str:
+    """How temporary names of this process begin, as `TEMPORARY` reads them."""
+    return f".realism-{_machine()}-{os.getpid()}-"
+
+
+@cache
+def _machine() -> str:
+    """Six hexadecimal digits that tell this machine or container from others."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,6 +1,10 @@
 """A file is written whole or not at all, and read back as what it should be or refused."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired
@@ -10,11 +14,15 @@ from typing_extensions import TypedDict
 
 from realism.config import home
 from realism.disk import (
+    TEMPORARY,
+    delete_folder,
     is_there,
     read_json,
     read_model,
+    sweep,
     validate,
     whole_file,
+    whole_folder,
     write_bytes,
     write_json,
 )
@@ -111,3 +119,70 @@ def test_what_is_too_long_for_a_name_is_not_there_and_odd_names_are_kept_in_json
     name = "caf\udce9.jpg"  # a file's name that is no UTF-8, as Python holds it
     write_json(tmp_path / "a.json", {"file": name})
     assert read_json(tmp_path / "a.json", "file_person") == {"file": name}
+
+
+# --- what a killed process leaves ----------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from realism import disk
+folder = Path(sys.argv[1])
+if sys.argv[2] == "file":
+    with disk.whole_file(folder / "a.png") as temporary:
+        temporary.write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+elif sys.argv[2] == "folder":
+    with disk.whole_folder(folder / "copy") as temporary:
+        (temporary / "a.json").write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+else:
+    disk.shutil.rmtree = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+    disk.delete_folder(folder / "copy")
+"""
+
+
+def killed_in(folder: Path, what: str) -> None:
+    code = subprocess.run([sys.executable, "-c", KILLED, str(folder), what]).returncode
+    assert code == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "deletion"])
+def test_what_a_killed_process_left_half_done_is_swept(tmp_path, what):
+    place = tmp_path / "people" / "mei"
+    write_bytes(place / "a.png", b"whole")
+    write_bytes(place / "copy" / "b.json", b"{}")
+    killed_in(place, what)
+    left = [path for path in place.rglob("*") if TEMPORARY.match(path.name)]
+    assert len(left) == 1 and (place / "copy").exists() == (what != "deletion")
+    assert (place / "a.png").read_bytes() == b"whole"
+    assert sweep(tmp_path, tmp_path / "nowhere") == left
+    assert sorted(os.listdir(place)) == ["a.png", *["copy"] * (what != "deletion")]
+    assert sweep(tmp_path) == []
+
+
+def test_what_a_running_process_or_another_machine_writes_is_not_swept(tmp_path):
+    with whole_file(tmp_path / "a.png") as temporary, whole_folder(tmp_path / "b") as folder:
+        (folder / "inside").write_text("")
+        assert sweep(tmp_path) == [] and temporary.exists() and (folder / "inside").exists()
+        elsewhere = tmp_path / f".realism-000000-{os.getpid()}-abc.png"
+        elsewhere.write_bytes(b"half")
+        assert sweep(tmp_path) == [], "it may be running there"
+        days_ago = time.time() - 2 * 86400
+        os.utime(elsewhere, (days_ago, days_ago))
+        assert sweep(tmp_path) == [elsewhere]
+        # The number of this process was another one's before it began.
+        machine = TEMPORARY.match(temporary.name)[1]
+        earlier = tmp_path / f".realism-{machine}-{os.getpid()}-abc.png"
+        earlier.write_bytes(b"half")
+        os.utime(earlier, (days_ago, days_ago))
+        assert sweep(tmp_path) == [earlier]
+    for name in (".gitignore", ".realism", "realism-000000-1-a.png"):
+        (tmp_path / name).write_text("")
+    assert sweep(tmp_path) == []
+
+
+def test_a_deleted_folder_leaves_nothing(tmp_path):
+    write_bytes(tmp_path / "mei" / "photos" / "a.png", b"")
+    delete_folder(tmp_path / "mei")
+    assert os.listdir(tmp_path) == []

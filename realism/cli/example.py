@@ -15,11 +15,12 @@ def open_finished(name: ExampleName) -> None:
 
     A person of that name who is there already stays as they are.
     """
+    from realism.person.runs import portraits_of
     from realism.workflow.example import open_example
 
     person = open_example(name)
     accepted = len(person.photo_to_photo())
-    portraits = sum(len(list(run.glob("*.png"))) for run in person.runs())
+    portraits = sum(len(portraits_of(run)) for run in person.runs())
     print(f"{person.name}: {accepted} photos accepted, {portraits} portraits, in {person.folder}")
 
 

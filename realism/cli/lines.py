@@ -19,8 +19,8 @@ def line_of(event: object) -> str:
     match event:
         case str():
             return f"  {event}"
-        case PhotoChecked(photo):
-            return f"  {photo.name}"
+        case PhotoChecked(photo, again=again):
+            return f"  {photo.name}{' is there already' * again}"
         case FacesBegin(faces):
             return f"Stage 1, on {faces}:"
         case FacesKnown(lora):

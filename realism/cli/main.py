@@ -30,6 +30,8 @@ from realism.cli import (
     teach,
 )
 from realism.cli.console import say
+from realism.config import cache_folder, home
+from realism.disk import sweep
 from realism.errors import InputError
 
 STOPPED = 130  # exit code after Ctrl-C
@@ -96,6 +98,7 @@ def read_options(
     ] = False,
 ) -> None:
     """Portraits of a person that still look like that person up close."""
+    sweep(home(), cache_folder())  # what a killed run left half written
 
 
 def main() -> None:

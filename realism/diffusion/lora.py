@@ -77,7 +77,7 @@ def _given_file(path: Path) -> Path:
     path = Path(path)
     if path.is_dir():
         inside = path / WEIGHTS
-        others = sorted(path.glob("*.safetensors"))
+        others = sorted(path.glob("[!.]*.safetensors"))
         others = others or [file for file in sorted(path.iterdir()) if is_pickle(file)]
         path = inside if inside.exists() or len(others) != 1 else others[0]
     if not path.is_file():

@@ -37,7 +37,7 @@ def list_pictures(folder: Path) -> list[tuple[Path, str]]:
     if not folder.is_dir():
         raise InputError("faces_folder_not_found", folder=folder)
     captions = _read_captions(folder / "metadata.jsonl")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in folder.rglob("[!.]*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise InputError("faces_folder_empty", folder=folder)
     return [

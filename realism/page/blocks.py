@@ -4,10 +4,12 @@ Local by default: 127.0.0.1, no share link, no telemetry, nothing from the inter
 """
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
-from realism.config import home, page_copies
+from realism.config import cache_folder, home, page_copies
+from realism.disk import sweep
 from realism.errors import InputError
 
 # Before gradio is imported: it reads these once.
@@ -28,6 +30,7 @@ from realism.page.session import (
     delete_visitor,
     hosted,
     listener,
+    visitors_folder,
 )
 
 STYLE = Path(__file__).with_name("style.css")
@@ -152,8 +155,11 @@ def refuse_taken_port(host: str, port: int | None) -> None:
 
 
 def main(host: str, port: int) -> None:
-    """Serve the page until it is stopped, without copies left by a visit that was cut off."""
+    """Serve the page until it is stopped, without what was left by a visit that was cut off."""
     delete_temp_files()
+    sweep(home(), cache_folder())
+    if hosted():  # a visitor's folder lasts as long as the visit
+        shutil.rmtree(visitors_folder(), ignore_errors=True)
     try:
         serve(build_page(), host, port)
     finally:

@@ -155,10 +155,15 @@ def on_add(
         person = chosen_person(name, root)
         # Of any suffix: Gradio would refuse all files for one that it does not expect.
         paths = [Path(file) for file in files or []]
+        again = 0
         for event in add_photos(person, paths, load_engine()):
             if isinstance(event, PhotoChecked):
+                again += event.again
                 yield _progress(event, language)
-        yield paragraph(text(language, "photos.added", count=len(paths)))
+        added = text(language, "photos.added", count=len(paths))
+        if again:
+            added += " " + text(language, "photos.again", count=again)
+        yield paragraph(added)
 
 
 @uses_device

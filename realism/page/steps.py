@@ -18,6 +18,7 @@ from realism.page.i18n import Localizer, text
 from realism.page.job import Kind, find_job
 from realism.page.session import PRIVATE, person_lora, user_errors
 from realism.person.person import Person, open_person
+from realism.person.runs import portraits_of
 
 STEPS = ("photos", "finetune", "portraits", "marks")
 # Tabs are changed by a click on their own button: only that tells whoever waits for it.
@@ -78,7 +79,7 @@ def read_progress(person: Person, base: str) -> Progress:
         photos=len(records),
         accepted=sum(record.accepted for record in records),
         lora=person_lora(person, base) is not None,
-        portraits=sum(len(list(run.glob("*.png"))) for run in person.runs()),
+        portraits=sum(len(portraits_of(run)) for run in person.runs()),
         marks=_count_marks(person),
         running=job.kind if job and job.running else None,
     )

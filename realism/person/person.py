@@ -9,14 +9,13 @@ Photos and embeddings are personal data: they stay in this folder and go with it
 """
 
 import datetime
-import shutil
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from realism.config import home
-from realism.disk import read_json, validate, whole_file, write_json
+from realism.disk import delete_folder, read_json, validate, whole_file, write_json
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.marks.mark import flipped
@@ -142,12 +141,7 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
             "loras_deleted": sum(file.suffix == ".safetensors" for file in files),
             "files_deleted": len(files),
         }
-        # First out of sight in one step, so that a crash leaves no half person behind.
-        gone = self.folder.with_name(f".deleted-{self.folder.name}")
-        if gone.exists():
-            shutil.rmtree(gone)
-        self.folder.replace(gone)
-        shutil.rmtree(gone)
+        delete_folder(self.folder)
         return [Message(code, count=count) for code, count in counts.items() if count]
 
     def _embeddings(self) -> Embeddings:

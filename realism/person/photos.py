@@ -52,7 +52,8 @@ class PhotosFolder(PersonFolder):
 
         Yields a PhotoRecord as soon as each file is judged alone; `records()` afterwards also
         knows what only the set shows (near-duplicates, another person). A file that cannot be
-        read is listed with its reason, too.
+        read is listed with its reason, too. A file that was taken in before is not taken in
+        again: whoever was stopped on the way gives all of them anew.
         """
         files = [Path(file) for file in files]
         if not files:
@@ -74,7 +75,7 @@ class PhotosFolder(PersonFolder):
 
     def records(self) -> list[PhotoRecord]:
         """All photos, refused ones included, by name."""
-        return [read_record(file) for file in sorted(self._photos.glob("*.json"))]
+        return [read_record(file) for file in sorted(self._photos.glob("[!.]*.json"))]
 
     def record(self, name: str) -> PhotoRecord:
         """The photo of that name; raises InputError where there is none."""
@@ -129,14 +130,20 @@ class PhotosFolder(PersonFolder):
         return record
 
     def _take_in(self, file: Path, engine: Engine) -> PhotoRecord:
-        name = self._free_name(printable_name(file))
+        given, there = printable_name(file), {record.name: record for record in self.records()}
+        name = self._free_name(given)
         try:
-            photo = Photo(name, open_photo(file, name).pixels)
+            pixels = open_photo(file, given).pixels
         except InputError as error:
+            if given in there and there[given].path is None:
+                return there[given]
             code = "too_large" if error.code in TOO_LARGE else "unreadable"
             verdict = Verdict(name, False, (Reason(code, error.message),), (), None, {})
             return self._write(PhotoRecord(name, None, verdict, None), engine)
-        photo, faces, turned = find_upright(photo, engine)
+        for taken in itertools.takewhile(lambda taken: taken != name, _numbered(given)):
+            if _is_of(there[taken], pixels):
+                return there[taken]
+        photo, faces, turned = find_upright(Photo(name, pixels), engine)
         verdict = check_photo(photo, engine, faces)
         verdict = replace(verdict, notes=(*turned, *verdict.notes))
         path = self._path(name, ".png")
@@ -202,10 +209,7 @@ class PhotosFolder(PersonFolder):
 
     def _free_name(self, name: str) -> str:
         taken = {record.name for record in self.records()}
-        stem, dot, suffix = name.rpartition(".")
-        stem, suffix = (stem, dot + suffix) if dot else (name, "")
-        numbered = (f"{stem}-{number}{suffix}" for number in itertools.count(2))
-        return next(name for name in itertools.chain([name], numbered) if name not in taken)
+        return next(name for name in _numbered(name) if name not in taken)
 
     def _write(self, record: PhotoRecord, engine: Engine) -> PhotoRecord:
         write_record(self._path(record.name, ".json"), record, engine.name)
@@ -228,3 +232,21 @@ def _without_set(verdict: Verdict) -> Verdict:
     reasons = tuple(reason for reason in verdict.reasons if reason.code not in SET_CODES)
     notes = tuple(note for note in verdict.notes if note.code not in SET_CODES)
     return replace(verdict, usable=not reasons, reasons=reasons, notes=notes)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """A photo's name, then those that it has where that one is taken: a.jpg, a-2.jpg, ..."""
+    stem, dot, suffix = name.rpartition(".")
+    stem, suffix = (stem, dot + suffix) if dot else (name, "")
+    return itertools.chain([name], (f"{stem}-{number}{suffix}" for number in itertools.count(2)))
+
+
+def _is_of(record: PhotoRecord, pixels: np.ndarray) -> bool:
+    """Whether a record is of this picture, which may have been turned upright for it."""
+    if record.path is None:
+        return False
+    try:
+        kept = record.photo().pixels
+    except InputError:  # damaged: it is taken in under another name
+        return False
+    return any(np.array_equal(kept, np.rot90(pixels, quarter)) for quarter in range(4))

@@ -145,7 +145,7 @@ class RunsFolder(PersonFolder):
         Likeness to it cannot come from copying. None where no photo was held out, or the LoRA was
         trained anew since.
         """
-        first = next(iter(sorted(run.glob("*.png"))), None)
+        first = next(iter(portraits_of(run)), None)
         parameters = read_parameters(first) if first else None
         if parameters is None:
             return None
@@ -179,8 +179,13 @@ class RunsFolder(PersonFolder):
     @staticmethod
     def restored(run: Path) -> list[tuple[Path, Path]]:
         """Each portrait of a run that has its marks back, and that one, by name."""
-        files = sorted((run / "restored").glob("*.png"))
+        files = portraits_of(run / "restored")
         return [(run / file.name, file) for file in files if (run / file.name).is_file()]
+
+
+def portraits_of(run: Path) -> list[Path]:
+    """The portraits of a run, by name; one that is just being written is not there yet."""
+    return sorted(run.glob("[!.]*.png"))
 
 
 def rank_portraits(
@@ -216,7 +221,7 @@ def rank_portraits(
     ranked = kept_ranking(run, photos, engine.name, second)
     if ranked is not None:
         return ranked
-    files = sorted(run.glob("*.png"))
+    files = portraits_of(run)
     inputs = ranking_inputs(engine.name, files, photos, second)
     found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
     made_with = {file.name: read_parameters(file) for file in files}
@@ -233,7 +238,7 @@ def kept_ranking(
     run: Path, photos: Embeddings, engine_name: str, second_name: str | None = None
 ) -> list[Ranked] | None:
     """The ranking of a run as it is kept, without an engine; None where it must be made anew."""
-    inputs = ranking_inputs(engine_name, sorted(run.glob("*.png")), photos, second_name)
+    inputs = ranking_inputs(engine_name, portraits_of(run), photos, second_name)
     return read_ranking(run / "ranking-details.json", inputs)
 
 

@@ -117,7 +117,7 @@ def load_presets() -> tuple[Style, ...]:
 
 def load_styles(root: Path | None = None) -> tuple[Style, ...]:
     """The styles that ship, then the imported ones of that folder of people."""
-    files = sorted(imported_folder(root).glob("*.json"))
+    files = sorted(imported_folder(root).glob("[!.]*.json"))
     return (*load_presets(), *(_read_style(file, file.stem, imported=True) for file in files))
 
 

@@ -19,7 +19,7 @@ from realism.images import open_photo
 from realism.marks.atlas import Atlas
 from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
-from realism.person.runs import KeptRank
+from realism.person.runs import KeptRank, portraits_of
 from realism.workflow.restore import REPORT
 
 # As many as are large enough to be seen from the last row.
@@ -172,7 +172,7 @@ def read_story(person: Person) -> Story:
     if not photos:  # whoever has no photos has nothing that was made of them
         raise InputError("nothing_to_show", person=name)
     learning = told(lambda: _learning(person), Message("show_no_finetune", person=name))
-    runs = [run for run in person.runs() if any(run.glob("*.png"))]
+    runs = [run for run in person.runs() if portraits_of(run)]
     order: list[KeptRank] = []
     portraits: list[RankedPortrait] = []
     if runs:
@@ -242,7 +242,7 @@ def _learning(person: Person) -> Learning | None:
 
 def _portraits(run: Path, order: list[KeptRank], missing: list[Message]) -> list[RankedPortrait]:
     """Of a run with more portraits than are shown the closest, else the first."""
-    files = [run / row.portrait for row in order] or sorted(run.glob("*.png"))
+    files = [run / row.portrait for row in order] or portraits_of(run)
     rows = {row.portrait: row for row in order}
     shown = sorted(files[:MOST_PORTRAITS])
     return _readable(lambda file: _ranked(file, rows.get(file.name)), shown, missing)

@@ -21,11 +21,14 @@ class PhotoChecked:
         With its verdict; what only the set shows (duplicates, strangers) is not in it.
     number, of : int
         Which of how many files, from 1.
+    again : bool
+        It had been taken in before, and is as it was.
     """
 
     photo: PhotoRecord
     number: int
     of: int
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,9 @@ def add_photos(
         No file was given, or the disk is full.
     """
     files = list(files)
+    there = {photo.name for photo in person.records()}
     for number, photo in enumerate(person.add_photos(files, engine), 1):
-        yield PhotoChecked(photo, number, len(files))
+        yield PhotoChecked(photo, number, len(files), photo.name in there)
     photos = tuple(person.records())
     yield SetChecked(photos, person.photo_to_photo())
     return photos

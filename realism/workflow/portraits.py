@@ -17,6 +17,7 @@ from realism.faces.engine import Engine, primary_face
 from realism.faces.face import Face
 from realism.images import Photo
 from realism.person.person import Person
+from realism.person.runs import portraits_of
 from realism.portraits.portrait import Portrait, save_portrait
 from realism.portraits.prompt import plain_prompt, unread_words
 from realism.portraits.rank import Ranked, rank
@@ -223,7 +224,7 @@ def unfinished_portraits(person: Person) -> tuple[int, int] | None:
     if run is None:
         return None
     request = read_model(person.request_file(run), _KeptRequest, "file_request").request
-    return len(list(run.glob("*.png"))), request.count
+    return len(portraits_of(run)), request.count
 
 
 def resume_portraits(

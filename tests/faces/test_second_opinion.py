@@ -1,4 +1,4 @@
-"""Where two face engines are at hand one decides and the other is asked, too, and changes nothing."""
+"""Where two face engines are at hand one decides; the other is asked, and changes nothing."""
 
 import json
 import shutil

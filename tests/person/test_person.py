@@ -101,8 +101,35 @@ def test_a_refused_photo_with_a_face_can_be_accepted_by_hand_and_given_back(mei,
     assert refused.value.code == "photo_without_face"
 
 
-def test_the_same_photo_again_is_listed_under_a_free_name_as_a_duplicate(mei, engine):
-    list(mei.add_photos([MEI / "mei-01.jpg"], engine))
+def test_a_file_that_is_given_again_stays_as_it_is(mei, engine):
+    before = {record.name for record in mei.records()}
+    mei.choose("mei-02.jpg", False, engine)
+    again = list(mei.add_photos(sorted(MEI.glob("mei-0[12].jpg")), engine))
+    assert [record.name for record in again] == ["mei-01.jpg", "mei-02.jpg"]
+    assert {record.name for record in mei.records()} == before
+    assert mei.record("mei-02.jpg").choice is False, "what its owner said of it stays, too"
+
+
+def test_another_photo_of_a_name_that_is_taken_is_listed_under_a_free_one(mei, engine, tmp_path):
+    picture = open_photo(MEI / "mei-01.jpg").pixels
+    for folder, brighter in (("a", 0), ("b", 2)):  # two cameras count alike
+        save_png(tmp_path / folder / "1.png", np.clip(picture[..., :] + np.uint8(brighter), 2, 255))
+    files = [tmp_path / folder / "1.png" for folder in ("a", "b")]
+    for _ in range(2):
+        list(mei.add_photos(files, engine))
+        assert {"1.png", "1-2.png"} <= set(codes(mei)) and "1-3.png" not in codes(mei)
+
+
+def test_a_file_that_cannot_be_read_is_listed_once_however_often_it_is_given(mei, engine, tmp_path):
+    (tmp_path / "letter.jpg").write_text("no picture")
+    for _ in range(2):
+        list(mei.add_photos([tmp_path / "letter.jpg"], engine))
+    assert "letter.jpg" in codes(mei) and "letter-2.jpg" not in codes(mei)
+
+
+def test_the_same_photo_under_another_name_is_a_duplicate(mei, engine, tmp_path):
+    shutil.copy(MEI / "mei-01.jpg", tmp_path / "mei-01-2.jpg")
+    list(mei.add_photos([tmp_path / "mei-01-2.jpg"], engine))
     reasons_by_photo = codes(mei)
     assert "mei-01-2.jpg" in reasons_by_photo
     assert "duplicate" in reasons_by_photo["mei-01.jpg"] | reasons_by_photo["mei-01-2.jpg"]
@@ -258,6 +285,7 @@ def test_a_run_is_ranked_once_and_again_only_when_something_changed(mei, engine)
     run.mkdir(parents=True)
     for number in (1, 2):
         shutil.copy(next(mei.folder.glob(f"photos/mei-0{number}*.png")), run / f"{number}.png")
+    (run / ".realism-000000-1-half.png").write_bytes(b"half")  # being written, or left by a kill
     counting = Counting()
     assert mei.read_ranking(run, engine.name) is None
     first = mei.rank_run(run, counting)

@@ -132,7 +132,7 @@ def read_whale(path: Path) -> Export:
 
 def _read_project(folder: Path) -> list[tuple[str, object]]:
     """One object an image from `anno/*.json`, or the older `anno.json` beside the images."""
-    files = sorted((folder / "anno").glob("*.json"))
+    files = sorted((folder / "anno").glob("[!.]*.json"))
     if files:
         return [(file.name, _parse(_read_text(file), file.name)) for file in files]
     for name in ("anno.json", "result.json"):

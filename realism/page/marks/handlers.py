@@ -29,6 +29,7 @@ from realism.page.session import (
     user_errors,
     uses_device,
 )
+from realism.person.runs import portraits_of
 from realism.workflow import translated
 from realism.workflow.marks import (
     LEAST_SCORE,
@@ -60,7 +61,7 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
         needs = ""
         if not any(photo.accepted for photo in person.records()):
             needs = paragraph(text(language, "marks.needs_photos", name=person.name))
-        files = [file for run in person.runs()[:1] for file in sorted(run.glob("*.png"))]
+        files = [file for run in person.runs()[:1] for file in portraits_of(run)]
         return needs, gr.update(choices=[(file.name, str(file)) for file in files])
 
 

@@ -28,6 +28,7 @@ from realism.page.session import (
     uses_device,
 )
 from realism.person.person import Person
+from realism.person.runs import portraits_of
 from realism.workflow.place import PlacedPortrait
 from realism.workflow.restore import REPORT
 
@@ -174,7 +175,7 @@ def largest_result(run: Path) -> tuple[Path, Path] | None:
     """Of a run's restored portraits the largest, beside the plain one; None without any."""
     pairs = [
         (run / file.name, file)
-        for file in sorted((run / "restored").glob("*.png"))
+        for file in portraits_of(run / "restored")
         if (run / file.name).exists()
     ]
     return max(pairs, key=lambda pair: pair[1].stat().st_size, default=None)

@@ -31,6 +31,7 @@ from realism.page.session import (
     uses_device,
 )
 from realism.person.person import Person, write_zip
+from realism.person.runs import portraits_of
 from realism.workflow import translated
 from realism.workflow.marks import build_passport, flip_photos, with_least_score
 from realism.workflow.place import MarkKey, PlacedPortrait, RestoreOptions, blend_portrait
@@ -84,7 +85,7 @@ def on_whole_run(
             method, placement, Sliders(*sliders), least_sightings, off, on,
             switched=person.switched(), moves=moves,
         )  # fmt: skip
-        files, skipped = sorted(run.glob("*.png")), []
+        files, skipped = portraits_of(run), []
         yield _run_progress(0, len(files), language), gr.skip()
 
         def progress(event: PortraitRestored | PortraitSkipped) -> tuple:

@@ -24,6 +24,7 @@ from realism.page.session import (
     uses_device,
 )
 from realism.person.person import Person, write_zip
+from realism.person.runs import portraits_of
 from realism.portraits.portrait import describe_parameters, read_parameters
 from realism.portraits.rank import Ranked, similarities_to
 from realism.workflow.portraits import (
@@ -58,7 +59,7 @@ def on_arrive(
         person = chosen_person(name, root)
         if message:
             return gr.update(choices=_run_names(person)), *rest
-        runs = [run for run in person.runs() if any(run.glob("*.png"))]
+        runs = [run for run in person.runs() if portraits_of(run)]
         if not runs or not any(photo.accepted for photo in person.records()):
             return gr.update(choices=_run_names(person), value=None), *rest
         return run_choice(person, runs[0]), *_kept_ranking(person, runs[0], engine, language)
@@ -108,7 +109,7 @@ def on_zip(run: str | None, name: str | None, root: Path | None, language: str) 
     with user_errors(language):
         person = chosen_person(name, root)
         folder = _run_folder(person, run)
-        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        files = sorted(file for file in folder.rglob("[!.]*") if file.is_file())
         into = new_temp_dir() / f"{person.folder.name}-{folder.name}.zip"
         return str(write_zip(into, files, folder))
 
@@ -148,7 +149,7 @@ def on_send(
     with user_errors(language):
         if file is None:
             folder = _run_folder(chosen_person(name, root), run)
-            files = [folder / portrait.name for portrait in ranked] or sorted(folder.glob("*.png"))
+            files = [folder / portrait.name for portrait in ranked] or portraits_of(folder)
             file = str(files[0])
     return file, gr.Tabs(selected="marks")
 
@@ -177,7 +178,7 @@ def _kept_ranking(person: Person, run: Path, engine: EngineInfo | None, language
     ranked = person.read_ranking(run, engine.name, engine.second) if engine else None
     if ranked is not None:
         return show_ranking(person, run, ranked, language)
-    gallery = [(str(file), file.stem) for file in sorted(run.glob("*.png"))]
+    gallery = [(str(file), file.stem) for file in portraits_of(run)]
     comparing = paragraph(text(language, "portraits.comparing"), "note")
     return gallery, [], comparing, gr.update(visible=False), run.name
 

@@ -19,6 +19,7 @@ from realism.page.job import Job, JobGoesOn, JobStopped, JobWaits, find_job, sta
 from realism.page.portraits.handlers import run_choice, show_ranking
 from realism.page.session import chosen_person, never_waits, paragraph, sentence, user_errors
 from realism.person.person import Person
+from realism.person.runs import portraits_of
 from realism.portraits.sample import LoraNote, SamplingStep
 from realism.portraits.styles import load_presets
 from realism.workflow.portraits import (
@@ -80,7 +81,7 @@ def on_resume(
     with user_errors(language):
         person = chosen_person(name, root)
         run = person.unfinished_run()
-        made = [(str(file), file.stem) for file in sorted(run.glob("*.png"))] if run else []
+        made = [(str(file), file.stem) for file in portraits_of(run)] if run else []
         job = start_job(person.folder, "portraits", work)
         yield made, "", gr.skip(), [], gr.update(visible=False)
         yield from _made(job, person, language, made)
