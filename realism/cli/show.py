@@ -2,6 +2,7 @@
 
 import tempfile
 import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,8 @@ import typer
 from realism.cli.console import say
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from realism.show.story import Story
 
 EXAMPLE, EXAMPLE_PERSON = "example", "mei"
@@ -33,7 +36,8 @@ def show(
 
     One file, made of what is on disk: no network, no waiting. Steps not done yet are left out.
     """
-    from realism.errors import InputError
+    from realism.draw.turntable import YAWS, draw_turning_head
+    from realism.errors import InputError, Message
     from realism.person.names import slug_of
     from realism.show.document import write_document
 
@@ -44,7 +48,11 @@ def show(
         say(message.text(language))
     if out is None:
         out = Path(tempfile.mkdtemp(prefix="realism-show-")) / f"{slug_of(story.name)}.html"
-    written = write_document(story, out, language)
+    head: Iterable[np.ndarray] = ()
+    if story.passport:
+        say(Message("show_head", sides=len(YAWS)).text(language))
+        head = draw_turning_head(story.passport)
+    written = write_document(story, out, language, head)
     if open_it and not webbrowser.open(written.resolve().as_uri()):
         say("No browser was found here: open the file in one.")
     print(written)

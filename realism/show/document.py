@@ -6,6 +6,7 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
@@ -37,7 +38,9 @@ KINDS = {
 }
 
 
-def write_document(story: Story, out: Path, language: str = "en") -> Path:
+def write_document(
+    story: Story, out: Path, language: str = "en", head: Iterable[np.ndarray] = ()
+) -> Path:
     """Write the presentation, whole or not at all; returns `out`.
 
     Parameters
@@ -46,15 +49,17 @@ def write_document(story: Story, out: Path, language: str = "en") -> Path:
     out : Path
         An .html file.
     language : {"en", "zh"}
+    head : iterable of (H, W, 4) uint8 ndarray
+        The mark passport from side to side, of `draw_turning_head`; () leaves it out.
     """
-    write_bytes(Path(out), document(story, language).encode())
+    write_bytes(Path(out), document(story, language, head).encode())
     return Path(out)
 
 
-def document(story: Story, language: str = "en") -> str:
-    """The presentation as HTML."""
+def document(story: Story, language: str = "en", head: Iterable[np.ndarray] = ()) -> str:
+    """The presentation as HTML; see `write_document`."""
     # A tag in a name would end the script element that holds the data.
-    data = json.dumps(_data(story, language), ensure_ascii=False).replace("<", "\\u003c")
+    data = json.dumps(_data(story, language, head), ensure_ascii=False).replace("<", "\\u003c")
     page = (STAGE / "stage.html").read_text(encoding="utf-8")
     parts = {
         "language": {"en": "en", "zh": "zh-Hans"}[language],
@@ -70,7 +75,7 @@ def document(story: Story, language: str = "en") -> str:
     return page
 
 
-def _data(story: Story, language: str) -> dict:
+def _data(story: Story, language: str, head: Iterable[np.ndarray]) -> dict:
     """All that the script draws, plain JSON."""
 
     def say(message: Message) -> str:
@@ -89,6 +94,7 @@ def _data(story: Story, language: str) -> dict:
         "learning": _learning(story.learning) if story.learning else None,
         "portraits": [_portrait(portrait) for portrait in story.portraits],
         "order": [made[portrait.name] for portrait in story.ranked],
+        "head": [_cut_out(side) for side in head],
         "kinds": [
             {"name": say(Message(KINDS[kind])), "count": count, "colour": _css(KIND_COLOURS[kind])}
             for kind, count in story.marks.items()
@@ -152,3 +158,10 @@ def _picture(pixels: np.ndarray, longest: int) -> str:
     quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     encoded = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), quality)[1]
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def _cut_out(pixels: np.ndarray) -> str:
+    """A picture with opacity, (H, W, 4) uint8, as a WebP in the document itself."""
+    bgra = np.ascontiguousarray(pixels[..., [2, 1, 0, 3]])
+    encoded = cv2.imencode(".webp", bgra, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1]
+    return "data:image/webp;base64," + base64.b64encode(encoded.tobytes()).decode()

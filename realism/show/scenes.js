@@ -289,6 +289,36 @@ function portraitScenes() {
   return scenes;
 }
 
+function passportScene() {
+  const part = section('passport'), canvas = add(part.root, 'canvas'), list = add(part.root, 'ul', 'legend');
+  const sides = story.head.map(load), last = sides.length - 1, ratio = () => sides[0].naturalWidth / sides[0].naturalHeight || .8;
+  const counts = story.kinds.map(kind => {
+    const row = add(list, 'li');
+    add(row, 'i').style.background = kind.colour;
+    add(row, 'span', '', kind.name);
+    return { count: add(row, 'b'), of: kind.count };
+  });
+  const draw = t => {
+    write(part.title, words.passport);
+    const wide = isWide(), box = room(part, wide ? 0 : list.offsetHeight + 16);
+    const h = Math.min(box.h, (wide ? box.w * .6 : box.w) / ratio()), w = h * ratio();
+    const left = wide ? box.x + box.w * .36 - w / 2 : box.x + (box.w - w) / 2;
+    canvas.style.transform = `translate(${left}px, ${box.y + (box.h - h) / 2}px)`;
+    const pen = fit(canvas, w, h), at = (1 - Math.cos(2 * Math.PI * (t / 9 + .25))) / 2 * last, low = Math.min(last, Math.floor(at));
+    [[low, 1], [Math.min(last, low + 1), at - low]].forEach(([number, share]) => {
+      pen.globalAlpha = share * rise(t, .2, 1.2);
+      if (sides[number].complete) pen.drawImage(sides[number], 0, 0, w, h);
+    });
+    pen.globalAlpha = 1;
+    counts.forEach(({ count, of }) => write(count, String(Math.round(of * rise(t, .6, 2.4)))));
+    list.style.flexDirection = wide ? 'column' : 'row';
+    list.style.left = (wide ? box.x + box.w * .68 : box.x) + 'px';
+    list.style.top = (wide ? box.y + (box.h - list.offsetHeight) / 2 : box.y + box.h + 8) + 'px';
+    list.style.maxWidth = (wide ? box.w * .32 : box.w) + 'px';
+  };
+  return { section: part.root, seconds: 18, draw };
+}
+
 function restoredScenes() {
   return story.restored.map(pair => {
     const part = section('restored-' + story.restored.indexOf(pair), true);
@@ -341,7 +371,7 @@ function restoredScenes() {
         });
       });
     };
-    return { section: part.root, seconds: 9, draw };
+    return { section: part.root, seconds: 8, draw };
   });
 }
 

@@ -4,6 +4,7 @@ const scenes = [
   ...photoScenes(),
   ...(story.learning ? learningScenes() : []),
   ...(story.portraits.length ? portraitScenes() : []),
+  ...(story.head.length ? [passportScene()] : []),
   ...restoredScenes(),
   endScene(),
 ];

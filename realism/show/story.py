@@ -16,7 +16,7 @@ from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.finetune.run_log import read_log, read_preview
 from realism.images import open_photo
-from realism.marks.atlas import Atlas
+from realism.marks.atlas import Atlas, count_by_kind
 from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
 from realism.person.runs import KeptRank, portraits_of
@@ -135,10 +135,9 @@ class Story:
 
     @property
     def marks(self) -> dict[str, int]:
-        """How many marks of each kind the passport puts back, the most frequent kind first."""
-        entries = self.passport.entries if self.passport else ()
-        kinds = [entry.mark.kind for entry in entries if entry.on]
-        return {kind: kinds.count(kind) for kind in sorted(set(kinds), key=kinds.count)[::-1]}
+        """How many marks the passport puts back, of each kind that it has."""
+        counts = count_by_kind(self.passport) if self.passport else {}
+        return {kind: count for kind, count in counts.items() if count}
 
     @property
     def best_photo(self) -> TakenPhoto:

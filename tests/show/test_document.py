@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from realism.draw.turntable import draw_turning_head
 from realism.errors import LANGUAGES
 from realism.show.document import document, write_document
 from realism.show.story import Story, read_story
@@ -46,7 +47,7 @@ def data_of(page: str) -> dict:
 def test_it_holds_all_pictures_and_names_nothing_elsewhere(story, language):
     page = document(story, language)
     assert Scripts(page).attributes == ["data:,"]
-    outside = re.sub(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+", "", page)
+    outside = re.sub(r"data:image/(?:jpeg|webp);base64,[A-Za-z0-9+/=]+", "", page)
     assert not re.search(r"https?://|url\(|@import", outside)
     assert "connect-src" not in page and "default-src 'none'" in page
     data = data_of(page)
@@ -75,11 +76,22 @@ def test_it_is_written_whole(story, tmp_path):
     assert [file.name for file in out.parent.iterdir()] == ["mei.html"]
 
 
+def test_the_head_turns_where_there_is_a_passport(story):
+    sides = list(draw_turning_head(story.passport, (-60, 60), 120))
+    data = data_of(document(story, head=sides))
+    assert [side[:16] for side in data["head"]] == ["data:image/webp;"] * 2
+    assert {kind["name"]: kind["count"] for kind in data["kinds"]} == {
+        "Moles": 3, "Spots": 2, "Acne": 3, "Wrinkles": 1,
+    }  # fmt: skip
+    assert data_of(document(story))["head"] == []
+
+
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="needs a browser at /usr/bin/chromium")
 def test_keys_lead_through_it_and_every_scene_fits_a_screen_and_a_phone(story, tmp_path):
     from playwright.sync_api import sync_playwright
 
-    out = write_document(story, tmp_path / "mei.html")
+    head = draw_turning_head(story.passport, (-60, 0, 60), 120)
+    out = write_document(story, tmp_path / "mei.html", head=head)
     faults = []
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as play:
