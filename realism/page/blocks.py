@@ -23,6 +23,7 @@ from realism.page import finetune, front, header, installation, photos, steps
 from realism.page.i18n import Localizer
 from realism.page.job import stop_jobs
 from realism.page.marks import layout as marks
+from realism.page.marks import wiring as marks_wiring
 from realism.page.portraits import layout as portraits
 from realism.page.session import (
     SharedWidgets,
@@ -89,7 +90,7 @@ def build_page() -> gr.Blocks:
         photos.wire(photos_ui, shared, refresh_status, front_ui, created)
         finetune.wire(finetune_ui, shared, refresh_status)
         portrait_sent = portraits.wire(portraits_ui, shared, refresh_status, marks_ui)
-        marks.wire(marks_ui, shared, refresh_status, portrait_sent)
+        marks_wiring.wire(marks_ui, shared, refresh_status, portrait_sent)
     return page
 
 

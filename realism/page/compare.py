@@ -9,6 +9,7 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import cv2
 import gradio as gr
@@ -83,15 +84,50 @@ def marks_window(before: np.ndarray, after: np.ndarray) -> tuple[slice, slice]:
     rows, columns : slice, px
         The largest square in the middle where nothing differs.
     """
-    height, width = before.shape[:2]
-    rows, columns = np.nonzero((before != after).any(2))
-    low, high = np.zeros(2, int), np.array([height, width])
-    if len(rows):
-        low, high = np.array([rows.min(), columns.min()]), np.array([rows.max(), columns.max()])
-    most = min(height, width)
-    side = int(np.clip(REACH * (high - low).max(), LEAST * most, most))
-    top, left = np.clip((low + high - side) // 2, 0, [height - side, width - side]).tolist()
+    low, high = changed_area(before, after)
+    top, left, side = square_around(low, high, before.shape[:2], REACH, LEAST)
     return slice(top, top + side), slice(left, left + side)
+
+
+def changed_area(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last point, (x, y) px, of what differs in two pictures; all where nothing does."""
+    rows, columns = np.nonzero((before != after).any(2))
+    if not len(rows):
+        return np.zeros(2, int), np.array(before.shape[1::-1])
+    return np.array([columns.min(), rows.min()]), np.array([columns.max(), rows.max()])
+
+
+def square_around(
+    low: np.ndarray, high: np.ndarray, size: tuple[int, ...], reach: float, least: float
+) -> tuple[int, int, int]:
+    """A square of a picture around a part of it.
+
+    Parameters
+    ----------
+    low, high : (2,) array
+        First and last point of the part, (x, y) px.
+    size : (height, width) px
+        Of the picture.
+    reach : float
+        Sides of the square over the longer side of the part.
+    least : float
+        Its least side over the shorter side of the picture, which is its largest.
+
+    Returns
+    -------
+    top, left, side : int, px
+    """
+    height, width = size
+    most = min(height, width)
+    side = int(np.clip(reach * (high - low).max(), least * most, most))
+    middle = (low + high - side) / 2
+    left, top = np.clip(np.floor(middle), 0, [width - side, height - side]).astype(int).tolist()
+    return top, left, side
+
+
+def file_url(path: str) -> str:
+    """Where the browser finds a picture that lies in a folder which the page serves."""
+    return f"gradio_api/file={quote(path)}"
 
 
 def data_uri(pixels: np.ndarray) -> str:

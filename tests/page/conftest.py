@@ -5,12 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
+from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
 from realism.config import ASSETS
+from realism.images import open_photo
 from realism.marks.photo import MarkedPhoto
 from realism.page import finetune
+from realism.page.compare import file_url
 from realism.page.job import stop_jobs
 from realism.page.marks import handlers
 from realism.person.person import create_person
@@ -100,6 +104,12 @@ def learned(tmp_path_factory, root_of_mei, tiny_sd) -> Learned:
     settings = (2, 1e-4, 3, 1e-4, 4, 2, False)
     walk = finetune.on_finetune("mei", root, "en", str(tiny_sd), True, "", *settings, False)
     return Learned(root, str(tiny_sd), list(walk))
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[[str], np.ndarray]:
+    """Pixels of a picture that the page shows, by its address."""
+    return lambda url: open_photo(Path(unquote(url.removeprefix(file_url(""))))).pixels
 
 
 @pytest.fixture(scope="session")

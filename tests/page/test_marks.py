@@ -9,7 +9,6 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from realism.images import open_photo
 from realism.marks.mark import RoundMark, Wrinkle
 from realism.page.marks import editor, handlers, results
 from realism.person.person import create_person
@@ -73,19 +72,21 @@ def test_a_photo_dropped_twice_does_not_confirm_itself(mei_files):
     assert scores[0] == scores[1] != []
 
 
-def test_strength_nought_gives_the_portrait_back_and_full_strength_changes_marks_only(found):
-    before, same = handlers.on_blend(found.placed, found.before, [], *NONE)
-    assert (open_photo(before).pixels == open_photo(same).pixels).all()
-    _, after = handlers.on_blend(found.placed, found.before, [], *FULL)
-    changed = (open_photo(after).pixels != open_photo(before).pixels).any(2)
+def test_strength_nought_gives_the_portrait_back_and_full_strength_changes_marks_only(
+    found, picture
+):
+    same = handlers.on_blend(found.placed, found.before, [], "en", *NONE)
+    assert (picture(same["before"]) == picture(same["after"])).all()
+    full = handlers.on_blend(found.placed, found.before, [], "en", *FULL)
+    changed = (picture(full["after"]) != picture(full["before"])).any(2)
     assert 0 < changed.mean() < 0.05
 
 
 def test_a_slider_is_answered_at_once(found):
-    handlers.on_blend(found.placed, found.before, [], *FULL)
+    handlers.on_blend(found.placed, found.before, [], "en", *FULL)
     start = time.process_time()
     for _ in range(5):
-        handlers.on_blend(found.placed, found.before, [], *FULL)
+        handlers.on_blend(found.placed, found.before, [], "en", *FULL)
     assert (time.process_time() - start) / 5 < 0.3  # seconds of work; 0.15 is meant at 1024 px
 
 

@@ -4,17 +4,23 @@ from pathlib import Path
 
 import gradio as gr
 
+from realism.images import open_photo
 from realism.page.marks import handlers, kept
 from realism.person.person import create_person, open_person
 from realism.workflow.restore import REPORT
 
 
-def test_the_example_fills_the_tab_without_an_engine_and_download_is_the_next_button(finished):
+def test_the_example_fills_the_tab_without_an_engine_and_download_is_the_next_button(
+    finished, picture
+):
     here = ("Mei", "photos")
     portrait, result, likeness, passport, atlas, filled, opened, restore, save = kept.on_here(
         here, None, None, finished, "en"
     )
-    assert result == (portrait, str(Path(portrait).parent / "restored" / Path(portrait).name))
+    shown = Path(portrait)
+    assert (picture(result["before"]) == open_photo(shown).pixels).all()
+    restored = open_photo(shown.parent / "restored" / shown.name).pixels
+    assert (picture(result["after"]) == restored).all()
     assert "before" in likeness and "in " in passport and atlas.entries
     assert (filled, opened) == ("Mei", None)
     assert (restore["variant"], save["variant"]) == ("secondary", "primary")
@@ -28,8 +34,9 @@ def test_its_photos_are_opened_once_the_tab_is_looked_at_and_not_before():
 
 
 def test_what_is_said_of_the_kept_result_follows_the_language(finished):
-    said = kept.on_language("Mei", None, finished, "zh")
-    assert "相似度" in said and kept.on_language(None, None, finished, "zh") == gr.skip()
+    said, view = kept.on_language("Mei", None, finished, "zh")
+    assert "相似度" in said and view["words"]["after"] == "之后"
+    assert kept.on_language(None, None, finished, "zh") == (gr.skip(), gr.skip())
 
 
 def test_a_portrait_that_was_brought_stays_when_a_person_is_chosen(finished):
@@ -58,11 +65,11 @@ def test_a_damaged_report_takes_only_its_sentence_along(finished, tmp_path):
 
 
 def test_a_slider_that_moves_before_the_photos_are_open_leaves_the_result_on_the_screen():
-    assert handlers.on_blend(None, None, [], *[1.0] * 8) == gr.skip()
+    assert handlers.on_blend(None, None, [], "en", *[1.0] * 8) == gr.skip()
     assert handlers.on_measure(None, [], "en", *[1.0] * 8) == gr.skip()
 
 
-def test_every_button_works_on_from_the_kept_result(finished):
+def test_every_button_works_on_from_the_kept_result(finished, picture):
     from realism.page.marks import results
 
     portrait, *_ = kept.on_here(("Mei", "marks"), None, None, finished, "en")
@@ -70,7 +77,7 @@ def test_every_button_works_on_from_the_kept_result(finished):
     placed, before, *_ = handlers.on_place(portrait, photos, 0.5, "ratio", "head", {}, "en")
     assert len(photos) == 14
     strengths = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
-    _, blended = handlers.on_blend(placed, before, [], *strengths)
-    assert Path(blended).read_bytes() != Path(before).read_bytes()
+    blended = handlers.on_blend(placed, before, [], "en", *strengths)
+    assert (picture(blended["after"]) != picture(blended["before"])).any()
     assert Path(results.on_save(placed, [], "en", *strengths)).exists()
     assert results.run_of_portrait(open_person("Mei", finished), placed.file).exists()

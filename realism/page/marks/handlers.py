@@ -20,7 +20,7 @@ from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders
 from realism.page import draw
 from realism.page.i18n import text
-from realism.page.marks import editor, strip
+from realism.page.marks import editor, strip, viewer
 from realism.page.session import (
     chosen_person,
     owner,
@@ -151,12 +151,16 @@ def on_least_sightings(
 
 
 def on_blend(
-    placed: PlacedPortrait | None, before: str | None, off: list[MarkKey], *sliders: float
-) -> Any:
+    placed: PlacedPortrait | None, before: str | None, off: list[MarkKey], language: str,
+    *sliders: float,
+) -> Any:  # fmt: skip
     """Mix the marks in under the sliders: the quick half, before and after."""
-    if placed is None:  # what is shown is kept from another time; its photos are not open yet
+    if (
+        placed is None or before is None
+    ):  # what is shown is kept from another time; its photos are not open yet
         return gr.skip()
-    return before, quick_png(blend_portrait(placed, Sliders(*sliders), off))
+    after = quick_png(blend_portrait(placed, Sliders(*sliders), off))
+    return viewer.placed_view(placed, before, after, off, language)
 
 
 @uses_device

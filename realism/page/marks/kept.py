@@ -17,7 +17,7 @@ from realism.disk import read_model
 from realism.errors import InputError
 from realism.marks.photo import MarkedPhoto
 from realism.page.i18n import text
-from realism.page.marks import editor
+from realism.page.marks import editor, viewer
 from realism.page.marks.handlers import on_find
 from realism.page.session import (
     SharedWidgets,
@@ -80,7 +80,11 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) 
     gr.on(brought, **taking)
     portrait_sent.success(**taking)
     shared.shown_language.change(
-        **listener(on_language, [filled, ui.placed, shared.root, shared.language], ui.likeness)
+        **listener(
+            on_language,
+            [filled, ui.placed, shared.root, shared.language],
+            [ui.likeness, ui.result],
+        )
     )
     return opened.change(
         **listener(
@@ -114,22 +118,23 @@ def on_here(
         pair = newest_result(person)
         if pair is None:
             return nothing
-        plain, restored = map(str, pair)
         atlas = person.passport()
         table = editor.passport_table(atlas, language) if atlas else ""
-        result, likeness = (plain, restored), _likeness(pair[1], language)
-        return plain, result, likeness, table, atlas, name, None, *next_button(True)
+        result, likeness = viewer.pair_view(*pair, language), _likeness(pair[1], language)
+        return str(pair[0]), result, likeness, table, atlas, name, None, *next_button(True)
 
 
 def on_language(
     filled: str | None, placed: PlacedPortrait | None, root: Path | None, language: str
-) -> Any:
-    """What is said of the kept result, in another language."""
+) -> tuple:
+    """What is said of the kept result and on it, in another language."""
     if not filled or placed is not None:
-        return gr.skip()
+        return gr.skip(), gr.skip()
     with user_errors(language):
         pair = newest_result(chosen_person(filled, root))
-        return _likeness(pair[1], language) if pair else ""
+        if pair is None:
+            return "", None
+        return _likeness(pair[1], language), viewer.pair_view(*pair, language)
 
 
 def on_brought() -> tuple:

@@ -8,7 +8,6 @@ from collections.abc import Collection
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import cv2
 import gradio as gr
@@ -19,6 +18,7 @@ from realism.marks.observation import LEAST_OBSERVATIONS
 from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.placement import Placement
 from realism.marks.switched import Switched
+from realism.page.compare import file_url
 from realism.page.i18n import text, words
 from realism.page.marks.editor import toggle
 from realism.page.session import owner, paragraph, quick_png, sentence, user_errors
@@ -28,13 +28,27 @@ from realism.workflow.place import MarkKey, PlacedPortrait
 SIDE = 208  # px of a cut-out; shown at half that, sharp on a dense screen too
 REACH = 5.0  # radii of a mark that its cut-out shows to each side
 LEAST_REACH = 0.045  # of the face's width: around the smallest, some skin to know the place by
-# A click tells which mark, and the card turns at once: the picture follows a moment later.
-SCRIPT = """element.addEventListener('click', event => {
-  const card = event.target.closest('[data-mark]');
-  if (!card) return;
+# A click tells which mark, and the card turns at once: the picture follows a moment later. Who
+# shows the result hears which mark is pointed at.
+SCRIPT = """
+const tell = (event, clicked) => {
+  const mark = event.target.closest?.('[data-mark]')?.dataset.mark ?? null;
+  document.dispatchEvent(new CustomEvent('realism-mark', {detail: {mark, clicked}}));
+  return mark;
+};
+element.addEventListener('pointerover', event => {
+  if (event.pointerType === 'mouse') tell(event, false);
+});
+element.addEventListener('focusin', event => tell(event, false));
+for (const name of ['pointerleave', 'focusout'])
+  element.addEventListener(name, () => tell({target: element}, false));
+element.addEventListener('click', event => {
+  const mark = tell(event, true), card = event.target.closest('[data-mark]');
+  if (!mark) return;
   card.setAttribute('aria-pressed', card.getAttribute('aria-pressed') !== 'true');
-  trigger('click', {mark: card.dataset.mark});
-});"""
+  trigger('click', {mark});
+});
+"""
 
 
 # Handlers -------------------------------------------------------------------------------------
@@ -51,7 +65,7 @@ def on_strip(
         return paragraph(text(language, "marks.no_marks"), "note")
     indices_off, rare = placed.indices(off), placed.rare(least_sightings)
     of_photos = len(placed.embeddings)
-    cards, url = [], f"gradio_api/file={quote(cutouts)}"
+    cards, url = [], file_url(cutouts)
     for row, index in enumerate(in_order(placed.placements)):
         placement, is_off = placed.placements[index], index in indices_off
         reason = placement.reason

@@ -1,0 +1,159 @@
+"""The result of tab 4, before and after under one grip, as large as the screen allows.
+
+It opens near, on the square in which the marks lie, and shows the whole portrait at a click. A
+ring shows where the mark is whose card in the strip is pointed at, or was clicked last. Near and
+whole, the grip and the rings are the browser's: nothing of them waits for the program.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from realism.images import open_photo
+from realism.marks.restore.placement import Placement
+from realism.page.compare import changed_area, file_url, square_around
+from realism.page.i18n import Localizer, words
+from realism.page.marks import editor
+from realism.workflow.place import MarkKey, PlacedPortrait
+
+# Of the square that is shown near.
+REACH = 1.5  # sides over the longer side of what the marks span
+LEAST = 0.35  # of the portrait's shorter side: a single mole still has a face around it
+LEAST_RING = 0.035  # radius over the face's width
+
+TEMPLATE = """
+{{#if value}}
+<div class="frame">
+<figure class="compare" style="--w: {{value.width}}; --h: {{value.height}}; --x: {{value.left}};
+  --y: {{value.top}}; --side: {{value.side}}">
+<div class="pane"><img src="{{value.before}}" alt="{{value.words.before}}"></div>
+<div class="pane after"><img src="{{value.after}}" alt="{{value.words.after}}"></div>
+<div class="pane"><svg viewBox="0 0 {{value.width}} {{value.height}}">
+{{#each value.rings}}<g class="{{this.kind}}" data-mark="{{this.mark}}" data-left="{{this.left}}"
+  transform="translate({{this.x}} {{this.y}}) rotate({{this.turn}})"><ellipse rx="{{this.rx}}"
+  ry="{{this.ry}}"></ellipse><ellipse rx="{{this.rx}}" ry="{{this.ry}}"></ellipse></g>{{/each}}
+</svg></div>
+<i></i><b>{{value.words.before}}</b><b>{{value.words.after}}</b>
+<input type="range" min="0" max="100" step="0.5" value="50" aria-label="{{value.words.label}}">
+<nav><button data-view="near">{{value.words.near}}</button><button
+  data-view="whole">{{value.words.whole}}</button></nav>
+<button class="large" title="{{value.words.large}}" aria-label="{{value.words.large}}">⤢</button>
+</figure>
+</div>
+{{/if}}
+"""
+# What the template says anew when the value changes loses what a script did to it: the edge and
+# the view are kept by the element around it, the ring is lit again.
+SCRIPT = """
+let pointed = null, chosen = null, at = 50;
+const put = to => { at = +to; element.style.setProperty('--at', at + '%'); };
+const rings = () => [...element.querySelectorAll('[data-mark]')];
+const light = () => rings().forEach(
+  ring => ring.classList.toggle('lit', ring.dataset.mark === (pointed ?? chosen)));
+element.dataset.view = 'near';
+if (!document.fullscreenEnabled) element.dataset.large = 'no';
+element.addEventListener('input', event => put(event.target.value));
+element.addEventListener('click', event => {
+  const view = event.target.closest('[data-view]');
+  if (view && view !== element) element.dataset.view = view.dataset.view;
+  if (!event.target.closest('.large')) return;
+  if (document.fullscreenElement) document.exitFullscreen();
+  else element.querySelector('.frame').requestFullscreen();
+});
+// What is clicked comes to the side on which the marks are: there it is seen to go or come.
+const reveal = () => {
+  const ring = rings().find(each => each.dataset.mark === chosen);
+  if (!ring) return;
+  const style = element.querySelector('.compare').style;
+  const number = name => +style.getPropertyValue(name);
+  const near = element.dataset.view === 'near';
+  const left = near ? (ring.dataset.left - number('--x')) / number('--side')
+    : ring.dataset.left / number('--w');
+  if (at <= 100 * left - 2) return;
+  put(Math.max(0, 100 * left - 6));
+  element.querySelector('input').value = at;
+};
+document.addEventListener('realism-mark', event => {
+  pointed = event.detail.mark;
+  if (event.detail.clicked) { chosen = pointed; reveal(); }
+  light();
+});
+watch('value', light);
+"""
+
+
+def layout(localized: Localizer) -> gr.HTML:
+    """The component; its value is of `pair_view` or `placed_view`, None before there is any."""
+    localized(gr.HTML, "marks.empty", elem_classes="no-result")
+    return gr.HTML(
+        html_template=TEMPLATE, js_on_load=SCRIPT, apply_default_css=False,
+        elem_id="marks-result", min_width=0,
+    )  # fmt: skip
+
+
+def pair_view(plain: Path, restored: Path, language: str) -> dict[str, Any]:
+    """A portrait and the same with its marks, as their files lie on disk."""
+    before, after = (open_photo(file).pixels for file in (plain, restored))
+    low, high = changed_area(before, after)
+    files, size = (str(plain.resolve()), str(restored.resolve())), before.shape[:2]
+    return _view(files, low, high, size, [], language)
+
+
+def placed_view(
+    placed: PlacedPortrait, before: str, after: str, off: list[MarkKey], language: str
+) -> dict[str, Any]:
+    """A portrait whose marks are known: what is near does not change with what is switched off.
+
+    Parameters
+    ----------
+    placed : PlacedPortrait
+    before, after : str
+        Files of its picture and of the blend.
+    off : list of MarkKey
+        Their rings are dashed.
+    """
+    size, keys_off = placed.portrait.pixels.shape[:2], set(map(tuple, off))
+    visible = [index for index, each in enumerate(placed.placements) if each.visible]
+    points = [_points(placed.placements[index]) for index in visible]
+    spread = np.concatenate(points) if points else np.array([[0, 0], size[::-1]])
+    rings = [
+        _ring(placed.placements[index], placed.ids[index], placed.face.width)
+        | {"kind": "off" if placed.keys[index] in keys_off else placed.placements[index].mark.kind}
+        for index in visible
+    ]
+    return _view((before, after), spread.min(0), spread.max(0), size, rings, language)
+
+
+def _view(
+    files: tuple[str, str], low: np.ndarray, high: np.ndarray, size: tuple[int, int],
+    rings: list[dict], language: str,
+) -> dict[str, Any]:  # fmt: skip
+    top, left, side = square_around(low, high, size, REACH, LEAST)
+    return {
+        "before": file_url(files[0]), "after": file_url(files[1]), "width": size[1],
+        "height": size[0], "left": left, "top": top, "side": side, "rings": rings,
+        "words": words(language)["marks.view"],
+    }  # fmt: skip
+
+
+def _points(placement: Placement) -> np.ndarray:
+    """Where a mark is on the portrait, (n, 2) px."""
+    return np.concatenate([placement.to[None], placement.polyline])
+
+
+def _ring(placement: Placement, mark: str, face_width: float) -> dict[str, Any]:
+    """An ellipse around a mark, which stays free inside; of a wrinkle, along it."""
+    points, radius = _points(placement), editor.placed_mark(placement).radius
+    centre, along, across, turn = points[0], 0.0, 0.0, 0.0
+    if len(placement.polyline):
+        points = placement.polyline
+        centre = (points.min(0) + points.max(0)) / 2
+        axes = np.linalg.svd(points - centre)[2]
+        along, across = np.abs((points - centre) @ axes.T).max(0)
+        turn = np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
+    gap = max(LEAST_RING * face_width, 1.7 * radius) if not along else 0.6 * LEAST_RING * face_width
+    values = {"x": centre[0], "y": centre[1], "rx": along + gap, "ry": across + gap, "turn": turn}
+    ring = {name: round(float(value), 1) for name, value in values.items()}
+    return ring | {"mark": mark, "left": round(float(points[:, 0].min() - gap), 1)}
