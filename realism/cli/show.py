@@ -28,34 +28,52 @@ def show(
     language: Annotated[
         Literal["en", "zh"], typer.Option(help="Of the presentation: English or Chinese.")
     ] = "en",
+    poster: Annotated[
+        Path | None,
+        typer.Option(help="Write one A3 sheet instead, .png or .pdf; with --out both."),
+    ] = None,
     open_it: Annotated[
         bool, typer.Option("--open/--no-open", help="Whether to open it in the browser.")
     ] = True,
 ) -> None:
     """Present a person's photos, fine-tune, portraits and marks, full screen, by keys or by itself.
 
-    One file, made of what is on disk: no network, no waiting. Steps not done yet are left out.
+    One file, made of what is on disk, that needs no network. Steps not done yet are left out.
     """
-    from realism.draw.turntable import YAWS, draw_turning_head
-    from realism.errors import InputError, Message
-    from realism.person.names import slug_of
-    from realism.show.document import write_document
+    from realism.errors import InputError
 
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise InputError("show_target_suffix", file=out)
+    if poster is not None and poster.suffix.lower() not in (".png", ".pdf"):
+        raise InputError("poster_target_suffix", file=poster)
     story = _story(person)
     for message in story.missing:
         say(message.text(language))
+    if poster is not None:
+        from realism.show.poster import write_poster
+
+        print(write_poster(story, poster, language))
+    if poster is None or out is not None:
+        written = _present(story, out, language)
+        if open_it and not webbrowser.open(written.resolve().as_uri()):
+            say("No browser was found here: open the file in one.")
+        print(written)
+
+
+def _present(story: "Story", out: Path | None, language: str) -> Path:
+    """Write the presentation, to a place of its own where none is given; returns where."""
+    from realism.draw.turntable import YAWS, draw_turning_head
+    from realism.errors import Message
+    from realism.person.names import slug_of
+    from realism.show.document import write_document
+
     if out is None:
         out = Path(tempfile.mkdtemp(prefix="realism-show-")) / f"{slug_of(story.name)}.html"
     head: Iterable[np.ndarray] = ()
     if story.passport:
         say(Message("show_head", sides=len(YAWS)).text(language))
         head = draw_turning_head(story.passport)
-    written = write_document(story, out, language, head)
-    if open_it and not webbrowser.open(written.resolve().as_uri()):
-        say("No browser was found here: open the file in one.")
-    print(written)
+    return write_document(story, out, language, head)
 
 
 def _story(name: str) -> "Story":

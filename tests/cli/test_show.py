@@ -2,10 +2,12 @@
 
 import webbrowser
 
+import numpy as np
 import pytest
 
 from realism.draw import turntable
 from realism.person.person import create_person
+from realism.show import poster as sheets
 
 
 @pytest.fixture
@@ -39,6 +41,19 @@ def test_a_person_is_written_to_a_place_of_its_own_and_missing_steps_are_said(
     code, written, said = run("show", "mei", "--no-open")
     assert code == 0 and written.endswith("mei.html\n") and opened == []
     assert "mark passport" in said and len(said.splitlines()) == 1  # no head
+
+
+def test_a_poster_is_written_instead_of_the_presentation_or_with_it(
+    run, tmp_path, opened, monkeypatch
+):
+    monkeypatch.setattr(sheets, "draw_poster", lambda *_: np.zeros((42, 30, 3), np.uint8))
+    sheet, out = tmp_path / "mei.pdf", tmp_path / "mei.html"
+    assert run("show", "example", "--poster", sheet)[:2] == (0, f"{sheet}\n")
+    assert sheet.read_bytes().startswith(b"%PDF") and opened == []
+    code, _, said = run("show", "example", "--poster", tmp_path / "mei.gif")
+    assert code == 2 and ".pdf" in said
+    words = ("--poster", sheet, "--out", out, "--no-open")
+    assert run("show", "example", *words)[1] == f"{sheet}\n{out}\n" and out.exists()
 
 
 def test_whoever_has_nothing_is_told_what_to_do(run, tmp_path):
