@@ -82,7 +82,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
         with gr.Row():
             create = localized(gr.Button, "header.create", variant="primary", min_width=180)
             leave = localized(gr.Button, "header.leave", min_width=120, scale=0)
-    # Name of the example that was opened or the person created last: they begin at step 1.
+    # (name, step) of the example that was opened or the person created last: where they begin.
     return SimpleNamespace(
         view=view, example=example, photos=photos, portrait=portrait, message=message,
         known=known, name=name, class_word=class_word, consent=consent, files=files,
@@ -144,18 +144,18 @@ def on_example(root: Path | None, language: str) -> tuple:
     """Open the finished example, or what became of it here."""
     with user_errors(language):
         person = open_example(EXAMPLE, root)
-        return people_choice(root, person.name), "", person.name
+        return people_choice(root, person.name), "", (person.name, STEPS[0])
 
 
 def on_person(
-    name: str | None, root: Path | None, base: str, tour: str | None, language: str
+    name: str | None, root: Path | None, base: str, tour: tuple[str, str] | None, language: str
 ) -> tuple:
     """Show the work on a person, at the step that comes next; the front without one."""
     with user_errors(language):
         if not name:
             return _view("front"), gr.skip(), None, on_people(root, language), ""
         step = read_progress(chosen_person(name, root), base).next_step
-        step = STEPS[0] if name == tour else step
+        step = tour[1] if tour and name == tour[0] else step
     return _view("work"), gr.Tabs(selected=step), (name, step), gr.skip(), ""
 
 
@@ -188,7 +188,7 @@ def on_create(name: str, class_word: str, consent: bool, root: Path | None, lang
     """Make a person and choose them."""
     with user_errors(language):
         person = create_person(name, consent, class_word, root)
-        return people_choice(root, person.name), "", False, person.name
+        return people_choice(root, person.name), "", False, (person.name, STEPS[0])
 
 
 def on_people(root: Path | None, language: str) -> str:

@@ -10,12 +10,13 @@ Photos and embeddings are personal data: they stay in this folder and go with it
 
 import datetime
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from realism.config import home
-from realism.disk import delete_folder, read_json, validate, whole_file, write_json
+from realism.disk import delete_folder, read_json, validate, whole_file, whole_folder, write_json
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.marks.mark import flipped
@@ -200,6 +201,26 @@ def create_person(
     InputError
         Without consent, for a name that is taken or cannot be a folder's.
     """
+    folder = _folder_of_new(name, consent, class_word, root)
+    return _write_person(folder, name, class_word, at)
+
+
+@contextmanager
+def new_person(
+    name: str, consent: bool, class_word: str = "person", root: Path | None = None
+) -> Iterator[Person]:
+    """Give a person to fill, who is among the people once the block ends well, and else never was.
+
+    Parameters, Raises: see `create_person`.
+    """
+    folder = _folder_of_new(name, consent, class_word, root)
+    if folder.exists():  # without a person in it: whatever it is, it is not overwritten
+        raise InputError("person_exists", name=name.strip())
+    with whole_folder(folder) as draft:
+        yield _write_person(draft, name, class_word)
+
+
+def _folder_of_new(name: str, consent: bool, class_word: str, root: Path | None) -> Path:
     folder = (root or home()) / slug_of(name)
     if not consent:
         raise InputError("consent_missing")
@@ -207,6 +228,12 @@ def create_person(
         raise InputError("class_word_not_known", choices=CLASS_WORDS)
     if (folder / "person.json").exists():
         raise InputError("person_exists", name=name.strip())
+    return folder
+
+
+def _write_person(
+    folder: Path, name: str, class_word: str, at: datetime.datetime | None = None
+) -> Person:
     given = (at or datetime.datetime.now(datetime.UTC)).isoformat(timespec="seconds")
     write_json(
         folder / "person.json",

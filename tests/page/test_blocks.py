@@ -22,8 +22,8 @@ from realism.page import (
     session,
     steps,
 )
+from realism.page.marks import begin, kept, results
 from realism.page.marks import handlers as marks
-from realism.page.marks import kept, results
 from realism.page.portraits import handlers as portraits
 from realism.page.portraits import making
 
@@ -94,7 +94,7 @@ def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
     assert {fn.concurrency_limit for fn in reaching} == {1}
     assert {fn.fn for fn in reaching} >= {
         photos.on_add, photos.on_begin, photos.on_choose, photos.on_remove,
-        portraits.on_rank, marks.on_find, kept.on_open,
+        portraits.on_rank, marks.on_find, kept.on_open, begin.on_restore,
         marks.on_place, marks.on_move, marks.on_measure, results.on_card, results.on_whole_run,
         results.on_flip,
     }  # fmt: skip

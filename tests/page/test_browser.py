@@ -177,6 +177,6 @@ def test_the_first_door_fills_all_four_tabs_and_the_coloured_button_leads_throug
     assert str(home.parent) not in page.locator("body").inner_text()
     page.locator("#title a").click()
     page.get_by_role("button", name="I have a portrait already").click()
-    page.get_by_text("This tab works on its own").filter(visible=True).wait_for()
+    page.get_by_text("Put your marks back").filter(visible=True).wait_for()
     page.locator("#title a").click()
     page.locator("#people button").get_by_text("Mei").wait_for()

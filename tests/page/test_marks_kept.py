@@ -27,9 +27,11 @@ def test_the_example_fills_the_tab_without_an_engine_and_download_is_the_next_bu
 
 
 def test_its_photos_are_opened_once_the_tab_is_looked_at_and_not_before():
-    assert kept.on_look(("Mei", "photos"), "Mei") == gr.skip()
-    assert kept.on_look(("Mei", "marks"), None) == gr.skip()
-    assert kept.on_look(("Mei", "marks"), "Mei") == "Mei"
+    assert kept.on_look(("Mei", "photos"), "Mei", None) == gr.skip()
+    assert kept.on_look(("Mei", "marks"), None, None) == gr.skip()
+    assert kept.on_look(("Mei", "marks"), "Mei", "Ada") == "Mei"
+    # Created here, with photos that are open since.
+    assert kept.on_look(("Mei", "marks"), "Mei", "Mei") == gr.skip()
     assert list(kept.on_open(None, "portrait.png", None, {}, "Mei", None, "en")) == []
 
 

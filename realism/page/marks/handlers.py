@@ -55,20 +55,29 @@ MOST_PHOTOS = 16  # whose pixels and masks one visit keeps in memory, about 30 b
 def on_show(name: str | None, root: Path | None, language: str) -> tuple:
     """What the tab can do now, and the portraits of the person's newest run."""
     if not name:
-        return paragraph(text(language, "marks.alone")), gr.update(choices=[], value=None)
+        form = _marker("nobody") + text(language, "marks.alone")
+        return form, gr.update(choices=[], value=None)
     with user_errors(language):
         person = chosen_person(name, root)
         needs = ""
         if not any(photo.accepted for photo in person.records()):
             needs = paragraph(text(language, "marks.needs_photos", name=person.name))
         files = [file for run in person.runs()[:1] for file in portraits_of(run)]
-        return needs, gr.update(choices=[(file.name, str(file)) for file in files])
+        choices = [(file.name, str(file)) for file in files]
+        return needs if files else _marker("no-run") + needs, gr.update(choices=choices)
 
 
 def on_other_photos() -> tuple:
     """Other photos: what was found on the last ones, the passport too, is not theirs."""
     hidden = gr.update(visible=False)
     return {}, None, [], {}, None, None, None, None, "", hidden, hidden, None, ""
+
+
+def on_other_person(name: str | None, whose: str | None) -> tuple:
+    """Another person: as other photos, unless those in view are theirs; dropped ones go."""
+    if name and name == whose:
+        return (gr.skip(),) * 15
+    return *on_other_photos(), None, None
 
 
 def on_run_portrait(file: str | None, name: str, root: Path | None, language: str) -> str | None:
@@ -100,16 +109,10 @@ def on_find(
                 chosen_person(name, root), load_engine(), photos, LEAST_SCORE, MOST_PHOTOS
             )
 
-        def progress(event: PhotoOpened | PhotoSearched) -> tuple:
-            key = "marks.opening" if isinstance(event, PhotoOpened) else "marks.finding"
-            message = text(language, key, number=event.number, of=event.of)
-            return gr.skip(), gr.skip(), gr.skip(), paragraph(message)
-
-        found = yield from translated(work, progress)
-        richest = max(found, key=lambda photo: sum(mark.score for mark in photo.marks))
-        by_name = {photo.name: photo for photo in found}
-        placing = paragraph(text(language, "marks.placing"))
-        yield by_name, richest.name, thumbnails(by_name), placing
+        found = yield from translated(
+            work, lambda event: (gr.skip(), gr.skip(), gr.skip(), progress_of(event, language))
+        )
+        yield found_marks(found, language)
 
 
 @uses_device
@@ -279,12 +282,37 @@ def on_stop(language: str) -> str:
     return paragraph(text(language, "marks.stopped"))
 
 
+def on_failure() -> str:
+    """Nothing goes on any more."""
+    return ""
+
+
 # What handlers share --------------------------------------------------------------------------
+
+
+def progress_of(event: PhotoOpened | PhotoSearched, language: str) -> str:
+    """What the person reads while marks are looked for."""
+    key = "marks.opening" if isinstance(event, PhotoOpened) else "marks.finding"
+    message = paragraph(text(language, key, number=event.number, of=event.of))
+    return draw.progress_bar(event.number / event.of) + message
+
+
+def found_marks(photos: list[MarkedPhoto], language: str) -> tuple:
+    """Photos by name, which of them to show, all of them small, and what comes next."""
+    richest = max(photos, key=lambda photo: sum(mark.score for mark in photo.marks))
+    by_name = {photo.name: photo for photo in photos}
+    placing = draw.progress_bar(1) + paragraph(text(language, "marks.placing"))
+    return by_name, richest.name, thumbnails(by_name), placing
 
 
 def thumbnails(photos: dict[str, MarkedPhoto]) -> list[np.ndarray]:
     """The photos for the gallery, in their order."""
     return [draw.thumbnail(photo.pixels, photo.face) for photo in photos.values()]
+
+
+def _marker(css_class: str) -> str:
+    """What the style sheet shows the tab by; seen by nobody."""
+    return f'<i class="{css_class}" hidden></i>'
 
 
 def _placed_message(placed: PlacedPortrait, language: str) -> str:

@@ -65,8 +65,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) 
     portrait_sent : Dependency
         The event of a portrait's being sent here from tab 3.
     """
-    # Whose result fills the tab, None once the user brought a portrait; for whom it was opened.
-    filled, opened = gr.State(None), gr.State(None)
+    filled, opened = ui.filled, ui.opened
     showing = shared.here.change(
         **listener(
             on_here, [shared.here, filled, ui.portrait, shared.root, shared.language],
@@ -74,7 +73,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) 
              ui.restore, ui.save],
         )
     )  # fmt: skip
-    showing.then(**listener(on_look, [shared.here, filled], opened))
+    showing.then(**listener(on_look, [shared.here, filled, ui.whose], opened))
     brought = [ui.portrait.upload, ui.portrait.clear, ui.run_portrait.input]
     taking = listener(on_brought, None, [filled, ui.restore, ui.save])
     gr.on(brought, **taking)
@@ -153,9 +152,10 @@ def next_button(restored: bool) -> tuple[Any, Any]:
     return gr.update(variant=colours[0]), gr.update(variant=colours[1])
 
 
-def on_look(here: tuple[str | None, str] | None, filled: str | None) -> Any:
-    """For whom the photos are opened: who fills the tab, once it is looked at."""
-    return filled if filled and here == (filled, "marks") else gr.skip()
+def on_look(here: tuple[str | None, str] | None, filled: str | None, whose: str | None) -> Any:
+    """For whom the photos are opened: who fills the tab, once it is looked at; unless they are."""
+    looked_at = filled and filled != whose and here == (filled, "marks")
+    return filled if looked_at else gr.skip()
 
 
 @uses_device

@@ -11,7 +11,7 @@ from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
 from realism.page.i18n import Localizer
-from realism.page.marks import handlers, strip, viewer
+from realism.page.marks import begin, handlers, strip, viewer
 from realism.page.session import hidden_download
 
 PHOTO_ACTIONS = ("switch", "delete", *KINDS)
@@ -20,25 +20,28 @@ BLENDING = ("brightness_match", "denoise", "edge_softness")
 
 
 def layout(localized: Localizer) -> SimpleNamespace:
-    """Left portrait and photos, right the result and its sliders, below what was found."""
+    """Left photos and portrait, right the result and its sliders, below what was found."""
     needs = gr.HTML(elem_classes="needs")
     with gr.Row(elem_classes="desk"):
         with gr.Column(scale=2, min_width=280, elem_classes="choices"):
+            new = begin.layout(localized)
             portrait = localized(
                 gr.Image, "marks.portrait", format="png", type="filepath", height=270,
                 sources=["upload", "clipboard"], buttons=[],
             )  # fmt: skip
-            run_portrait = localized(gr.Dropdown, "marks.mine", choices=[], value=None)
-            files = localized(gr.File, "marks.files", file_count="multiple", height=150)
-            with gr.Row():
-                restore = localized(gr.Button, "marks.restore", variant="primary", min_width=120)
-                stop = localized(gr.Button, "marks.stop", min_width=80)
+            with gr.Column(elem_classes="of-chosen"):
+                run_portrait = localized(
+                    gr.Dropdown, "marks.mine", choices=[], value=None, elem_classes="of-run"
+                )
+                files = localized(gr.File, "marks.files", file_count="multiple", height=150)
+            restore = localized(gr.Button, "marks.restore", variant="primary")
             message = gr.HTML(elem_classes="tab-message")
-            with localized(gr.Accordion, "marks.advanced", open=False):
+            stop = localized(gr.Button, "marks.stop", size="sm", elem_classes="while-running")
+            with localized(gr.Accordion, "marks.advanced", open=False, elem_classes="of-chosen"):
                 placement = localized(gr.Radio, "marks.placement", value=PLACEMENTS[0])
                 method = localized(gr.Radio, "marks.method", value=METHODS[0])
             localized(gr.Markdown, "marks.tips", elem_classes="tips")
-        with gr.Column(scale=7, min_width=300, elem_classes="results"):
+        with gr.Column(scale=7, min_width=300, elem_classes=["results", "restored"]):
             with gr.Row(elem_classes="beside"):
                 result = viewer.layout(localized)
                 cards = gr.HTML(
@@ -97,8 +100,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
             export_file = hidden_download("marks-export")
             passport_file = hidden_download("marks-passport")
     return SimpleNamespace(
-        needs=needs, portrait=portrait, run_portrait=run_portrait, files=files, restore=restore,
-        stop=stop, message=message, placement=placement, method=method, result=result, cards=cards,
+        needs=needs, new=new, portrait=portrait, run_portrait=run_portrait, files=files,
+        restore=restore, stop=stop, message=message, placement=placement, method=method,
+        result=result, cards=cards,
         likeness=likeness, sliders=sliders, save=save, saved_file=saved_file, card=card,
         card_file=card_file, whole_run=whole_run, run_file=run_file, editing=editing,
         photo_action=photo_action, photo=photo, least_score=least_score,
@@ -112,6 +116,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
         photos=gr.State({}), placed=gr.State(None), before=gr.State(None), off=gr.State([]),
         photo_name=gr.State(None), wrinkle_start=gr.State(None), atlas=gr.State(None),
         moves=gr.State({}), picked_up=gr.State(None), cutouts=gr.State(None),
+        # Whose kept result fills the tab, None once the user brought a portrait; for whom it was
+        # opened; whose photos are open since they were created here.
+        filled=gr.State(None), opened=gr.State(None), whose=gr.State(None),
     )  # fmt: skip
 
 

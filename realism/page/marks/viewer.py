@@ -1,8 +1,8 @@
 """The result of tab 4, before and after under one grip, as large as the screen allows.
 
 It opens near, on the square in which the marks lie, and shows the whole portrait at a click. A
-ring shows where the mark is whose card in the strip is pointed at, or was clicked last. Near and
-whole, the grip and the rings are the browser's: nothing of them waits for the program.
+ring shows where the mark is whose card in the strip is pointed at, or was clicked last; the edge
+makes way for it. All of that is the browser's: nothing of it waits for the program.
 """
 
 from pathlib import Path
@@ -48,13 +48,26 @@ TEMPLATE = """
 # the view are kept by the element around it, the ring is lit again.
 SCRIPT = """
 let pointed = null, chosen = null, at = 50;
-const put = to => { at = +to; element.style.setProperty('--at', at + '%'); };
+const show = to => element.style.setProperty('--at', to + '%');
 const rings = () => [...element.querySelectorAll('[data-mark]')];
-const light = () => rings().forEach(
-  ring => ring.classList.toggle('lit', ring.dataset.mark === (pointed ?? chosen)));
+const ring = mark => rings().find(each => each.dataset.mark === mark);
+// The edge at which a mark is on the side of the picture that has the marks.
+const edge = mark => {
+  const left = ring(mark)?.dataset.left;
+  if (left === undefined) return at;
+  const style = element.querySelector('.compare').style;
+  const number = name => +style.getPropertyValue(name);
+  const share = element.dataset.view === 'near' ? (left - number('--x')) / number('--side')
+    : left / number('--w');
+  return Math.min(at, Math.max(0, 100 * share - 3));
+};
+const light = () => {
+  rings().forEach(each => each.classList.toggle('lit', each.dataset.mark === (pointed ?? chosen)));
+  show(edge(pointed));
+};
 element.dataset.view = 'near';
 if (!document.fullscreenEnabled) element.dataset.large = 'no';
-element.addEventListener('input', event => put(event.target.value));
+element.addEventListener('input', event => { at = +event.target.value; show(at); });
 element.addEventListener('click', event => {
   const view = event.target.closest('[data-view]');
   if (view && view !== element) element.dataset.view = view.dataset.view;
@@ -62,23 +75,16 @@ element.addEventListener('click', event => {
   if (document.fullscreenElement) document.exitFullscreen();
   else element.querySelector('.frame').requestFullscreen();
 });
-// What is clicked comes to the side on which the marks are: there it is seen to go or come.
-const reveal = () => {
-  const ring = rings().find(each => each.dataset.mark === chosen);
-  if (!ring) return;
-  const style = element.querySelector('.compare').style;
-  const number = name => +style.getPropertyValue(name);
-  const near = element.dataset.view === 'near';
-  const left = near ? (ring.dataset.left - number('--x')) / number('--side')
-    : ring.dataset.left / number('--w');
-  if (at <= 100 * left - 2) return;
-  put(Math.max(0, 100 * left - 6));
-  element.querySelector('input').value = at;
-};
 document.addEventListener('realism-mark', event => {
   pointed = event.detail.mark;
-  if (event.detail.clicked) { chosen = pointed; reveal(); }
-  light();
+  if (event.detail.clicked && pointed) {
+    chosen = pointed;
+    at = edge(chosen);
+    const grip = element.querySelector('input');
+    if (grip) grip.value = at;
+  }
+  element.classList.toggle('pointing', pointed !== null);
+  if (element.querySelector('.compare')) light();
 });
 watch('value', light);
 """

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import gradio as gr
 from gradio.events import Dependency
 
-from realism.page.marks import handlers, kept, results, strip
+from realism.page.marks import begin, handlers, kept, results, strip
 from realism.page.session import SharedWidgets, download_after, listener, on_nothing
 
 
@@ -72,8 +72,9 @@ def _steps(ui: SimpleNamespace, shared: SharedWidgets) -> _Steps:
 
 
 def wire(
-    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, portrait_sent: Dependency
-) -> None:
+    ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, portrait_sent: Dependency,
+    tour: gr.State,
+) -> None:  # fmt: skip
     """Join the widgets to the handlers.
 
     Parameters
@@ -86,17 +87,22 @@ def wire(
         Arguments of the event that redraws the status.
     portrait_sent : Dependency
         The event of a portrait's being sent here from tab 3: its marks are restored at once.
+    tour : gr.State
+        Of the front: at which step whoever is created here begins.
     """
     visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
     gr.on([shared.chosen.change, shared.shown_language.change, shared.here.change], **show)
-    forget = listener(
-        handlers.on_other_photos, None,
-        [ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
-         ui.passport, ui.flip, ui.editing, ui.cutouts, ui.cards],
-    )  # fmt: skip
-    shared.chosen.change(**forget)
-    ui.files.change(**forget)
+    forgotten = [
+        ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
+        ui.passport, ui.flip, ui.editing, ui.cutouts, ui.cards,
+    ]  # fmt: skip
+    ui.files.change(**listener(handlers.on_other_photos, None, forgotten))
+    shared.chosen.change(
+        **listener(
+            handlers.on_other_person, [shared.chosen, ui.whose], [*forgotten, ui.files, ui.whose]
+        )
+    )
     steps.show_after(shared.shown_language.change(**listener(on_nothing)))
     shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
@@ -111,11 +117,22 @@ def wire(
         [ui.photos, ui.photo_name, ui.gallery, ui.message],
     )
     running = []
-    finding = ui.restore.click(**find | {"api_name": "find_marks", "api_visibility": "public"})
+    finding = ui.restore.click(
+        **listener(
+            begin.on_restore,
+            [ui.portrait, ui.files, ui.photos, ui.new.name, ui.new.consent, ui.new.photos,
+             *shared.visit],
+            [ui.photos, ui.photo_name, ui.gallery, ui.message, shared.person, tour, ui.filled,
+             ui.whose, ui.new.name, ui.new.consent, ui.new.photos],
+            api_name="find_marks", api_visibility="public",
+        )
+    )  # fmt: skip
     for found in (finding, portrait_sent.success(**find), kept.wire(ui, shared, portrait_sent)):
         placing, shown = steps.place_after(found)
         placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save]))
         shown.then(**refresh_status)
+        for event in (found, placing):  # why is said as a notice; no progress stays behind
+            event.failure(**listener(handlers.on_failure, None, ui.message))
         running += [found, placing]
     for choice in (ui.method, ui.placement):
         steps.show_after(choice.input(**steps.place))

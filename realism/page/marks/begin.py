@@ -1,0 +1,80 @@
+"""Tab 4 without a person: a name, a yes, photos, a portrait, and the one button.
+
+The person is created with their photos and chosen while the marks are being placed: what was
+opened for that is theirs already, and is not opened again.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+
+from realism.faces.engine import load_engine
+from realism.marks.photo import MarkedPhoto
+from realism.page import draw
+from realism.page.header import people_choice
+from realism.page.i18n import Localizer, text
+from realism.page.marks.handlers import MOST_PHOTOS, found_marks, on_find, progress_of
+from realism.page.photos import delete_uploads
+from realism.page.session import paragraph, user_errors, uses_device
+from realism.page.steps import STEPS
+from realism.workflow import translated
+from realism.workflow.begin import begin_with_portrait
+from realism.workflow.marks import LEAST_SCORE
+from realism.workflow.photos import PhotoChecked, SetChecked
+
+
+def layout(localized: Localizer) -> SimpleNamespace:
+    """Name, consent and photos; they are seen while nobody is chosen."""
+    with gr.Column(elem_classes="of-new"):
+        name = localized(gr.Textbox, "header.name", max_lines=1)
+        consent = localized(gr.Checkbox, "header.consent", value=False)
+        photos = localized(gr.File, "marks.new_photos", file_count="multiple", height=150)
+    return SimpleNamespace(name=name, consent=consent, photos=photos)
+
+
+@uses_device
+def on_restore(
+    portrait: str | None, files: list[str] | None, photos: dict[str, MarkedPhoto], new_name: str,
+    consent: bool, new_files: list[str] | None, name: str | None, root: Path | None, language: str,
+) -> Iterator[tuple]:  # fmt: skip
+    """The one button: find the marks on photos, and create who they are of where nobody is chosen.
+
+    Photos that another program gives without a person stay nobody's.
+
+    Yields
+    ------
+    tuple
+        As `on_find`, then the person chosen, the step at which they begin, whose result fills the
+        tab and whose photos are open, and name, consent and photos, as the form is left.
+    """
+    rest: tuple[Any, ...] = (gr.skip(),) * 7
+    if name or files:
+        for found in on_find(portrait, files, photos, name, root, language):
+            yield *found, *rest
+        return
+    with user_errors(language):
+        # Of two copies of a file each would confirm the other.
+        dropped = list({Path(file).name: Path(file) for file in new_files or []}.values())
+        work = begin_with_portrait(
+            new_name, consent, dropped, Path(portrait) if portrait else None, load_engine(), root,
+            LEAST_SCORE, MOST_PHOTOS,
+        )  # fmt: skip
+
+        def progress(event: object) -> tuple:
+            said = gr.skip()
+            if isinstance(event, PhotoChecked):
+                message = text(language, "marks.checking", number=event.number, of=event.of)
+                said = draw.progress_bar(event.number / event.of) + paragraph(message)
+            elif not isinstance(event, SetChecked):
+                said = progress_of(event, language)
+            return gr.skip(), gr.skip(), gr.skip(), said, *rest
+
+        person, found = yield from translated(work, progress)
+        begun = (person.name, STEPS[-1])
+        choice = people_choice(root, person.name)
+        delete_uploads(new_files)
+        whose = (person.name, person.name)
+        yield *found_marks(found, language), choice, begun, *whose, "", False, None

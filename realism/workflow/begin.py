@@ -1,0 +1,97 @@
+"""A new person by a portrait that lacks its marks: photos in, marks found, ready to be put back.
+
+The short way to step 4, without a fine-tune. The person is there once all of it went well: a photo
+or a portrait that will not do leaves nothing of them behind.
+"""
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from realism.errors import InputError
+from realism.faces.engine import Engine
+from realism.faces.face import similarity
+from realism.images import open_photo
+from realism.marks.photo import MarkedPhoto
+from realism.marks.restore.report import find_person_among
+from realism.person.person import Person, new_person, open_person
+from realism.person.photo_record import PhotoRecord
+from realism.workflow.marks import PhotoOpened, PhotoSearched, find_marks_of_person
+from realism.workflow.photos import PhotoChecked, SetChecked, add_photos
+
+MOST_REASONS = 3  # why photos were refused, that one sentence names
+
+
+def begin_with_portrait(
+    name: str,
+    consent: bool,
+    files: Sequence[Path],
+    portrait: Path | None,
+    engine: Engine,
+    root: Path | None = None,
+    threshold: float | None = None,
+    most: int | None = None,
+) -> Generator[
+    PhotoChecked | SetChecked | PhotoOpened | PhotoSearched, None, tuple[Person, list[MarkedPhoto]]
+]:
+    """Create a person with their photos and the marks on them, whom a portrait shows.
+
+    Parameters
+    ----------
+    name, consent, root
+        As for `create_person`.
+    files : sequence of Path
+        Photos of the person.
+    portrait : Path or None
+        Of any generator; it is not kept with the person.
+    engine : Engine
+        Finds the faces.
+    threshold, most
+        As for `find_marks_of_person`.
+
+    Yields
+    ------
+    PhotoChecked, SetChecked, PhotoOpened or PhotoSearched
+
+    Returns
+    -------
+    Person, list of MarkedPhoto
+        The accepted photos, with their marks.
+
+    Raises
+    ------
+    InputError
+        As `create_person`; no photos or none that can be used, no portrait or one without a face,
+        turned away or of another person than the photos. Nothing is kept then.
+    """
+    with new_person(name, consent, root=root) as draft:
+        if not files:
+            raise InputError("photos_of_new_person_missing")
+        if portrait is None:
+            raise InputError("portrait_of_new_person_missing")
+        picture = open_photo(portrait)
+        if not engine.find(picture.pixels):
+            raise InputError("portrait_without_face", name=picture.name)
+        yield from add_photos(draft, files, engine)
+        embeddings = [record.face.embedding for record in _accepted(draft)]
+        face, _ = find_person_among(picture, embeddings, engine)
+        likeness = max(similarity(face.embedding, photo) for photo in embeddings)
+        if likeness < engine.same_person:
+            raise InputError(
+                "portrait_of_stranger",
+                name=picture.name, likeness=likeness, least=engine.same_person,
+            )  # fmt: skip
+        photos = yield from find_marks_of_person(draft, engine, threshold=threshold, most=most)
+    return open_person(name, root), photos
+
+
+def _accepted(person: Person) -> list[PhotoRecord]:
+    """The accepted photos; raises InputError, with why, where there are none."""
+    records = person.records()
+    accepted = [record for record in records if record.accepted]
+    if not accepted:
+        reasons = [record.verdict.reasons[0].message for record in records]
+        raise InputError(
+            "no_photo_usable",
+            photos=len(records), reasons=list(dict.fromkeys(reasons))[:MOST_REASONS],
+        )  # fmt: skip
+    return accepted
