@@ -72,3 +72,13 @@ def test_a_much_stretched_face_is_seen_alone_and_a_stretched_one_among_the_other
     said = [[note.code for note in verdict.notes] for verdict in verdicts]
     assert "shape_unlike_others" in said[-1] or "stretched" in said[-1]
     assert not any("shape_unlike_others" in codes for codes in said[:-1])
+
+
+def test_a_mild_beauty_filter_is_told_by_the_persons_other_photos(engine, ravi):
+    photos = [photo for photo in ravi[:7] if check_photo(photo, engine).usable]
+    mild = Photo("mild", cv2.bilateralFilter(photos[0].pixels, 9, 28, 6))
+    verdicts = [check_photo(photo, engine) for photo in (mild, *photos[1:])]
+    assert not any(note.code == "smoothed" for note in verdicts[0].notes)
+    said = check_set([mild, *photos[1:]], verdicts, engine)
+    told = [any(n.code == "smoother_than_others" for n in verdict.notes) for verdict in said]
+    assert told == [True, *[False] * (len(photos) - 1)]
