@@ -112,7 +112,7 @@ class Story:
         The accepted ones first.
     learning : Learning or None
     portraits : list of RankedPortrait
-        Of the newest run, in the order in which they were made.
+        Of one run, in the order in which they were made.
     passport : Atlas or None
     restored : list of RestoredPair
         Those with most marks first, of equals the closest.
@@ -146,8 +146,14 @@ class Story:
         return next((photo for photo in self.photos if photo.name == closest), self.photos[0])
 
 
-def read_story(person: Person) -> Story:
+def read_story(person: Person, run: Path | None = None) -> Story:
     """All that can be told of a person.
+
+    Parameters
+    ----------
+    person : Person
+    run : Path, optional
+        The run of portraits to tell of; None: the newest.
 
     Raises
     ------

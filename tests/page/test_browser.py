@@ -1,5 +1,6 @@
 """The page served: another program calls it, and one visit in a browser."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,6 +104,9 @@ def step(page, name: str):
     return page.locator(f'[role=tab][data-tab-id="{name}"]')
 
 
+ESCAPE = "new KeyboardEvent('keydown', {key: 'Escape'})"
+
+
 def fits(page) -> None:
     """Wait until nothing is wider than the screen."""
     page.wait_for_function(
@@ -180,3 +184,29 @@ def test_the_first_door_fills_all_four_tabs_and_the_coloured_button_leads_throug
     page.get_by_text("Put your marks back").filter(visible=True).wait_for()
     page.locator("#title a").click()
     page.locator("#people button").get_by_text("Mei").wait_for()
+
+
+@pytest.mark.browser
+@needs_browser
+def test_tab_3_opens_the_presentation_in_a_tab_of_its_own(visit, home, finished):
+    shutil.copytree(finished / "mei", home / "mei")
+    page = visit.begin(1280, 800, "en-US")
+    page.locator("#people button").get_by_text("Mei").click(timeout=60_000)
+    step(page, "portraits").click()
+    page.locator(".portraits:not(.previews) img").nth(19).wait_for(timeout=60_000)
+    with page.expect_popup() as opening:
+        page.get_by_role("button", name="Show as a presentation").click()
+    stage = opening.value
+    stage.locator("#title h1").get_by_text("Mei").wait_for(timeout=120_000)
+    assert stage.url.startswith("blob:")
+    stage.keyboard.press("End")
+    stage.locator("#end.on").wait_for()
+    with stage.expect_event("close"):
+        stage.evaluate(f"setTimeout(() => dispatchEvent({ESCAPE}), 100)")
+    # Where there is nothing to show, the new tab goes and the reason is said here.
+    shutil.rmtree(home / "mei" / "photos")
+    with page.expect_popup() as opening:
+        page.get_by_role("button", name="Show as a presentation").click()
+    page.get_by_text("There is nothing to show of Mei yet").wait_for(timeout=30_000)
+    if not opening.value.is_closed():
+        opening.value.wait_for_event("close", timeout=5000)

@@ -11,7 +11,7 @@ from realism.diffusion.recommended import preset_for
 from realism.images import SUFFIXES
 from realism.page.finetune import on_base
 from realism.page.i18n import Localizer
-from realism.page.portraits import handlers, making, styles
+from realism.page.portraits import handlers, making, stage, styles
 from realism.page.session import (
     SharedWidgets,
     download_after,
@@ -89,6 +89,8 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 run = localized(gr.Dropdown, "portraits.run", choices=[], value=None, min_width=180)
                 zip_button = localized(gr.Button, "portraits.zip", min_width=190, scale=0)
                 zip_file = hidden_download("portraits-pack")
+                present = localized(gr.Button, "portraits.present", min_width=210, scale=0)
+                stage_file = hidden_download("stage-file")
             with gr.Row(visible=False, elem_classes="detail") as detail:
                 picture = localized(
                     gr.Image, "portraits.picture", format="png", type="filepath",
@@ -113,6 +115,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
         label=label, style_note=style_note, remove=remove, look_id=look_id, more_styles=more_styles,
         style_files=style_files, brought_in=brought_in, style_gallery=style_gallery,
         message=message, run=run, zip_button=zip_button, zip_file=zip_file,
+        present=present, stage_file=stage_file,
         gallery=gallery, detail=detail, picture=picture, about=about, restore=restore,
         ranked=ranked, portrait_file=portrait_file, unranked=unranked, first=first,
     )  # fmt: skip
@@ -217,6 +220,7 @@ def wire(
     download_after(
         ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)), ui.zip_file
     )
+    stage.wire(ui.present, ui.stage_file, ui.run, shared)
     looking = ui.gallery.select(
         **listener(
             handlers.on_select,
