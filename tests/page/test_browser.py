@@ -210,3 +210,41 @@ def test_tab_3_opens_the_presentation_in_a_tab_of_its_own(visit, home, finished)
     page.get_by_text("There is nothing to show of Mei yet").wait_for(timeout=30_000)
     if not opening.value.is_closed():
         opening.value.wait_for_event("close", timeout=5000)
+
+
+@pytest.mark.browser
+@needs_browser
+def test_the_third_door_puts_marks_back_on_a_phone_and_a_card_switches_one(visit, home, mei_files):
+    page = visit.begin(390, 844, "zh-CN")
+    page.get_by_role("button", name="我已有肖像").click(timeout=60_000)
+    form = page.locator(".choices").filter(visible=True)
+    form.get_by_label("名字").fill("小梅")
+    form.locator(".of-new input[type=file]").set_input_files([mei_files[0], mei_files[4]])
+    page.locator(".of-new").get_by_text("mei-05").wait_for()
+    form.locator("[data-testid=image] input[type=file]").set_input_files(mei_files[7])
+    form.locator("[data-testid=image] img").wait_for()
+    button = page.get_by_role("button", name="还原标记")
+    button.click()
+    page.get_by_text("请先确认照片中是您本人").wait_for()
+    assert not [path for path in home.iterdir() if path.name != ".page"]
+    form.get_by_label("照片中是我本人").check()
+    button.click()
+    cards = page.locator("#marks-strip [data-mark]")
+    cards.first.wait_for(timeout=120_000)
+    fits(page)
+    strip, picture = page.locator("#marks-strip"), page.locator("#marks-result figure")
+    under = picture.bounding_box()
+    assert strip.bounding_box()["y"] >= under["y"] + under["height"]
+    assert picture.bounding_box()["width"] >= 320
+    assert cards.first.locator(".cut-out").bounding_box()["width"] >= 96
+    mark = cards.first.get_attribute("data-mark")
+    cards.first.click()
+    page.locator(f'#marks-strip [data-mark="{mark}"]').get_by_text("已关闭").wait_for()
+    page.locator(f'#marks-result g.lit.off[data-mark="{mark}"]').wait_for()
+    assert len(open_person("小梅").switched().off) >= 1
+    before = picture.locator(".after img").bounding_box()["width"]
+    page.locator('button[data-view="whole"]').click()
+    page.wait_for_function(
+        "least => document.querySelector('#marks-result .after img').clientWidth < least",
+        arg=before - 10,
+    )

@@ -132,7 +132,10 @@ def test_similarity_is_told_before_and_after_with_the_photos_own_scale(found):
 
 
 def test_with_two_faces_on_the_portrait_similarity_is_the_persons(found, both_people):
-    placed, *_ = handlers.on_place(str(both_people), found.photos, 0.5, "ratio", "head", {}, "en")
+    placed, _, message, *_ = handlers.on_place(
+        str(both_people), found.photos, 0.5, "ratio", "head", {}, "en"
+    )
+    assert "2 faces on the portrait" in message
     sentence = handlers.on_measure(placed, [], "en", *FULL)
     before, after = map(float, re.search(r"(0\.\d+) before, (0\.\d+) after", sentence).groups())
     assert after == pytest.approx(before, abs=0.05)

@@ -1,5 +1,7 @@
 """Tab 4 as it was left: filled from disk at once, its photos opened when it is looked at."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -14,7 +16,7 @@ def test_the_example_fills_the_tab_without_an_engine_and_download_is_the_next_bu
     finished, picture
 ):
     here = ("Mei", "photos")
-    portrait, result, likeness, passport, atlas, filled, opened, restore, save = kept.on_here(
+    portrait, result, likeness, passport, atlas, filled, opened, restore, save, _ = kept.on_here(
         here, None, None, finished, "en"
     )
     shown = Path(portrait)
@@ -35,10 +37,30 @@ def test_its_photos_are_opened_once_the_tab_is_looked_at_and_not_before():
     assert list(kept.on_open(None, "portrait.png", None, {}, "Mei", None, "en")) == []
 
 
+def test_the_strip_is_there_before_the_photos_are_open_and_cannot_be_switched_yet(finished):
+    *_, cards = kept.on_here(("Mei", "marks"), None, None, finished, "en")
+    pair = kept.newest_result(open_person("Mei", finished))
+    report = kept._report(pair[1])
+    ids = re.findall(r'data-mark="([^"]+)"', cards)
+    assert set(ids) == {placement.id for placement in report.placements} and len(ids) >= 8
+    assert cards.count('aria-disabled="true"') == len(ids) and "being opened" in cards
+    assert "seen in 13 of 14" in cards
+    result = kept.on_here(("Mei", "marks"), None, None, finished, "en")[1]
+    assert {ring["mark"] for ring in result["rings"]} <= set(ids) and result["rings"]
+
+
+def test_why_a_mark_was_not_put_back_is_read_from_the_report():
+    placement = kept._StoredPlacement("mole", False, (1.0, 2.0), "mole-1", "hidden_by_turn")
+    assert "转动" in kept._why(placement, 12).text("zh")
+    few = replace(placement, code="seen_on_few", sightings=1)
+    assert kept._why(few, 12).text("en") == "seen on 1 of 12 photos only"
+    assert kept._why(replace(placement, code="of_another_program"), 12) is None
+
+
 def test_what_is_said_of_the_kept_result_follows_the_language(finished):
-    said, view = kept.on_language("Mei", None, finished, "zh")
-    assert "相似度" in said and view["words"]["after"] == "之后"
-    assert kept.on_language(None, None, finished, "zh") == (gr.skip(), gr.skip())
+    view, said, cards = kept.on_language("Mei", None, finished, "zh")
+    assert "相似度" in said and view["words"]["after"] == "之后" and "张中见于" in cards
+    assert kept.on_language(None, None, finished, "zh") == (gr.skip(),) * 3
 
 
 def test_a_portrait_that_was_brought_stays_when_a_person_is_chosen(finished):
@@ -48,10 +70,10 @@ def test_a_portrait_that_was_brought_stays_when_a_person_is_chosen(finished):
 
 def test_another_person_s_result_leaves_the_tab(finished):
     create_person("Zoe", True, root=finished)
-    portrait, result, *_, filled, _, restore, save = kept.on_here(
+    portrait, result, *_, filled, _, restore, save, cards = kept.on_here(
         ("Zoe", "photos"), "Mei", "hers.png", finished, "en"
     )
-    assert (portrait, result, filled) == (None, None, None)
+    assert (portrait, result, filled, cards) == (None, None, None, "")
     assert (restore["variant"], save["variant"]) == ("primary", "secondary")
 
 
@@ -63,7 +85,8 @@ def test_a_damaged_report_takes_only_its_sentence_along(finished, tmp_path):
         (tmp_path / f"{name}{file.name}").write_bytes(file.read_bytes())
     (tmp_path / "restored" / REPORT).write_text("[]")
     pair = kept.largest_result(tmp_path)
-    assert pair is not None and kept._likeness(pair[1], "en") == ""
+    assert pair is not None and kept._report(pair[1]) is None
+    assert kept._likeness(None, "en") == ""
 
 
 def test_a_slider_that_moves_before_the_photos_are_open_leaves_the_result_on_the_screen():

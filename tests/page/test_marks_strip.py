@@ -38,8 +38,8 @@ def click(found):
 def test_every_mark_has_a_card_with_its_kind_and_how_many_photos_show_it(found, cards):
     shown = re.findall(r'data-mark="([^"]+)"', cards())
     assert set(shown) == set(found.placed.ids) and len(shown) == len(found.placed.placements)
-    first = found.placed.placements[strip.in_order(found.placed.placements)[0]]
-    assert f"seen in {first.photo_count} of" in cards() and first.mark.kind in cards()
+    first = strip.cards_of(found.placed, [])[0]
+    assert f"seen in {first.seen} of" in cards() and first.mark.kind in cards()
     assert "of 2<" in cards() and "2 张中见于" in cards(language="zh")
 
 
@@ -47,8 +47,8 @@ def test_a_cut_out_shows_the_mark_in_the_middle_and_the_skin_around_it(found):
     sheet = open_photo(found.cutouts).pixels
     placements = found.placed.placements
     assert sheet.shape == (strip.SIDE * len(placements), strip.SIDE, 3) and strip.SIDE >= 2 * 96
-    rows = strip.in_order(placements)
-    moles = [row for row, index in enumerate(rows) if placements[index].mark.kind == "mole"]
+    rows = strip.cards_of(found.placed, [])
+    moles = [row for row, card in enumerate(rows) if card.mark.kind == "mole"]
     assert moles
     middle = slice(strip.SIDE // 2 - 8, strip.SIDE // 2 + 8)
     for row in moles:

@@ -26,6 +26,7 @@ from realism.page.session import (
     owner,
     paragraph,
     quick_png,
+    sentence,
     user_errors,
     uses_device,
 )
@@ -128,7 +129,8 @@ def on_place(
         sure = with_least_score(photos.values(), least_score)
         placed = place_portrait(Path(portrait), sure, load_engine(), options)
         before = quick_png(placed.portrait.pixels)
-        cutouts = strip.cut_out_marks(photos, placed.placements)
+        pictures = {name: (photo.pixels, photo.face.width) for name, photo in photos.items()}
+        cutouts = strip.cut_out_marks(strip.cards_of(placed, ()), pictures)
         return placed, before, _placed_message(placed, language), None, cutouts
 
 
@@ -318,4 +320,6 @@ def _marker(css_class: str) -> str:
 def _placed_message(placed: PlacedPortrait, language: str) -> str:
     seen, photos = len(editor.visible_placements(placed)), len(placed.photos)
     of = len(placed.placements)
-    return paragraph(text(language, "marks.placed_count", seen=seen, of=of, photos=photos))
+    said = [text(language, "marks.placed_count", seen=seen, of=of, photos=photos)]
+    said += [sentence(note, language) for note in placed.notes]
+    return "".join(map(paragraph, said))

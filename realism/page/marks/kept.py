@@ -14,10 +14,12 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.disk import read_model
-from realism.errors import InputError
+from realism.errors import InputError, Message, catalogue, template_fields
+from realism.marks.mark import Wrinkle
 from realism.marks.photo import MarkedPhoto
+from realism.marks.switched import mark_id
 from realism.page.i18n import text
-from realism.page.marks import editor, viewer
+from realism.page.marks import editor, strip, viewer
 from realism.page.marks.handlers import on_find
 from realism.page.session import (
     SharedWidgets,
@@ -32,6 +34,8 @@ from realism.person.runs import portraits_of
 from realism.workflow.place import PlacedPortrait
 from realism.workflow.restore import REPORT
 
+OFF = ("seen_on_few", "switched_off")  # codes of marks that could be on
+
 
 @dataclass(frozen=True)
 class _StoredAlike:
@@ -40,10 +44,24 @@ class _StoredAlike:
 
 
 @dataclass(frozen=True)
+class _StoredPlacement:
+    """A mark on it; reports of before have fewer of these."""
+
+    kind: str
+    visible: bool
+    to: tuple[float, float]
+    id: str = ""
+    code: str = ""
+    sightings: int = 1
+    chances: int | None = None
+
+
+@dataclass(frozen=True)
 class _StoredReport:
     """Of one portrait, what is read of it here."""
 
     similarity: _StoredAlike
+    placements: list[_StoredPlacement]
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) 
         **listener(
             on_here, [shared.here, filled, ui.portrait, shared.root, shared.language],
             [ui.portrait, ui.result, ui.likeness, ui.passport, ui.atlas, filled, opened,
-             ui.restore, ui.save],
+             ui.restore, ui.save, ui.cards],
         )
     )  # fmt: skip
     showing.then(**listener(on_look, [shared.here, filled, ui.whose], opened))
@@ -82,7 +100,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) 
         **listener(
             on_language,
             [filled, ui.placed, shared.root, shared.language],
-            [ui.likeness, ui.result],
+            [ui.result, ui.likeness, ui.cards],
         )
     )
     return opened.change(
@@ -108,8 +126,8 @@ def on_here(
     """
     name = here[0] if here else None
     if name == filled or (portrait and filled is None):
-        return (gr.skip(),) * 9
-    nothing = (None, None, "", "", None, None, None, *next_button(False))
+        return (gr.skip(),) * 10
+    nothing = (None, None, "", "", None, None, None, *next_button(False), "")
     if not name:
         return nothing
     with user_errors(language):
@@ -119,8 +137,9 @@ def on_here(
             return nothing
         atlas = person.passport()
         table = editor.passport_table(atlas, language) if atlas else ""
-        result, likeness = viewer.pair_view(*pair, language), _likeness(pair[1], language)
-        return str(pair[0]), result, likeness, table, atlas, name, None, *next_button(True)
+        result, likeness, cards = _as_kept(person, pair, language)
+        shown = (result, likeness, table, atlas, name, None, *next_button(True), cards)
+        return str(pair[0]), *shown
 
 
 def on_language(
@@ -128,12 +147,13 @@ def on_language(
 ) -> tuple:
     """What is said of the kept result and on it, in another language."""
     if not filled or placed is not None:
-        return gr.skip(), gr.skip()
+        return (gr.skip(),) * 3
     with user_errors(language):
-        pair = newest_result(chosen_person(filled, root))
+        person = chosen_person(filled, root)
+        pair = newest_result(person)
         if pair is None:
-            return "", None
-        return _likeness(pair[1], language), viewer.pair_view(*pair, language)
+            return None, "", ""
+        return _as_kept(person, pair, language)
 
 
 def on_brought() -> tuple:
@@ -186,20 +206,70 @@ def largest_result(run: Path) -> tuple[Path, Path] | None:
     return max(pairs, key=lambda pair: pair[1].stat().st_size, default=None)
 
 
-def _likeness(restored: Path, language: str) -> str:
-    """How alike it was before and after, where its report was kept."""
-    report = restored.with_name(REPORT)
-    if not report.exists():
-        return ""
+def _as_kept(person: Person, pair: tuple[Path, Path], language: str) -> tuple:
+    """The plain and the restored portrait, how alike it was, and the strip."""
+    report = _report(pair[1])
+    places = {
+        placement.id: (placement.kind, placement.to)
+        for placement in (report.placements if report else [])
+        if placement.visible and placement.kind != Wrinkle.kind  # its course is not kept
+    }
+    view = viewer.pair_view(*pair, places, language)
+    return view, _likeness(report, language), _cards(person, report, language)
+
+
+def _report(restored: Path) -> _StoredReport | None:
+    """What was kept of a restoration; None where it is damaged, or of other portraits."""
     try:
-        alike = read_model(report, _StoredReports, "file_report").portraits[restored.name]
-    except (InputError, KeyError):  # damaged, or of other portraits: the picture says it all
+        reports = read_model(restored.with_name(REPORT), _StoredReports, "file_report")
+        return reports.portraits[restored.name]
+    except (InputError, KeyError, FileNotFoundError):  # the picture says it all
+        return None
+
+
+def _likeness(report: _StoredReport | None, language: str) -> str:
+    """How alike the portrait was before and after."""
+    if report is None:
         return ""
-    if alike.similarity.after is None:
-        return paragraph(text(language, "marks.no_face_after", before=alike.similarity.before))
-    return paragraph(
-        text(
-            language, "marks.alike",
-            before=alike.similarity.before, after=alike.similarity.after,
-        )
-    )  # fmt: skip
+    alike = report.similarity
+    if alike.after is None:
+        return paragraph(text(language, "marks.no_face_after", before=alike.before))
+    return paragraph(text(language, "marks.alike", before=alike.before, after=alike.after))
+
+
+def _cards(person: Person, report: _StoredReport | None, language: str) -> str:
+    """The strip as it was, to look at until the photos are open."""
+    known = {
+        mark_id(photo, mark): (photo, mark)
+        for photo, marks in person.marks().items()
+        for mark in marks
+    }
+    records = {record.name: record for record in person.records() if record.accepted}
+    cards = []
+    for placement in report.placements if report else []:
+        photo, mark = known.get(placement.id, (None, None))
+        if photo not in records or mark is None:
+            continue
+        off = placement.code in OFF
+        of = max(placement.chances or len(records), placement.sightings)
+        why = _why(placement, len(records))
+        cards.append(
+            strip.Card(
+                placement.id, photo, mark, placement.sightings, of, placement.visible or off,
+                not off, why,
+            )
+        )  # fmt: skip
+    if not cards:
+        return ""
+    shown = {card.photo: records[card.photo] for card in cards}
+    pictures = {name: (each.photo().pixels, each.face.width) for name, each in shown.items()}
+    cards = strip.in_order(cards)
+    return strip.strip(cards, strip.cut_out_marks(cards, pictures), language, wait=True)
+
+
+def _why(placement: _StoredPlacement, photos: int) -> Message | None:
+    """Why a mark is not on the portrait, in any language."""
+    if placement.code == "seen_on_few":
+        return Message(placement.code, seen=placement.sightings, photos=photos)
+    known = placement.code in catalogue("en") and not template_fields(placement.code)
+    return Message(placement.code) if known else None

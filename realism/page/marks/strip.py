@@ -4,7 +4,8 @@ A click switches a mark for good where the photos are a person's: on all their p
 shell as on the page. What the hand switches goes before how many photos show it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ import gradio as gr
 import numpy as np
 
 from realism.errors import Message
+from realism.marks.mark import Mark
 from realism.marks.observation import LEAST_OBSERVATIONS
-from realism.marks.photo import MarkedPhoto
-from realism.marks.restore.placement import Placement
 from realism.marks.switched import Switched
 from realism.page.compare import file_url
 from realism.page.i18n import text, words
@@ -44,11 +44,42 @@ for (const name of ['pointerleave', 'focusout'])
   element.addEventListener(name, () => tell({target: element}, false));
 element.addEventListener('click', event => {
   const mark = tell(event, true), card = event.target.closest('[data-mark]');
-  if (!mark) return;
+  if (!mark || card.ariaDisabled === 'true') return;
   card.setAttribute('aria-pressed', card.getAttribute('aria-pressed') !== 'true');
   trigger('click', {mark});
 });
 """
+
+
+@dataclass(frozen=True, eq=False)
+class Card:
+    """A mark as the strip shows it.
+
+    Attributes
+    ----------
+    id : str
+        Of `mark_id`.
+    photo : str
+        The one that shows it best, by name.
+    mark : RoundMark or Wrinkle
+        In px of that photo.
+    seen, of : int
+        Photos that show it, of those that show its place.
+    there : bool
+        Whether it can be seen on the portrait once it is on.
+    on : bool
+    why : Message or None
+        Why it is not there, or not on.
+    """
+
+    id: str
+    photo: str
+    mark: Mark
+    seen: int
+    of: int
+    there: bool
+    on: bool
+    why: Message | None
 
 
 # Handlers -------------------------------------------------------------------------------------
@@ -63,21 +94,7 @@ def on_strip(
         return ""
     if not placed.placements:
         return paragraph(text(language, "marks.no_marks"), "note")
-    indices_off, rare = placed.indices(off), placed.rare(least_sightings)
-    of_photos = len(placed.embeddings)
-    cards, url = [], file_url(cutouts)
-    for row, index in enumerate(in_order(placed.placements)):
-        placement, is_off = placed.placements[index], index in indices_off
-        reason = placement.reason
-        if reason is None and is_off:
-            seldom = Message("seen_on_few", seen=placement.photo_count, photos=of_photos)
-            reason = seldom if index in rare else Message("switched_off")
-        why = sentence(reason, language) if reason else ""
-        style = f"background-image: url('{url}'); --row: {row}"
-        cards.append(
-            _card(placed.ids[index], placement, not is_off, why, of_photos, style, language)
-        )
-    return f"<div>{''.join(cards)}</div>"
+    return strip(cards_of(placed, off, least_sightings), cutouts, language)
 
 
 def on_click(
@@ -116,37 +133,66 @@ def off_at_first(
 # What is shown --------------------------------------------------------------------------------
 
 
-def in_order(placements: tuple[Placement, ...]) -> list[int]:
-    """Indices of the placements as the strip shows them, whatever is switched off.
+def cards_of(
+    placed: PlacedPortrait, off: Collection[MarkKey], least_sightings: int = LEAST_OBSERVATIONS
+) -> list[Card]:
+    """The marks of a portrait, in the order of the strip, which does not tell off from on."""
+    indices_off, rare = placed.indices(off), placed.rare(least_sightings)
+    of_photos, cards = len(placed.embeddings), []
+    for index, placement in enumerate(placed.placements):
+        why, seen = placement.reason, placement.photo_count
+        if why is None and index in indices_off:
+            few = Message("seen_on_few", seen=seen, photos=of_photos)
+            why = few if index in rare else Message("switched_off")
+        cards.append(
+            Card(
+                placed.ids[index], placement.photo, placement.mark, seen,
+                max(placement.visible_in or of_photos, seen), placement.visible,
+                index not in indices_off, why,
+            )
+        )  # fmt: skip
+    return in_order(cards)
 
-    First what can be seen on the portrait, then the rest; in both what most photos show.
+
+def in_order(cards: list[Card]) -> list[Card]:
+    """First what can be seen on the portrait, then the rest; in both what most photos show."""
+    return sorted(cards, key=lambda card: (not card.there, -card.seen))
+
+
+def cut_out_marks(cards: list[Card], photos: Mapping[str, tuple[np.ndarray, float]]) -> str:
+    """A PNG of every mark in its best photo, below one another, SIDE px each.
+
+    Parameters
+    ----------
+    cards : list of Card
+        In the order of the strip.
+    photos : mapping of str to (pixels, face's width)
+        By name.
     """
-    return sorted(
-        range(len(placements)),
-        key=lambda index: (not placements[index].visible, -placements[index].photo_count, index),
-    )
-
-
-def cut_out_marks(photos: dict[str, MarkedPhoto], placements: tuple[Placement, ...]) -> str:
-    """A PNG of every mark in its best photo, below one another, SIDE px each, `in_order`."""
-    squares = [
-        _cut_out(photos[placements[index].photo], placements[index])
-        for index in in_order(placements)
-    ]
+    squares = [_cut_out(*photos[card.photo], card.mark) for card in cards]
     return quick_png(np.concatenate(squares) if squares else np.zeros((1, 1, 3), np.uint8))
 
 
-def _cut_out(photo: MarkedPhoto, placement: Placement) -> np.ndarray:
-    """The square of the photo around the mark, (SIDE, SIDE, 3) uint8 sRGB."""
-    points = np.concatenate([placement.mark.xy[None], placement.mark.points])
+def strip(cards: list[Card], cutouts: str, language: str, wait: bool = False) -> str:
+    """The cards as HTML; with `wait` they cannot be switched yet."""
+    url = file_url(cutouts)
+    shown = [
+        _card(card, f"background-image: url('{url}'); --row: {row}", language, wait)
+        for row, card in enumerate(cards)
+    ]
+    return f"<div>{''.join(shown)}</div>"
+
+
+def _cut_out(pixels: np.ndarray, face_width: float, mark: Mark) -> np.ndarray:
+    """The square of a photo around a mark, (SIDE, SIDE, 3) uint8 sRGB."""
+    points = np.concatenate([mark.xy[None], mark.points])
     low, high = points.min(0), points.max(0)
-    reach = max(REACH * placement.mark.radius, LEAST_REACH * photo.face.width)
-    if placement.mark.is_traced:  # its radius is half its width
+    reach = max(REACH * mark.radius, LEAST_REACH * face_width)
+    if mark.is_traced:  # its radius is half its width
         reach = max(0.6 * float((high - low).max()), reach)
     scale = SIDE / (2 * reach)
     matrix = np.array([[scale, 0, SIDE / 2], [0, scale, SIDE / 2]])
     matrix[:, 2] -= scale * (low + high) / 2
-    pixels = photo.pixels
     if scale < 0.5:  # shrunk by much: averaged first, or single pixels would be picked
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         matrix[:, :2], pixels = np.eye(2), small
@@ -155,17 +201,16 @@ def _cut_out(photo: MarkedPhoto, placement: Placement) -> np.ndarray:
     )
 
 
-def _card(
-    name: str, placement: Placement, on: bool, why: str, of_photos: int, style: str, language: str
-) -> str:
-    kind = escape(words(language)["marks.kinds"][placement.mark.kind])
-    of = max(placement.visible_in or of_photos, placement.photo_count)
-    seen = escape(text(language, "marks.seen_of", seen=placement.photo_count, of=of))
-    reason = f"<em>{escape(why)}</em>" if why else ""
-    absent = "" if placement.visible else ' class="absent"'
+def _card(card: Card, style: str, language: str, wait: bool) -> str:
+    kind = escape(words(language)["marks.kinds"][card.mark.kind])
+    seen = escape(text(language, "marks.seen_of", seen=card.seen, of=card.of))
+    why = f"<em>{escape(sentence(card.why, language))}</em>" if card.why else ""
+    state = f'aria-pressed="{str(card.on).lower()}"'
+    if wait:
+        state += f' aria-disabled="true" title="{escape(text(language, "marks.wait"))}"'
     return (
-        f'<button data-mark="{escape(name)}" aria-pressed="{str(on).lower()}"{absent}>'
+        f'<button data-mark="{escape(card.id)}" {state}>'
         f'<i class="cut-out" style="{style}"></i>'
-        f'<span><b><i class="{placement.mark.kind}"></i>{kind}</b><small>{seen}</small>{reason}'
+        f'<span><b><i class="{card.mark.kind}"></i>{kind}</b><small>{seen}</small>{why}'
         '</span><i class="switch"></i></button>'
     )

@@ -5,6 +5,7 @@ ring shows where the mark is whose card in the strip is pointed at, or was click
 makes way for it. All of that is the browser's: nothing of it waits for the program.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from realism.workflow.place import MarkKey, PlacedPortrait
 REACH = 1.5  # sides over the longer side of what the marks span
 LEAST = 0.35  # of the portrait's shorter side: a single mole still has a face around it
 LEAST_RING = 0.035  # radius over the face's width
+LEAST_PLAIN_RING = 0.02  # over the portrait's shorter side, where the face is not known
 
 TEMPLATE = """
 {{#if value}}
@@ -99,12 +101,29 @@ def layout(localized: Localizer) -> gr.HTML:
     )  # fmt: skip
 
 
-def pair_view(plain: Path, restored: Path, language: str) -> dict[str, Any]:
-    """A portrait and the same with its marks, as their files lie on disk."""
+def pair_view(
+    plain: Path, restored: Path, places: Mapping[str, tuple[str, tuple[float, float]]],
+    language: str,
+) -> dict[str, Any]:  # fmt: skip
+    """A portrait and the same with its marks, as their files lie on disk.
+
+    Parameters
+    ----------
+    plain, restored : Path
+    places : mapping of str to (str, (x, y))
+        By the mark's id its kind and where on the portrait it is, px; its size is not known.
+    language : str
+    """
     before, after = (open_photo(file).pixels for file in (plain, restored))
     low, high = changed_area(before, after)
     files, size = (str(plain.resolve()), str(restored.resolve())), before.shape[:2]
-    return _view(files, low, high, size, [], language)
+    radius = round(LEAST_PLAIN_RING * min(size), 1)
+    rings = [
+        {"mark": mark, "kind": kind, "x": x, "y": y, "rx": radius, "ry": radius, "turn": 0,
+         "left": x - radius}
+        for mark, (kind, (x, y)) in places.items()
+    ]  # fmt: skip
+    return _view(files, low, high, size, rings, language)
 
 
 def placed_view(
