@@ -20,7 +20,7 @@ from realism.draw.turntable import draw_turning_head
 from realism.errors import Message
 from realism.portraits.provenance import LABELS, restored_entries
 from realism.show.document import KINDS
-from realism.show.story import Learning, RestoredPair, Story
+from realism.show.story import Learning, Story
 
 WIDTH, HEIGHT = 2970, 4200  # px: 297 x 420 mm
 DPI = 254.0
@@ -28,6 +28,8 @@ MARGIN, GAP = 130, 22
 HEADING, LABEL = 84, 46  # px of letters
 HEADING_LINE, LABEL_LINE = 130, 66  # px that a line takes
 CHART = 370
+TALLEST = 1500  # px, of a large picture
+ABOVE = 0.3  # of what is cut off a picture's height, this share above: heads are there
 HEADS, BAND = 590, 650
 NIGHT: Colour = (11, 12, 14)  # behind the heads, as on the stage
 YAWS = (-50.0, 0.0, 50.0)  # degrees
@@ -74,15 +76,15 @@ def write_poster(story: Story, out: Path, language: str = "en") -> Path:
 def draw_poster(story: Story, language: str = "en") -> np.ndarray:
     """The poster, (4200, 2970, 3) uint8 sRGB, of what there is of the story."""
     say = _Words(language)
-    above = [_header(story, say)]
-    above += [_restored(story, story.restored[0], say)] if story.restored else []
+    header = _header(story, say)
     learning = [_learning(story.learning, say)] if story.learning else []
     band = [_passport(story, say)] if story.marks else []
     foot = HEIGHT - (band[0].height if band else MARGIN)
-    gaps = LEAST_GAP * (len(above) + len(learning) + 2)
-    free = foot - gaps - sum(block.height for block in above + learning)
-    photos, portraits = _largest_columns(story, free)
-    blocks = [*above, _photos(story, photos, say), *learning]
+    room = foot - 5 * LEAST_GAP - sum(block.height for block in [header, *learning])
+    least = _photos_height(story, COLUMNS[0]) + _portraits_height(story, COLUMNS[0])
+    best = _best(story, room - least, say)
+    photos, portraits = _largest_columns(story, room - best.height)
+    blocks = [header, best, _photos(story, photos, say), *learning]
     blocks += [_portraits(story, portraits, say)] if story.portraits else []
     sheet = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     free = max(0, foot - sum(block.height for block in blocks))
@@ -117,20 +119,24 @@ def _header(story: Story, say: _Words) -> Image.Image:
     return block
 
 
-def _restored(story: Story, pair: RestoredPair, say: _Words) -> Image.Image:
-    """A photo, a portrait, and the same with the marks: large."""
-    pictures = [
-        (story.best_photo.pixels, say("show_photo"), None),
-        (pair.before, say("show_before"), pair.likeness[0]),
-        (pair.after, say("show_after"), pair.likeness[1]),
-    ]
-    side = (WIDTH - 2 * MARGIN - 2 * GAP) // 3
-    block, draw = _block(side + LABEL_LINE)
+def _best(story: Story, room: int, say: _Words) -> Image.Image:
+    """A photo, a portrait, and the same with the marks, as far as there are: large."""
+    pictures = [(story.best_photo.pixels, say("show_photo"), None)]
+    if story.restored:
+        pair = story.restored[0]
+        pictures.append((pair.before, say("show_before"), pair.likeness[0]))
+        pictures.append((pair.after, say("show_after"), pair.likeness[1]))
+    elif story.portraits:
+        portrait = (story.ranked or story.portraits)[0]
+        pictures.append((portrait.pixels, say("show_before"), portrait.similarity))
+    wide = (WIDTH - 2 * MARGIN - (len(pictures) - 1) * GAP) // len(pictures)
+    high = min(wide, TALLEST, room - LABEL_LINE)
+    block, draw = _block(high + LABEL_LINE)
     for number, (pixels, label, likeness) in enumerate(pictures):
-        x = MARGIN + number * (side + GAP)
-        block.paste(_square(pixels, side), (x, 0))
+        x = MARGIN + number * (wide + GAP)
+        block.paste(_covering(pixels, wide, high), (x, 0))
         alike = "" if likeness is None else f"   {say('show_likeness')} {likeness:.2f}"
-        _write(draw, (x, side + 8), label + alike, LABEL, QUIET)
+        _write(draw, (x, high + 8), label + alike, LABEL, QUIET)
     return block
 
 
@@ -298,9 +304,14 @@ def _wrapped(text: str, size: int, width: float) -> list[str]:
 
 
 def _square(pixels: np.ndarray, side: int) -> Image.Image:
-    """The picture's middle square at `side` px."""
+    return _covering(pixels, side, side)
+
+
+def _covering(pixels: np.ndarray, wide: int, high: int) -> Image.Image:
+    """The picture at that size, cut to its form; of a tall one less is cut off above."""
     height, width = pixels.shape[:2]
-    short = min(height, width)
-    x, y = (width - short) // 2, (height - short) // 2
-    square = Image.fromarray(pixels[y : y + short, x : x + short])
-    return square.resize((side, side), Image.Resampling.LANCZOS)
+    scale = max(wide / width, high / height)
+    part = wide / scale, high / scale
+    left, top = (width - part[0]) / 2, (height - part[1]) * ABOVE
+    box = (left, top, min(width, left + part[0]), min(height, top + part[1]))
+    return Image.fromarray(pixels).resize((wide, high), Image.Resampling.LANCZOS, box)

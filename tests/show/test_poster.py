@@ -59,6 +59,16 @@ def test_pictures_are_larger_where_there_are_fewer(story):
     assert (sheet[-poster.MARGIN // 2 :] == PAPER).all()
 
 
+def test_a_tall_portrait_stands_beside_the_photo_where_no_marks_are_back_yet(story):
+    tall = np.full((1216, 832, 3), (10, 20, 250), np.uint8)
+    ranked = [replace(row, pixels=tall) for row in story.portraits[:8]]
+    sheet = draw_poster(replace(story, portraits=ranked, restored=[]))
+    blue = (sheet[:2000] == tall[0, 0]).all(2).any(0)
+    assert np.flatnonzero(blue)[-1] == WIDTH - poster.MARGIN - 1
+    night = rows_of(sheet, NIGHT)
+    assert (sheet[night[0] - 6 : night[0]] == PAPER).all()
+
+
 def test_a_long_name_stays_on_the_sheet_and_one_that_no_font_writes_is_left_out(story):
     few = replace(story, learning=None, portraits=[], passport=None, restored=[])
     long = draw_poster(replace(few, name="Maximiliana Konstantina von und zu Hohenlohe " * 2))
