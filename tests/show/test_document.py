@@ -133,6 +133,12 @@ def test_keys_lead_through_it_and_every_scene_fits_a_screen_and_a_phone(story, t
 OUTSIDE = """() => scenes.flatMap((scene, number) => {
   plays = false; still = true;
   show(number, scene.seconds);
+  const notice = scene.section.querySelector('.made')?.getBoundingClientRect();
+  const words = document.createRange();
+  words.selectNodeContents(scene.section.querySelector('h1'));
+  const covered = [...words.getClientRects()].some(line =>
+    notice && line.right > notice.left && line.top < notice.bottom);
+  if (covered) return [`${number} heading under the notice`];
   const parts = scene.section.querySelectorAll('h1, p, b, canvas, .tile, li');
   return [...parts].filter(part => {
     const at = part.getBoundingClientRect(), holder = part.closest('.tile, .pane') ?? part;
