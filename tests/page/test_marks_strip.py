@@ -65,7 +65,9 @@ def test_why_a_mark_was_not_put_back_stands_on_its_card_as_in_the_report(found, 
         found.placed, prepared=replace(found.placed.prepared, placements=tuple(placements))
     )
     shown = strip.on_strip(placed, [], found.cutouts, 2, "en")
-    assert "hidden by the turn of the head" in shown.split("<button")[-1]  # it stands last
+    last = shown.split("<button")[-1]
+    assert "hidden by the turn of the head" in last and "absent" in last
+    assert shown.count("absent") == sum(not each.visible for each in placements)
     assert "转动" in strip.on_strip(placed, [], found.cutouts, 2, "zh")
     assert "switched off" in cards([found.placed.keys[1]]) and "switched off" not in cards()
 

@@ -205,7 +205,7 @@ def _card(card: Card, style: str, language: str, wait: bool) -> str:
     kind = escape(words(language)["marks.kinds"][card.mark.kind])
     seen = escape(text(language, "marks.seen_of", seen=card.seen, of=card.of))
     why = f"<em>{escape(sentence(card.why, language))}</em>" if card.why else ""
-    state = f'aria-pressed="{str(card.on).lower()}"'
+    state = f'aria-pressed="{str(card.on).lower()}"' + ("" if card.there else ' class="absent"')
     if wait:
         state += f' aria-disabled="true" title="{escape(text(language, "marks.wait"))}"'
     return (
