@@ -23,7 +23,8 @@ def show(
         str, typer.Argument(help="The person's name, or `example`.", metavar="PERSON|example")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="The .html file to write; a temporary one by default.")
+        Path | None,
+        typer.Option(help="The .html file to write; by default in the person's folder."),
     ] = None,
     language: Annotated[
         Literal["en", "zh"], typer.Option(help="Of the presentation: English or Chinese.")
@@ -46,7 +47,7 @@ def show(
         raise InputError("show_target_suffix", file=out)
     if poster is not None and poster.suffix.lower() not in (".png", ".pdf"):
         raise InputError("poster_target_suffix", file=poster)
-    story = _story(person)
+    story, place = _story(person)
     for message in story.missing:
         say(message.text(language))
     if poster is not None:
@@ -54,21 +55,18 @@ def show(
 
         print(write_poster(story, poster, language))
     if poster is None or out is not None:
-        written = _present(story, out, language)
+        written = _present(story, out or place, language)
         if open_it and not webbrowser.open(written.resolve().as_uri()):
             say("No browser was found here: open the file in one.")
         print(written)
 
 
-def _present(story: "Story", out: Path | None, language: str) -> Path:
-    """Write the presentation, to a place of its own where none is given; returns where."""
+def _present(story: "Story", out: Path, language: str) -> Path:
+    """Write the presentation; returns where."""
     from realism.draw.turntable import YAWS, draw_turning_head
     from realism.errors import Message
-    from realism.person.names import slug_of
     from realism.show.document import write_document
 
-    if out is None:
-        out = Path(tempfile.mkdtemp(prefix="realism-show-")) / f"{slug_of(story.name)}.html"
     head: Iterable[np.ndarray] = ()
     if story.passport:
         say(Message("show_head", sides=len(YAWS)).text(language))
@@ -76,8 +74,11 @@ def _present(story: "Story", out: Path | None, language: str) -> Path:
     return write_document(story, out, language, head)
 
 
-def _story(name: str) -> "Story":
-    """What is told of a person, or of the finished example, which is opened apart from yours."""
+def _story(name: str) -> "tuple[Story, Path]":
+    """What is told of a person, or of the finished example, and where it goes if nobody says.
+
+    The example is opened apart from your people; its presentation is a temporary file.
+    """
     from realism.person.person import open_person
     from realism.person.person import people as everyone
     from realism.show.story import read_story
@@ -85,5 +86,7 @@ def _story(name: str) -> "Story":
 
     if name == EXAMPLE and not any(person.folder.name == EXAMPLE for person in everyone()):
         with tempfile.TemporaryDirectory() as folder:
-            return read_story(open_example(EXAMPLE_PERSON, Path(folder)))
-    return read_story(open_person(name))
+            story = read_story(open_example(EXAMPLE_PERSON, Path(folder)))
+        return story, Path(tempfile.mkdtemp(prefix="realism-show-")) / f"{EXAMPLE_PERSON}.html"
+    person = open_person(name)
+    return read_story(person), person.presentation

@@ -18,3 +18,8 @@ class PersonFolder:
 
     folder: Path
     name: str
+
+    @property
+    def presentation(self) -> Path:
+        """Where `realism show` writes; it holds photos, and goes with the person."""
+        return self.folder / "presentation.html"

@@ -33,13 +33,12 @@ def test_the_example_is_presented_without_joining_your_people(run, tmp_path, ope
     assert not (tmp_path / "people").exists()
 
 
-def test_a_person_is_written_to_a_place_of_its_own_and_missing_steps_are_said(
-    run, tmp_path, opened
-):
+def test_a_person_is_presented_in_their_folder_and_missing_steps_are_said(run, tmp_path, opened):
     run("example", "open", "mei")
     (tmp_path / "people" / "mei" / "marks" / "passport.json").unlink()
     code, written, said = run("show", "mei", "--no-open")
-    assert code == 0 and written.endswith("mei.html\n") and opened == []
+    file = tmp_path / "people" / "mei" / "presentation.html"
+    assert code == 0 and written == f"{file}\n" and opened == []
     assert "mark passport" in said and len(said.splitlines()) == 1  # no head
 
 
