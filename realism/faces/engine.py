@@ -17,6 +17,7 @@ import numpy as np
 
 from realism.config import CHECK
 from realism.errors import InputError, Message
+from realism.faces.detect import SAME_PLACE, overlap
 from realism.faces.dlib import DlibEngine
 from realism.faces.face import Face
 from realism.faces.insightface import InsightFaceEngine, fetch_pack
@@ -61,7 +62,6 @@ class Engine(Protocol):
 
 
 ENGINES = ("insightface", "dlib")
-SAME_PLACE = 0.3  # intersection over union of two engines' boxes from which they are of one face
 
 
 def load_engine(name: str | None = None) -> Engine:
@@ -141,14 +141,6 @@ def find_same_face(face: Face, pixels: np.ndarray, engine: Engine) -> Face | Non
     Face or None
         None where the other finds none in that place.
     """
-    found = [(_overlap(face.box, other.box), other) for other in engine.find(pixels)]
-    overlap, nearest = max(found, key=lambda pair: pair[0], default=(0.0, None))
-    return nearest if overlap >= SAME_PLACE else None
-
-
-def _overlap(box: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes, 0..1."""
-    sides = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
-    shared = float(np.prod(np.maximum(sides, 0)))
-    areas = float(np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2]))
-    return shared / max(areas - shared, 1e-6)
+    found = [(overlap(face.box, other.box), other) for other in engine.find(pixels)]
+    shared, nearest = max(found, key=lambda pair: pair[0], default=(0.0, None))
+    return nearest if shared >= SAME_PLACE else None

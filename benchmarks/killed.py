@@ -1,0 +1,299 @@
+"""Kill a whole run outright at twenty random moments, and see what becomes of it.
+
+    python -m benchmarks.killed [--kills 20] [--seed 1] [--base pocket]
+
+A run is the four steps on an example person, small: photos checked, crops encoded, a LoRA trained,
+portraits drawn and ranked, marks restored, all of it zipped. Each is killed (SIGKILL) at a moment
+chosen at random within one of these, in turn, then begun again as a person would: the same photos
+given again, the fine-tune and the portraits resumed. What is there at the end is compared, file by
+file, with two runs that nobody killed; what differs between those two is not deterministic, is
+named, and is left out.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from realism.config import ASSETS, cache_folder, home
+from realism.disk import TEMPORARY, sweep
+
+STAGES = ("check", "encode", "train", "draw", "rank", "restore", "zip")
+PHOTOS = ("01", "02", "04", "09")  # of the example person; one of them is held out
+TRAINING_STEPS, SAVE_EVERY, PORTRAITS, SAMPLER_STEPS, SEED = 6, 2, 2, 6, 7
+ZIP = "mei.zip"
+# Of a file that says when it was made: what is compared of it is the rest.
+TIMES = {"person.json": "consent", "ranking-details.json": "inputs"}
+
+
+# --- the run: a process of its own ---------------------------------------------------------------
+
+
+def work(root: Path, base_name: str) -> None:
+    """Do the four steps, or what is left of them; a line for each as it begins."""
+    from realism.diffusion.base import load_base
+    from realism.faces.engine import load_engine
+
+    swept = sweep(home(), cache_folder())
+    say("swept", len(swept))
+    engine, base = load_engine("dlib"), load_base(base_name)
+    say("stage", "check")
+    person = checked(engine)
+    learned(person, base, engine)
+    run = drawn(person, base, engine)
+    say("stage", "restore")
+    restored(person, run, engine)
+    say("stage", "zip")
+    from realism.person.person import write_zip
+
+    files = sorted(file for file in run.rglob("*") if file.is_file())
+    write_zip(root / ZIP, files, run)
+    say("stage", "done")
+
+
+def checked(engine):
+    """Step 1: the photos are given, those that are there already as well."""
+    from realism.person.person import create_person, open_person
+    from realism.workflow.photos import PhotoChecked, add_photos
+
+    there = (home() / "mei" / "person.json").exists()
+    person = open_person("Mei") if there else create_person("Mei", True, "woman")
+    files = [ASSETS / "people" / "mei" / f"mei-{number}.jpg" for number in PHOTOS]
+    events = list(add_photos(person, files, engine))
+    again = sum(event.again for event in events if isinstance(event, PhotoChecked))
+    if there:
+        say("resumed", f"{again} of {len(files)} photos there")
+    return person
+
+
+def learned(person, base, engine) -> None:
+    """Step 2, where it is not done: encode and train, from where it was left."""
+    from realism.finetune.events import TrainingStep
+    from realism.finetune.stages import default_stages
+    from realism.workflow.finetune import FinetuneOptions, finetune
+
+    folder = person.adapter_folder(base.name)
+    if (folder / "last").exists() and not (folder / "running").exists():
+        say("resumed", "LoRA there")
+        return
+    say("stage", "encode")
+    stage = replace(
+        default_stages(base)[1], steps=TRAINING_STEPS, batch=2, save_every=SAVE_EVERY,
+        preview_every=3, preview_seeds=(1,), preview_steps=4, warm_up=2,
+        held_out_from=len(PHOTOS),
+    )  # fmt: skip
+    stepped = False
+    for event in finetune(person, base, engine, FinetuneOptions("2", second=stage)):
+        if isinstance(event, TrainingStep) and not stepped:
+            stepped = True
+            say("stage", "train")
+            if event.number > 1:
+                say("resumed", f"training from step {event.number} of {TRAINING_STEPS}")
+
+
+def drawn(person, base, engine) -> Path:
+    """Step 3, where it is not done: draw and rank; returns the run's folder."""
+    from realism.workflow.portraits import (
+        PortraitRequest,
+        PortraitSaved,
+        make_portraits,
+        resume_portraits,
+        unfinished_portraits,
+    )
+
+    say("stage", "draw")
+    request = PortraitRequest(count=PORTRAITS, seed=SEED, steps=SAMPLER_STEPS)
+    if left := unfinished_portraits(person):
+        say("resumed", f"{left[0]} of {left[1]} portraits there")
+        walk = resume_portraits(person, base, engine)
+    elif runs := person.runs():
+        say("resumed", "portraits there")
+        person.rank_run(runs[0], engine)
+        return runs[0]
+    else:
+        walk = make_portraits(person, base, engine, request)
+    if left and left[0] == left[1]:
+        say("stage", "rank")
+    for event in walk:
+        if isinstance(event, PortraitSaved) and event.number == PORTRAITS:
+            say("stage", "rank")
+    return person.runs()[0]
+
+
+def restored(person, run: Path, engine) -> None:
+    """Step 4: the marks of all photos on all portraits, from the beginning."""
+    from realism.person.runs import portraits_of
+    from realism.workflow import run_through
+    from realism.workflow.marks import find_marks_of_person
+    from realism.workflow.restore import restore_portraits
+
+    marked = run_through(find_marks_of_person(person, engine))
+    run_through(restore_portraits(portraits_of(run), marked, engine, run / "restored"))
+
+
+def say(what: str, value: object) -> None:
+    """A line for the process that watches."""
+    print(what, value, flush=True)
+
+
+# --- killing it ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Watched:
+    """What a process said until it ended."""
+
+    began: dict[str, float]  # stage -> s after the process began
+    resumed: list[str]
+    swept: int = 0
+    killed: bool = False
+
+
+def watch(root: Path, base: str, stage: str = "", after: float = 0.0) -> Watched:
+    """Run `work` in a process; kill it `after` seconds into a stage, where one is named."""
+    environment = os.environ | {
+        "REALISM_HOME": str(root / "people"), "REALISM_CACHE": str(root / "cache"),
+        "REALISM_FACE_ENGINE": "dlib", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.killed", "--base", base, "--work", str(root)]
+    seen, started = Watched({}, []), time.monotonic()
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        for line in process.stdout:
+            what, _, value = line.strip().partition(" ")
+            if what == "stage":
+                seen.began.setdefault(value, time.monotonic() - started)
+                if value == stage:
+                    time.sleep(after)
+                    process.send_signal(signal.SIGKILL)
+            elif what == "resumed":
+                seen.resumed.append(value)
+            elif what == "swept":
+                seen.swept = int(value)
+        faults = process.stderr.read()
+    seen.killed = process.returncode == -signal.SIGKILL
+    if process.returncode not in (0, -signal.SIGKILL):
+        raise SystemExit(f"the run failed:\n{faults[-2000:]}")
+    return seen
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Digest of each file that a run left, by its place; the time in names and files left out."""
+    found = {}
+    for file in sorted((root / "people").rglob("*")):
+        if file.is_file():
+            place = re.sub(r"portraits/[^/]+", "portraits/RUN", file.relative_to(root).as_posix())
+            found[place] = hashlib.sha256(_timeless(file)).hexdigest()
+    if (root / ZIP).exists():
+        with zipfile.ZipFile(root / ZIP) as archive:
+            for entry in archive.infolist():
+                data = _timeless(Path(entry.filename), archive.read(entry))
+                found[f"{ZIP}/{entry.filename}"] = hashlib.sha256(data).hexdigest()
+    return found
+
+
+def _timeless(file: Path, data: bytes | None = None) -> bytes:
+    data = file.read_bytes() if data is None else data
+    if file.name not in TIMES:
+        return data
+    return json.dumps({**json.loads(data), TIMES[file.name]: None}).encode()
+
+
+def half_written(root: Path) -> list[Path]:
+    """What has a temporary name."""
+    return [path for path in root.rglob("*") if TEMPORARY.match(path.name)]
+
+
+def moments(began: dict[str, float], kills: int, seed: int) -> Iterator[tuple[str, float]]:
+    """Stage, and seconds after its beginning: each stage in turn, within it at random."""
+    draw, order = random.Random(seed), (*STAGES, "done")
+    for number in range(kills):
+        stage = STAGES[number % len(STAGES)]
+        lasts = began[order[order.index(stage) + 1]] - began[stage]
+        yield stage, draw.uniform(0, lasts)
+
+
+def kill(root: Path, base: str, stage: str, after: float) -> float:
+    """Kill a run within a stage; returns when, which is earlier where it was done before that."""
+    while not watch(root, base, stage, after).killed:
+        shutil.rmtree(root)
+        root.mkdir()
+        after /= 2
+    return after
+
+
+def kill_and_resume(
+    base: str, stage: str, after: float, whole: dict[str, str], loose: set[str]
+) -> tuple[list[str], bool]:
+    """A row of the table, and whether nothing went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        after = kill(root, base, stage, after)
+        left = half_written(root)
+        again, now = watch(root, base), contents(root)
+    differ = [
+        place
+        for place in sorted(set(whole) | set(now))
+        if place not in loose and whole.get(place) != now.get(place)
+    ]
+    over = sorted(set(now) - set(whole))
+    row = [
+        f"{stage} + {after:.2f} s",
+        f"{len(left)}, {again.swept} swept",
+        "; ".join(again.resumed) or "nothing was there yet",
+        "yes" if not differ else "NO: " + ", ".join(differ),
+        ", ".join(over) or "none",
+    ]
+    return row, not differ and not over
+
+
+def main() -> None:
+    """Print the table; ends with 1 where a run came out otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--base", default="pocket")
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(options.work, options.base)
+        return
+    references = []
+    for _ in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            seen = watch(Path(folder), options.base)
+            references.append((seen.began, contents(Path(folder))))
+    (began, whole), (_, again) = references
+    loose = {place for place in whole if whole[place] != again.get(place)}
+    lasts = began["done"] - began["check"]
+    print(
+        f"A run of {lasts:.0f} s after {began['check']:.0f} s of loading leaves {len(whole)} files;"
+    )
+    print(f"two that nobody killed differ in: {', '.join(sorted(loose)) or 'none'}.\n")
+    print("| killed at | half written | resumed | equal | left over |")
+    print("| --- | --- | --- | --- | --- |", flush=True)
+    well = 0
+    for stage, after in moments(began, options.kills, options.seed):
+        row, is_well = kill_and_resume(options.base, stage, after, whole, loose)
+        well += is_well
+        print(f"| {' | '.join(row)} |", flush=True)
+    print(f"\n{well} of {options.kills} came out as if nobody had killed them, nothing left over.")
+    sys.exit(well < options.kills)
+
+
+if __name__ == "__main__":
+    main()
