@@ -39,10 +39,17 @@ A_DAY = 86400  # s; for so long what another machine writes here is left to it
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, durable: bool = True) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `path` when the block ends well.
 
     The temporary name keeps the suffix, since writers of pictures and weights read it.
+
+    Parameters
+    ----------
+    path : Path
+    durable : bool
+        Wait until it is on the disk; not for copies that a person waits for and anybody can make
+        again.
 
     Raises
     ------
@@ -58,8 +65,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
         # mkstemp makes the file private to the owner; it keeps that: these are photos of people.
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
@@ -187,6 +195,11 @@ def _said(error: OSError | SafetensorError, path: Path) -> InputError | None:
     if number in NOT_ALLOWED:
         return InputError("folder_not_writable", folder=path.parent)
     return None
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed for want of room."""
+    return error.errno in FULL
 
 
 def _number_in(message: str) -> int | None:

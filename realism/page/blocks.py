@@ -20,6 +20,7 @@ import gradio as gr
 from gradio import themes
 
 from realism.page import finetune, front, header, installation, photos, steps
+from realism.page.failures import on_system_error
 from realism.page.i18n import Localizer
 from realism.page.job import stop_jobs
 from realism.page.marks import layout as marks
@@ -129,6 +130,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> N
         css_paths=[STYLE],
         footer_links=["settings"],
         max_file_size=MOST_UPLOADED,
+        app_kwargs={"exception_handlers": {OSError: on_system_error}},
         # Pictures of a person are shown from their folder, not copied about.
         allowed_paths=[str(home().resolve())],
         # Words of a fault may name folders of this machine: not for strangers.

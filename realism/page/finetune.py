@@ -17,6 +17,7 @@ from realism.finetune.events import (
     Note,
 )
 from realism.finetune.stages import FACES, default_stages
+from realism.page.failures import after_failure
 from realism.page.finetune_progress import show_kept, show_learning
 from realism.page.i18n import Localizer, text
 from realism.page.job import device_held, device_in_use, find_job, start_job
@@ -131,6 +132,8 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
         )
     )  # fmt: skip
     running.then(**show).then(**refresh_status)
+    for event in (loading, running):
+        after_failure(event, shared, ui.message, show, refresh_status)
     # Who comes back, or chooses the person again, finds the work running or done.
     leaving = shared.chosen.change(**listener(on_leave, None, learned, cancels=[running]))
     following = leaving.then(**listener(on_follow, [*visit, ui.base], learned))

@@ -9,8 +9,10 @@ import gradio as gr
 import numpy as np
 from gradio.events import Dependency
 
+from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.page import draw
+from realism.page.failures import after_failure
 from realism.page.i18n import Localizer, text, words
 from realism.page.session import (
     SharedWidgets,
@@ -107,6 +109,7 @@ def wire(
     for event, files in ((adding, ui.files), (beginning, front_ui.files)):
         event.success(**listener(delete_uploads, files, files))
         event.then(**show).then(**refresh_status)
+        after_failure(event, shared, ui.message, show, refresh_status)
     stopping = ui.stop.click(
         **listener(on_stop, shared.language, ui.message, cancels=[adding, beginning])
     )
@@ -133,12 +136,13 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
         person = chosen_person(name, root)
         photos = person.records()
         thumbs = {photo.name: thumbs.get(photo.name, _thumbnail(photo)) for photo in photos}
-        gallery = [
-            (quick_png(draw.with_badge(thumbs[photo.name], photo.accepted)), photo.name)
-            for photo in photos
-        ]
+        framed = [(_framed(photo, thumbs[photo.name]), photo.name) for photo in photos]
+        gallery = [(file, caption) for file, caption in framed if file]
+        summary = _summary(person, photos, language)
+        if len(gallery) < len(photos):
+            summary += paragraph(text(language, "photos.no_room"), "note")
         table = _table(photos, person.photo_to_photo(), language)
-        return _summary(person, photos, language), gallery, table, thumbs
+        return summary, gallery, table, thumbs
 
 
 def on_leave() -> tuple:
@@ -222,6 +226,16 @@ def _progress(event: PhotoChecked, language: str) -> str:
     )
     state = text(language, "photos.accepted" if event.photo.accepted else "photos.refused")
     return draw.progress_bar(event.number / event.of) + paragraph(f"{checked} {state}")
+
+
+def _framed(photo: PhotoRecord, thumbnail: np.ndarray) -> str | None:
+    """The file of a thumbnail with its badge; None where the disk has no room for it."""
+    try:
+        return quick_png(draw.with_badge(thumbnail, photo.accepted))
+    except InputError as error:
+        if error.code != "disk_full":
+            raise
+        return None
 
 
 def _thumbnail(record: PhotoRecord) -> np.ndarray:

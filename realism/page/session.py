@@ -29,7 +29,7 @@ from gradio.events import Dependency
 from realism.config import home, page_copies
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.recommended import find_row
-from realism.disk import is_there
+from realism.disk import is_there, whole_file
 from realism.errors import InputError, Message
 from realism.page.job import device_held, stop_jobs, walk_on_device
 from realism.person.person import Person, open_person
@@ -277,10 +277,11 @@ def temp_dir() -> Path:
 
 def quick_png(pixels: np.ndarray) -> str:
     """A PNG of (H, W, 3) uint8 sRGB for the screen: little compression, since a person waits."""
-    with tempfile.NamedTemporaryFile(dir=temp_dir(), suffix=".png", delete=False) as file:
-        data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-        file.write(data.tobytes())
-    return file.name
+    data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    file = temp_dir() / f"picture-{secrets.token_hex(8)}.png"
+    with whole_file(file, durable=False) as temporary:
+        temporary.write_bytes(data)
+    return str(file)
 
 
 def new_temp_dir() -> Path:

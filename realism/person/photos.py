@@ -147,8 +147,13 @@ class PhotosFolder(PersonFolder):
         verdict = check_photo(photo, engine, faces)
         verdict = replace(verdict, notes=(*turned, *verdict.notes))
         path = self._path(name, ".png")
-        save_png(path, photo.pixels)
-        return self._write(PhotoRecord(name, path, verdict, None), engine)
+        try:
+            save_png(path, photo.pixels)
+            return self._write(PhotoRecord(name, path, verdict, None), engine)
+        except InputError:  # the disk is full: no picture stays that no record names
+            for suffix in (".png", ".npz"):
+                self._path(name, suffix).unlink(missing_ok=True)
+            raise
 
     def _delete_photo(self, name: str) -> None:
         stem = self._photos / name  # of a damaged record, which is listed under its file's name

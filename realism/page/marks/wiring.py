@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import gradio as gr
 from gradio.events import Dependency
 
+from realism.page.failures import after_failure
 from realism.page.marks import begin, handlers, kept, results, strip
 from realism.page.session import SharedWidgets, download_after, listener, on_nothing
 
@@ -146,6 +147,8 @@ def wire(
 
     _wire_clicks(ui, shared, steps)
     running.append(_wire_results(ui, shared, steps, refresh_status))
+    for event in running:
+        after_failure(event, shared, ui.message)
     ui.stop.click(**listener(handlers.on_stop, language, ui.message, cancels=running))
 
 

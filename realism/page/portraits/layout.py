@@ -9,6 +9,7 @@ from realism.config import PORTRAITS
 from realism.diffusion.pickles import SUFFIXES as PICKLES
 from realism.diffusion.recommended import preset_for
 from realism.images import SUFFIXES
+from realism.page.failures import after_failure
 from realism.page.finetune import on_base
 from realism.page.i18n import Localizer
 from realism.page.portraits import handlers, making, stage, styles
@@ -196,6 +197,8 @@ def wire(
         )
     )  # fmt: skip
     resumed.then(**offer).then(**refresh_status)
+    for event in (loading, fetching, made, reloading, resumed):
+        after_failure(event, shared, ui.message, offer, refresh_status)
     # Who comes back, or chooses the person again, finds the portraits being made.
     leaving = shared.chosen.change(
         **listener(handlers.on_leave, None, [*shown, ui.portrait_file], cancels=[made, resumed])
