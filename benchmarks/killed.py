@@ -56,7 +56,7 @@ STAGES = ("check", "encode", "train", "draw", "rank", "restore", "zip")
 PHOTOS = ("01", "02", "09")  # of the example person; one of them is held out
 PORTRAITS_OF_OTHERS = ("04", "05")  # photos that count as portraits of another generator
 TRAINING_STEPS, SAVE_EVERY, PORTRAITS, SAMPLER_STEPS, SEED = 12, 3, 4, 12, 7
-ZIP = "mei.zip"
+ZIP = ".page/mei.zip"  # among the people, where the page makes it
 # Of a file that says when it was made: what is compared of it is the rest.
 TIMES = {"person.json": "consent", "ranking-details.json": "inputs"}
 
@@ -64,7 +64,7 @@ TIMES = {"person.json": "consent", "ranking-details.json": "inputs"}
 # --- the run: a process of its own ---------------------------------------------------------------
 
 
-def work(root: Path, base_name: str) -> None:
+def work(base_name: str) -> None:
     """Do the four steps, or what is left of them; a line for each as it begins."""
     swept = sweep(home(), cache_folder())
     say("swept", len(swept))
@@ -77,7 +77,7 @@ def work(root: Path, base_name: str) -> None:
     restored(person, run, engine)
     say("stage", "zip")
     files = sorted(file for file in run.rglob("*") if file.is_file())
-    write_zip(root / ZIP, files, run)
+    write_zip(home() / ZIP, files, run)
     say("stage", "done")
 
 
@@ -176,7 +176,7 @@ def watch(root: Path, base: str, stage: str = "", after: float = 0.0) -> Watched
         places = {"REALISM_HOME": root / "people", "REALISM_CACHE": root / "cache"}
         os.environ |= {name: str(place) for name, place in places.items()}
         try:
-            work(root, base)
+            work(base)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -205,20 +205,19 @@ def contents(root: Path) -> dict[str, str]:
     """Digest of each file that a run left, by its place; the time in names and files left out."""
     found = {}
     for file in sorted((root / "people").rglob("*")):
-        if file.is_file():
+        if file.suffix == ".zip":
+            with zipfile.ZipFile(file) as archive:
+                packed = {f"{ZIP}/{name}": archive.read(name) for name in archive.namelist()}
+        else:
             place = re.sub(r"portraits/[^/]+", "portraits/RUN", file.relative_to(root).as_posix())
-            found[place] = hashlib.sha256(_timeless(file)).hexdigest()
-    if (root / ZIP).exists():
-        with zipfile.ZipFile(root / ZIP) as archive:
-            for entry in archive.infolist():
-                data = _timeless(Path(entry.filename), archive.read(entry))
-                found[f"{ZIP}/{entry.filename}"] = hashlib.sha256(data).hexdigest()
+            packed = {place: file.read_bytes()} if file.is_file() else {}
+        for place, data in packed.items():
+            found[place] = hashlib.sha256(_timeless(Path(place), data)).hexdigest()
     return found
 
 
-def _timeless(file: Path, data: bytes | None = None) -> bytes:
+def _timeless(file: Path, data: bytes) -> bytes:
     """A file's bytes; of tensors their values, whose order in the file is any."""
-    data = file.read_bytes() if data is None else data
     if file.suffix == ".safetensors":
         tensors = sorted(load(data).items())
         return b"".join(name.encode() + values.tobytes() for name, values in tensors)

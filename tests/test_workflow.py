@@ -248,6 +248,16 @@ def test_a_photo_without_one_face_is_left_out_of_a_ranking_and_named(engine):
     assert refused.value.code == "no_photo_with_one_face"
 
 
+def test_a_portrait_is_restored_alike_with_marks_just_found_and_read_back(person, marked, engine):
+    again = run_through(find_marks_of_person(person, engine))
+    for now, later in zip(marked, again, strict=True):
+        assert [mark.score for mark in now.marks] == [mark.score for mark in later.marks]
+        assert all(
+            np.array_equal(mark.xy, other.xy) and mark.radius == other.radius
+            for mark, other in zip(now.marks, later.marks, strict=True)
+        )
+
+
 def test_marks_found_on_a_person_s_photos_are_kept_with_the_person(person, marked, engine):
     assert {name: len(marks) for name, marks in person.marks().items()} == {
         photo.name: len(photo.marks) for photo in marked

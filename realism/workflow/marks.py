@@ -213,7 +213,9 @@ def find_marks_of_person(
         photos, engine, known, held, reviewed, threshold=threshold
     )
     person.save_marks(known | {photo.name: photo.marks for photo in found})
-    return found
+    # As they are kept, to a hundredth of a px: a portrait is restored alike now and later.
+    kept = person.marks()
+    return [replace(photo, marks=kept[photo.name]) for photo in found]
 
 
 def with_least_score(photos: Iterable[MarkedPhoto], least: float) -> list[MarkedPhoto]:
