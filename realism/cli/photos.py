@@ -27,12 +27,12 @@ def add(
 ) -> None:
     """Add photos; the person is made when new (that needs --consent)."""
     from realism.config import home
-    from realism.person.names import slug_of
+    from realism.person.names import person_folder
     from realism.person.person import create_person, open_person
     from realism.workflow.photos import add_photos, picture_files
 
     pictures = picture_files(files)
-    if (home() / slug_of(person) / "person.json").exists():
+    if (person_folder(home(), person) / "person.json").exists():
         opened = open_person(person)
     else:
         opened = create_person(person, consent, class_word)

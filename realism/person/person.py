@@ -21,7 +21,7 @@ from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.marks.mark import flipped
 from realism.person.marks import MarksFolder
-from realism.person.names import slug_of
+from realism.person.names import person_folder
 from realism.person.photo_record import PhotoRecord
 from realism.person.photos import PhotosFolder
 from realism.person.runs import Embeddings, RunsFolder, kept_ranking, rank_portraits
@@ -221,7 +221,7 @@ def new_person(
 
 
 def _folder_of_new(name: str, consent: bool, class_word: str, root: Path | None) -> Path:
-    folder = (root or home()) / slug_of(name)
+    folder = person_folder(root or home(), name)
     if not consent:
         raise InputError("consent_missing")
     if class_word not in CLASS_WORDS:
@@ -244,7 +244,7 @@ def _write_person(
 
 def open_person(name: str, root: Path | None = None) -> Person:
     """The person of that name; raises InputError, naming who is there, when there is none."""
-    file = (root or home()) / slug_of(name) / "person.json"
+    file = person_folder(root or home(), name) / "person.json"
     if not file.exists():
         names = [person.name for person in people(root)] or [Message("nobody_yet")]
         raise InputError("person_not_found", name=name.strip(), people=names)

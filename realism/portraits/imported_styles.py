@@ -21,6 +21,7 @@ from PIL import Image
 from realism.diffusion.hub_lora import is_lora_name, is_repository
 from realism.disk import read_json, validate, whole_file, write_json
 from realism.errors import InputError, Message
+from realism.filenames import is_device
 from realism.images import SUFFIXES, open_photo
 from realism.portraits.prompt import plain_prompt
 from realism.portraits.styles import (
@@ -221,7 +222,7 @@ def _store(
 def _slug(stem: str, taken: list[str]) -> str:
     """A file's name as a slug: an earlier import of it gives way, another of this one does not."""
     slug = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "style"
-    if slug in {preset.slug for preset in load_presets()}:
+    if is_device(slug) or slug in {preset.slug for preset in load_presets()}:
         slug = f"facechain-{slug}"
     numbers = range(2, len(taken) + 2)
     return next(s for s in (slug, *(f"{slug}-{n}" for n in numbers)) if s not in taken)

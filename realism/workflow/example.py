@@ -25,7 +25,7 @@ from realism.errors import InputError
 from realism.faces.engine import Engine
 from realism.images import open_photo, save_png
 from realism.marks.find.finders import DEFAULT_FINDER
-from realism.person.names import slug_of
+from realism.person.names import person_folder
 from realism.person.person import Person, create_person, open_person
 from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow.finetune import FinetuneEvent, FinetuneOptions, finetune
@@ -106,7 +106,7 @@ def open_example(name: str, root: Path | None = None) -> Person:
     photos, finished = example_photos(name), FINISHED / name
     if not (finished / "person.json").exists():
         raise InputError("example_not_found", example=name, choices=tuple(CLASS_WORDS))
-    folder = (root or home()) / slug_of(name)
+    folder = person_folder(root or home(), name)
     if not (folder / "person.json").exists():
         if folder.exists() or folder.is_symlink():
             raise InputError("example_in_the_way", folder=folder)

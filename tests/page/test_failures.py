@@ -1,6 +1,7 @@
 """A full disk and events that fail: one sentence, no half file, nothing lost that was whole."""
 
 import errno
+import socket
 
 import gradio as gr
 import numpy as np
@@ -22,7 +23,10 @@ def served(home):
     session.delete_temp_files()
     with gr.Blocks() as page:
         gr.HTML("nothing")
-    blocks.serve(page, "127.0.0.1", None, block=False)
+    with socket.socket() as free:  # Gradio's own search leaves a socket open where one is taken
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    blocks.serve(page, "127.0.0.1", port, block=False)
     yield f"{page.local_url}gradio_api/upload"
     page.close()
 

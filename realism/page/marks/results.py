@@ -4,7 +4,7 @@ The portrait with its marks, its card, the whole run, the mark passport, a whale
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import gradio as gr
 
@@ -12,6 +12,7 @@ from realism.disk import write_json
 from realism.draw.passport import draw_passport
 from realism.errors import InputError
 from realism.faces.engine import load_engine
+from realism.filenames import portable_name, portable_names
 from realism.images import save_png
 from realism.marks.atlas import Atlas, atlas_to_json
 from realism.marks.photo import MarkedPhoto
@@ -51,7 +52,7 @@ def on_save(
     with user_errors(language):
         placed = _placed(placed)
         pixels = blend_portrait(placed, Sliders(*sliders), off)
-        out = new_temp_dir() / f"{Path(placed.portrait.name).stem}-marks.png"
+        out = new_temp_dir() / portable_name(f"{Path(placed.portrait.name).stem}-marks.png")
         return str(save_restored(pixels, placed.file, out))
 
 
@@ -64,7 +65,7 @@ def on_card(
     with user_errors(language):
         placed, sliders_now = _placed(placed), Sliders(*sliders)
         restored = finish_portrait(placed, load_engine(), sliders_now, off, least_sightings)
-        file = new_temp_dir() / f"{Path(placed.portrait.name).stem}-card.png"
+        file = new_temp_dir() / portable_name(f"{Path(placed.portrait.name).stem}-card.png")
         save_png(file, restored.card())
         return str(file)
 
@@ -107,9 +108,9 @@ def on_export(photos: dict[str, MarkedPhoto], least_score: float, language: str)
     with user_errors(language):
         if not photos:
             raise InputError("marks_not_restored")
-        folder, images = new_temp_dir(), []
+        folder, images, names = new_temp_dir(), [], portable_names(photos)
         for photo in with_least_score(photos.values(), least_score):
-            file = folder / f"{Path(photo.name).stem}.png"
+            file = folder / f"{PurePath(names[photo.name]).stem}.png"
             save_png(file, photo.pixels)
             height, width = photo.pixels.shape[:2]
             images.append((file, (width, height), photo.marks))
