@@ -118,6 +118,24 @@ def test_a_prompt_too_long_for_the_base_is_said_to_be_cut(learned, monkeypatch):
     assert len(warnings) == 1 and "not read" in warnings[0] and "evening sun" in warnings[0]
 
 
+def test_what_of_a_prompt_is_not_read_stays_written_after_the_notice_is_gone(learned, monkeypatch):
+    notices, prompt = [], "{person} (smile:1.3) BREAK <lora:a:1>"
+    monkeypatch.setattr(gr, "Warning", lambda warning, **_: notices.append(warning))
+    for language, words in (("en", ("smile", "BREAK")), ("zh", ("smile", "BREAK"))):
+        shown = list(
+            making.on_make(
+                "mei", learned.root, language, learned.base, prompt,
+                "(old:1.2)", 1, "7", 4, 1, "none", None, 1.0, None, 0.25, False,
+            )
+        )  # fmt: skip
+        messages = [message for _, message, *_ in shown if isinstance(message, str) and message]
+        assert notices, "told at once"
+        for message in (messages[0], messages[-1]):  # below the bar, and below the ranking
+            assert message.count('class="note"') == len(notices)
+            assert all(word in message for word in words)
+        notices.clear()
+
+
 def test_likeness_to_the_photo_that_was_not_learned_from_stands_beside_the_rankings(
     learned, made, root
 ):

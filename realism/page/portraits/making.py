@@ -111,8 +111,11 @@ def on_follow(name: str | None, root: Path | None, language: str) -> Iterator[tu
 def _made(
     job: Job, person: Person, language: str, before: Sequence[tuple[str, str]] = ()
 ) -> Iterator[tuple]:
-    """Each event as what the page shows: portraits one by one, then all of them ranked."""
-    made = list(before)
+    """Each event as what the page shows: portraits one by one, then all of them ranked.
+
+    What of a prompt or a LoRA is not read is told by a notice, which goes, and stays written below.
+    """
+    made, notes = list(before), ""
     for event in job.follow():
         match event:
             case JobWaits():
@@ -127,8 +130,9 @@ def _made(
                 gr.Info(escape(sentence(message, language)), title="Realism")
             case PromptNote(message) | LoraNote(message):
                 gr.Warning(escape(sentence(message, language)), title="Realism")
+                notes += paragraph(sentence(message, language), "note")
             case SamplingStep():
-                yield gr.skip(), _progress(event, language), *(gr.skip(),) * 3
+                yield gr.skip(), _progress(event, language) + notes, *(gr.skip(),) * 3
             case PortraitSaved():
                 made.append((str(event.file), str(event.portrait.parameters.seed)))
                 yield list(made), *(gr.skip(),) * 4
@@ -136,7 +140,8 @@ def _made(
                 gallery, ranked, message, *_ = show_ranking(
                     person, event.run, list(event.ranked), language
                 )
-                yield gallery, message, run_choice(person, event.run), ranked, gr.skip()
+                run = run_choice(person, event.run)
+                yield gallery, message + notes, run, ranked, gr.skip()
 
 
 def on_stop(name: str | None, root: Path | None, language: str) -> str:
