@@ -179,7 +179,12 @@ PORTRAITS = Portraits()
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
 _CONVOLUTIONS = ("conv1", "conv2", "conv_shortcut", "conv_in", "conv_out")
 _POCKET = Stage(
-    400, 2e-3, batch=8, rank=32, targets=(*_ATTENTION, "proj_in", "proj_out", *_CONVOLUTIONS)
+    240,
+    2e-3,
+    batch=8,
+    rank=32,
+    targets=(*_ATTENTION, "proj_in", "proj_out", *_CONVOLUTIONS),
+    preview_every=80,
 )
 
 
@@ -210,5 +215,6 @@ PRESETS = {
     "pocket": Preset(
         (replace(_POCKET, steps=120, learning_rate=1e-3), _POCKET),
         guidance_scale=1.5,  # more burns out its skin
+        aligned=True,
     ),
 }

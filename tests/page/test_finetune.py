@@ -61,7 +61,7 @@ def test_what_was_learned_some_time_ago_is_shown_from_disk(finished):
     assert f"in {len(log.losses)} steps" in message and curves.count("<svg") == 2
     newest = log.previews[-1].step
     assert previews[0][1] == f"step {newest}" and len(previews) % 4 == 0
-    assert {image.shape[:2] for image, _ in previews} == {(256, 256)}
+    assert {image.shape[:2] for image, _ in previews} == {(128, 128)}
     assert finetune.on_kept("Mei", finished, "en", "owner/other") == ("", "", [])
     (shown,) = finetune.on_follow("Mei", finished, "zh", "pocket")
     assert "步" in shown[0] and len(shown[2]) == len(previews)
