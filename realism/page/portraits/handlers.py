@@ -194,7 +194,10 @@ def show_ranking(person: Person, run: Path, ranked: list[Ranked], language: str)
 def _caption(portrait: Ranked, language: str) -> str:
     if portrait.similarity is None:
         return f"{portrait.rank} · {text(language, 'portraits.not_compared')}"
-    return f"{portrait.rank} · {portrait.similarity:.2f} · {portrait.closest_photo}"
+    # Without its suffix: a phone has room for little more.
+    return (
+        f"{portrait.rank} · {portrait.similarity:.2f} · {Path(portrait.closest_photo or '').stem}"
+    )
 
 
 def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
