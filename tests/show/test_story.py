@@ -37,8 +37,8 @@ def test_all_four_steps_of_the_finished_example_are_told(home):
     assert [photo.accepted for photo in story.photos].count(True) == 14
     assert all(photo.reason for photo in story.photos if not photo.accepted)
     assert all(len(set(photo.pixels.shape[:2])) == 1 for photo in story.photos)
-    assert len(story.learning.losses) == 400
-    assert [step for step, *_ in story.learning.previews] == [100, 200, 300, 400]
+    steps = len(story.learning.losses)
+    assert steps >= 100 and [step for step, *_ in story.learning.previews][-1] == steps
     assert all(len(pictures) == 4 for *_, pictures in story.learning.previews)
     assert [row.rank for row in story.ranked] == list(range(1, 21))
     likeness = [row.similarity for row in story.ranked]
@@ -98,9 +98,10 @@ def test_portraits_without_a_ranking_are_told_in_the_order_they_were_made(mei):
 
 def test_of_many_portraits_the_closest_are_told_and_a_deleted_one_is_not(mei):
     run = mei.runs()[0]
-    (run / "20-seed20.png").unlink()
+    first, second = (row.name for row in read_story(mei).ranked[:2])
+    (run / first).unlink()
     story = read_story(mei)
-    assert len(story.portraits) == 19 and story.ranked[0].name == "16-seed16.png"
+    assert len(story.portraits) == 19 and story.ranked[0].name == second
     (run / "ranking.json").unlink()
     for number in range(30, 60):
         save_png(run / f"{number}-seed{number}.png", story.portraits[0].pixels)
@@ -108,7 +109,6 @@ def test_of_many_portraits_the_closest_are_told_and_a_deleted_one_is_not(mei):
 
 
 def test_a_portrait_that_was_restored_at_another_size_is_left_out(mei):
-    file = mei.runs()[0] / "restored" / "20-seed20.png"
-    assert file.exists()
-    save_png(file, np.zeros((64, 64, 3), np.uint8))
-    assert "20-seed20.png" not in [pair.name for pair in read_story(mei).restored]
+    pairs = [pair.name for pair in read_story(mei).restored]
+    save_png(mei.runs()[0] / "restored" / pairs[0], np.zeros((64, 64, 3), np.uint8))
+    assert pairs[0] not in [pair.name for pair in read_story(mei).restored]
