@@ -169,10 +169,10 @@ def make_sample(
     elif rng.random() < 0.55:
         glasses = paint_glasses(rng, pixels, view.points)
         weight = weight * (glasses <= 0.3)
-    pixels = _as_another_camera(rng, pixels)
-    inputs = describe_view(_smaller(pixels), view.points / SCALE)
-    target = np.stack([_smaller(glasses), _smaller(hair)])
-    weights = np.stack([_smaller(weight_glasses), _smaller(weight)])
+    pixels = as_another_camera(rng, pixels)
+    inputs = describe_view(smaller(pixels), view.points / SCALE)
+    target = np.stack([smaller(glasses), smaller(hair)])
+    weights = np.stack([smaller(weight_glasses), smaller(weight)])
     if rng.random() < 0.5:
         inputs, target, weights = (value[:, :, ::-1].copy() for value in (inputs, target, weights))
         inputs[3] *= -1  # x
@@ -204,7 +204,7 @@ def _hair_seen(view: View) -> tuple[np.ndarray, np.ndarray]:
     return hair, weight
 
 
-def _as_another_camera(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def as_another_camera(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     """Softer or not, in other light, with noise."""
     if rng.random() < 0.3:
         pixels = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.5, 1.6))
@@ -214,7 +214,7 @@ def _as_another_camera(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarr
     return np.clip(pixels, 0, 255).astype(np.float32)
 
 
-def _smaller(image: np.ndarray) -> np.ndarray:
+def smaller(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image.astype(np.float32), SIZE, interpolation=cv2.INTER_AREA)
 
 
@@ -237,7 +237,7 @@ def guess_worn(net: OccluderNet, views: dict[str, View]) -> dict[str, np.ndarray
     with torch.inference_mode():
         for name, view in views.items():
             if "worn" in view.tags:
-                seen = describe_view(_smaller(view.pixels), view.points / SCALE)
+                seen = describe_view(smaller(view.pixels), view.points / SCALE)
                 logits = net(torch.from_numpy(seen)[None])[0, 0]
                 guesses[name] = torch.sigmoid(logits).numpy()
     return guesses
