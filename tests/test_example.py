@@ -36,7 +36,8 @@ from realism.workflow.restore import restore_portrait
 MOST_BYTES = 15e6  # of both examples
 MOST_SECONDS = 2
 # Paths and accounts of whoever built them.
-TRACES = (b"/root/", b"/home/", b"/Users/", b"/tmp/", b"\\Users\\", b"/work/", b"/var/")
+FOLDERS = ("root", "home", "Users", "tmp", "work", "var")
+TRACES = (b"\\Users\\", *(f"/{folder}/".encode() for folder in FOLDERS))
 
 
 NAMES = [name for name in CLASS_WORDS if (FINISHED / name).is_dir()]

@@ -26,6 +26,7 @@ from realism.finetune.captions import (
     CHEEKS,
     CROPPING,
     Cropping,
+    cropping_key,
     describe_crop,
     describe_exposure,
     describe_light,
@@ -37,6 +38,11 @@ from realism.images import Photo
 SKIN = "skin"
 # Of aligned heads, x and y in 256ths of the side: as far as `training/pocket/latents.py` shifts.
 SHIFTS = ((0, 0), (2, -3), (-2, 3))
+
+
+def crops_key(aligned: bool) -> str:
+    """A name for how photos are cut: a run of other crops is another run."""
+    return f"aligned {SHIFTS} {cropping_key(ALIGNED)}" if aligned else cropping_key()
 
 
 @dataclass(frozen=True, eq=False)

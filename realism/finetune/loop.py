@@ -23,9 +23,8 @@ from realism.diffusion.lora import add_lora, load_lora, remove_loras
 from realism.diffusion.placement import bring, bring_all
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
-from realism.finetune.captions import cropping_key
 from realism.finetune.checkpoint import State, read_state, run_key
-from realism.finetune.crops import TrainingCrop
+from realism.finetune.crops import TrainingCrop, crops_key
 from realism.finetune.events import Event, Note, TrainingStep
 from realism.finetune.latents import Batch, Latents, draw_batch, encode_crops, read_latents
 from realism.finetune.memory import Plan, apply_plan, plan_training
@@ -85,8 +84,7 @@ def finetune(
     try:
         accelerator = _accelerator(base)
         first = accelerator.is_main_process
-        way = "aligned" if base.preset.aligned else cropping_key()
-        source = f"{base.fingerprint} {way} {source}"
+        source = f"{base.fingerprint} {crops_key(base.preset.aligned)} {source}"
         description = {**description, "rank": stage.rank, "targets": sorted(stage.targets)}
         folder = RunFolder(Path(out), base, stage, description, prompt, held_out, engine)
         if first and not resume:

@@ -12,7 +12,7 @@ from realism.config import ASSETS
 from realism.faces.engine import load_engine
 from realism.faces.face import Pose
 from realism.finetune.captions import CROPPING, cropping_key
-from realism.finetune.crops import crop_photo, face_extent
+from realism.finetune.crops import crop_photo, crops_key, face_extent
 from realism.images import Photo, luma, open_photo
 
 MEI = ASSETS / "people" / "mei"
@@ -189,3 +189,7 @@ def test_beyond_a_photo_an_aligned_head_counts_nothing(front, engine):
     (face,) = engine.find(near.pixels)
     crop = crop_photo(near, face, "ohwx woman", 256, aligned=True)[0]
     assert crop.weight[:, :8].max() == 0 and crop.weight[120, 128] > 1
+
+
+def test_aligned_crops_are_another_run_than_framed_ones():
+    assert crops_key(False) == cropping_key() and crops_key(True) != crops_key(False)
