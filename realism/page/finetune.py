@@ -55,7 +55,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             with gr.Row():
                 start = localized(gr.Button, "finetune.start", variant="primary", min_width=120)
                 stop = localized(gr.Button, "finetune.stop", min_width=80)
-            with localized(gr.Accordion, "finetune.advanced", open=False):
+            with localized(gr.Accordion, "finetune.advanced", open=False, elem_classes="later"):
                 skip = localized(gr.Checkbox, "finetune.skip", value=False)
                 faces = localized(
                     gr.Textbox, "finetune.faces", value="", max_lines=1, visible=not hosted()
@@ -71,7 +71,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     batch = localized(gr.Number, "finetune.batch", value=two.batch, precision=0)
                 frugal = localized(gr.Checkbox, "finetune.frugal", value=two.gradient_checkpointing)
                 afresh = localized(gr.Checkbox, "finetune.afresh", value=False)
-            localized(gr.Markdown, "finetune.tips", elem_classes="tips")
+            localized(gr.Markdown, "finetune.tips", elem_classes=["tips", "later"])
         with gr.Column(scale=5, min_width=300, elem_classes="results"):
             message = gr.HTML(elem_classes="tab-message")
             curves = gr.HTML(elem_classes="curves")

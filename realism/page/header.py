@@ -44,7 +44,10 @@ def layout(localized: Localizer) -> SimpleNamespace:
             # call.
             person.preprocess = lambda payload: payload or None
             new = localized(gr.Button, "header.new", size="sm", min_width=90, scale=0)
-            delete = localized(gr.Button, "header.delete", size="sm", min_width=70, scale=0)
+            delete = localized(
+                gr.Button, "header.delete", size="sm", min_width=70, scale=0, variant="stop",
+                elem_classes="quiet",
+            )  # fmt: skip
         language = gr.Radio(
             [(name, code) for code, name in LANGUAGES.items()], value=localized.language,
             show_label=False, container=False, elem_id="language", min_width=130, scale=0,

@@ -43,7 +43,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             )  # fmt: skip
             message = gr.HTML(elem_classes="tab-message")
             stop = localized(gr.Button, "photos.stop", size="sm", elem_classes="while-running")
-            localized(gr.Markdown, "photos.tips", elem_classes="tips")
+            localized(gr.Markdown, "photos.tips", elem_classes=["tips", "later"])
         with gr.Column(scale=4, min_width=300, elem_classes="results"):
             summary = gr.HTML(elem_classes="summary")
             with gr.Row(visible=False, elem_classes="detail") as detail:

@@ -47,7 +47,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 make = localized(gr.Button, "portraits.make", variant="primary", min_width=160)
                 stop = localized(gr.Button, "portraits.stop", min_width=80)
             resume = gr.Button(visible=False)
-            with localized(gr.Accordion, "portraits.advanced", open=False):
+            with localized(gr.Accordion, "portraits.advanced", open=False, elem_classes="later"):
                 negative = localized(
                     gr.Textbox, "portraits.negative", value=first.negative_prompt, lines=2
                 )
@@ -72,7 +72,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     value=PORTRAITS.style_weight,
                 )  # fmt: skip
                 label = localized(gr.Checkbox, "portraits.label", value=False)
-            with localized(gr.Accordion, "portraits.styles", open=False) as more_styles:
+            with localized(
+                gr.Accordion, "portraits.styles", open=False, elem_classes="later"
+            ) as more_styles:
                 style_files = localized(
                     gr.File, "portraits.style_files", file_count="multiple", height=140,
                     file_types=[".json", *SUFFIXES, *LORA_FILES],
@@ -83,7 +85,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     visible=False, allow_preview=False, object_fit="cover", interactive=False,
                     buttons=[], show_label=False, elem_classes="styles",
                 )  # fmt: skip
-            localized(gr.Markdown, "portraits.tips", elem_classes="tips")
+            localized(gr.Markdown, "portraits.tips", elem_classes=["tips", "later"])
         with gr.Column(scale=5, min_width=300, elem_classes="results"):
             message = gr.HTML(elem_classes="tab-message")
             with gr.Row(elem_classes="foot"):
