@@ -27,10 +27,16 @@ from realism.errors import InputError, Message
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model")
 MOST_FAULTS = 3  # of a file that are named in one message
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a file-size limit, as good as full
+KINDS = {
+    "int": "kind_number", "float": "kind_number", "string": "kind_text", "bool": "kind_yes",
+    "list": "kind_list", "tuple": "kind_list", "dict": "kind_fields", "dataclass": "kind_fields",
+    "model": "kind_fields",
+}  # fmt: skip
 NOT_ALLOWED = (errno.EACCES, errno.EROFS, errno.EPERM)
 # Something on the way to the folder is a file, or nothing can be made there at all.
 NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
@@ -260,8 +266,11 @@ def read_json(path: Path, what: str) -> Any:
         raise InputError("file_not_there", what=Message(what), path=path) from error
     except PermissionError as error:
         raise InputError("file_not_readable", what=Message(what), path=path) from error
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise InputError("file_not_json", path=path, what=Message(what), detail=error) from error
+    except (ValueError, RecursionError) as error:
+        place = Message("json_unreadable")  # no UTF-8, nested without end, a number of 5000 digits
+        if isinstance(error, json.JSONDecodeError):
+            place = Message("json_place", line=error.lineno, column=error.colno)
+        raise InputError("file_not_json", path=path, what=Message(what), detail=place) from error
 
 
 def read_model(path: Path, model: type[Model], what: str) -> Model:
@@ -296,12 +305,21 @@ def validate(value: object, model: type[Model], what: str, path: Path | str) -> 
         ) from error
 
 
-def describe_faults(error: "ValidationError") -> list[str]:
+def describe_faults(error: "ValidationError") -> list[Message]:
     """The first faults that pydantic found: where each lies and what is wrong there."""
     return [
-        ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
+        _fault(".".join(map(str, fault["loc"])) or Message("the_whole"), fault)
         for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
     ]
+
+
+def _fault(place: str | Message, fault: "ErrorDetails") -> Message:
+    if fault["type"] == "missing":
+        return Message("fault_missing", place=place)
+    kind = KINDS.get(fault["type"].split("_")[0])
+    if kind is None:  # a rule of this one field, which pydantic words well
+        return Message("fault_other", place=place, detail=fault["msg"])
+    return Message("fault_kind", place=place, kind=Message(kind))
 
 
 @cache

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
-FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
+# Half a character, too: so Python writes a byte of a name that is no UTF-8.
+FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\ud800-\udfff]')
 _NUMBERS = "0123456789¹²³"
 DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     port + number for port in ("com", "lpt") for number in _NUMBERS

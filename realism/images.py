@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageErro
 
 from realism.config import INTAKE, Intake
 from realism.disk import printable_name, whole_file
-from realism.errors import InputError
+from realism.errors import InputError, Message
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
@@ -78,10 +78,16 @@ def open_photo(source: str | Path | bytes, name: str = "", limits: Intake = INTA
     if not isinstance(source, bytes):
         name = name or printable_name(Path(source))
         source = _read_bytes(Path(source), name, limits)
+    if not source:  # what a cloud has not brought to this machine yet looks so, too
+        raise InputError("photo_empty", name=name)
     if len(source) > limits.max_bytes:
         raise _too_many_bytes(name, len(source), limits)
-    picture = _decode(source, name, limits)
-    return Photo(name, np.asarray(_to_srgb(ImageOps.exif_transpose(picture), picture)))
+    with warnings.catch_warnings():
+        # Of pictures that are large before our own limit refuses them, of EXIF with faults.
+        warnings.filterwarnings("ignore", module="PIL")
+        picture = _decode(source, name, limits)
+        upright = ImageOps.exif_transpose(picture)
+    return Photo(name, np.asarray(_to_srgb(upright, picture)))
 
 
 def _read_bytes(path: Path, name: str, limits: Intake) -> bytes:
@@ -108,10 +114,7 @@ def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
 
     pillow_heif.register_heif_opener()
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures before we can refuse them by our own limit.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=(*FORMATS, *NAMED))
+        picture = Image.open(io.BytesIO(data), formats=(*FORMATS, *NAMED))
     except Image.DecompressionBombError as error:
         raise InputError(
             "photo_decompression_bomb", name=name, limit=limits.max_pixels / 1e6
@@ -135,7 +138,7 @@ def _decode(data: bytes, name: str, limits: Intake) -> Image.Image:
     try:
         picture.load()
     except (OSError, ValueError, SyntaxError, MemoryError) as error:
-        raise InputError("photo_damaged", name=name, detail=error) from error
+        raise InputError("photo_damaged", name=name, detail=Message("data_broken")) from error
     return picture
 
 

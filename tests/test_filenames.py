@@ -41,6 +41,13 @@ def test_a_name_that_every_system_takes_stays(name):
     assert is_taken_by_windows(name) and portable_name(name) == name
 
 
+def test_a_person_s_name_that_is_no_utf8_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(InputError) as refused:
+        person_folder(tmp_path, "caf\udce9")
+    assert refused.value.code == "name_not_allowed"
+    assert portable_name("caf\udce9.png") == "caf_.png"
+
+
 def test_devices_are_those_of_pathlib():
     for name in sorted(DEVICES - {"com0", "lpt0"}):  # reserved by Microsoft's list, not by pathlib
         assert PureWindowsPath(name).is_reserved(), name

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -98,7 +99,7 @@ def test_a_palette_and_alpha_open_over_white(picture):
     ("name", "data", "says"),
     [
         ("text.jpg", b"these are not the bytes of a picture", "not a picture"),
-        ("empty.jpg", b"", "not a picture"),
+        ("empty.jpg", b"", "the file is empty"),
         ("cut.jpg", MEI.read_bytes()[:9000], "damaged or cut off"),
         ("dot.png", encoded(Image.new("RGB", (1, 1)), "PNG"), "too small"),
         ("huge.png", encoded(Image.new("L", (10_000, 10_000)), "PNG"), "100 megapixels"),
@@ -119,6 +120,18 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(name, data, says):
         open_photo(data, name)
     assert name in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_cut_off_picture_is_told_in_chinese_without_english_words():
+    with pytest.raises(InputError) as refused:
+        open_photo(MEI.read_bytes()[:9000], "a")
+    assert not re.search("[b-z]", refused.value.message.text("zh"))
+
+
+def test_faults_in_the_exif_of_a_picture_are_no_lines_on_the_console(recwarn):
+    faulty = encoded(Image.open(MEI), "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
+    assert open_photo(faulty, "a.jpg").pixels.shape == (512, 512, 3)
+    assert not recwarn.list
 
 
 def test_over_forty_megabytes_is_refused_before_it_is_read(tmp_path):

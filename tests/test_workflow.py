@@ -44,6 +44,7 @@ from realism.workflow.portraits import (
     PortraitSaved,
     PortraitsRanked,
     PromptNote,
+    RunBegun,
     make_portraits,
     rank_pictures,
     rank_run,
@@ -155,6 +156,7 @@ def test_portraits_are_sampled_saved_and_ranked_and_the_ranking_is_read_back(per
     kinds = [type(event) for event in events]
     assert kinds == [
         PromptNote,
+        RunBegun,
         *[SamplingStep, SamplingStep, PortraitSaved] * 2,
         PortraitsRanked,
     ]

@@ -8,7 +8,13 @@ from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow.finetune import FacesBegin, FacesKnown, PersonBegins
 from realism.workflow.marks import PhotoOpened, PhotoSearched
 from realism.workflow.photos import PhotoChecked, SetChecked
-from realism.workflow.portraits import PhotoLeftOut, PortraitSaved, PortraitsRanked, PromptNote
+from realism.workflow.portraits import (
+    PhotoLeftOut,
+    PortraitSaved,
+    PortraitsRanked,
+    PromptNote,
+    RunBegun,
+)
 from realism.workflow.restore import PortraitRestored, PortraitSkipped, RestoredPortrait
 
 EVERY = 10  # steps between two lines
@@ -43,7 +49,7 @@ def line_of(event: object) -> str:
             return f"  {file.name}: {restoration_line(restored)}"
         case PortraitSkipped(file=file, message=message):
             return f"  {file.name} is left out: {message}"
-        case SetChecked() | SamplingStep() | PortraitsRanked() | PhotoOpened():
+        case SetChecked() | RunBegun() | SamplingStep() | PortraitsRanked() | PhotoOpened():
             return ""
     line = finetune_line(event)
     return f"  {line}" if line else ""

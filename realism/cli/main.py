@@ -31,7 +31,7 @@ from realism.cli import (
 )
 from realism.cli.console import say
 from realism.config import cache_folder, home
-from realism.disk import sweep
+from realism.disk import is_full, sweep
 from realism.errors import InputError
 
 STOPPED = 130  # exit code after Ctrl-C
@@ -110,6 +110,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()  # where it goes to a full disk that is said here, not after the end
     except InputError as error:
         say(f"realism: {error}")
         sys.exit(2)
@@ -117,6 +118,12 @@ def main() -> None:
         if message := error.format_message():
             say(f"realism: {message}")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of it would fail once more
+        say(f"realism: {InputError('disk_full', name='standard output')}")
+        sys.exit(2)
     except typer.Abort:
         say("realism: nothing was done.")
         sys.exit(1)

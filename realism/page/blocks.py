@@ -20,7 +20,7 @@ import gradio as gr
 from gradio import themes
 
 from realism.page import finetune, front, header, installation, photos, steps
-from realism.page.failures import on_system_error
+from realism.page.failures import MOST_UPLOADED, on_system_error, upload_script
 from realism.page.i18n import Localizer
 from realism.page.job import stop_jobs
 from realism.page.marks import layout as marks
@@ -38,9 +38,6 @@ from realism.page.session import (
 STYLE = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 MINUTE, HOUR = 60, 3600  # s
-# Of one upload: a LoRA of a large base. A photo over its own limit is refused with a sentence by
-# the check; here Gradio would refuse all that came with it.
-MOST_UPLOADED = 2**30  # bytes
 PORTS = 100  # that are tried for a free one
 
 
@@ -128,6 +125,7 @@ def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> N
         ssr_mode=False,
         theme=theme,
         css_paths=[STYLE],
+        head=upload_script(),
         footer_links=["settings"],
         max_file_size=MOST_UPLOADED,
         app_kwargs={"exception_handlers": {OSError: on_system_error}},

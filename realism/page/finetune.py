@@ -10,6 +10,7 @@ import gradio as gr
 
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import copy_lora, save_kohya
+from realism.diffusion.pickles import Progress
 from realism.diffusion.recommended import preset_for, recommended_bases
 from realism.errors import Message
 from realism.faces.engine import load_engine
@@ -20,7 +21,7 @@ from realism.finetune.stages import FACES, default_stages
 from realism.page.failures import after_failure
 from realism.page.finetune_progress import show_kept, show_learning
 from realism.page.i18n import Localizer, text
-from realism.page.job import device_held, device_in_use, find_job, start_job
+from realism.page.job import find_job, start_job
 from realism.page.session import (
     SharedWidgets,
     base_name,
@@ -34,7 +35,6 @@ from realism.page.session import (
     on_nothing,
     paragraph,
     person_lora,
-    sentence,
     user_errors,
 )
 from realism.page.steps import foot, go_on
@@ -119,28 +119,22 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     gr.on(changes, **show)
     ui.base.input(**listener(on_settings, ui.base, settings))
     shared.shown_language.change(**listener(on_language, shared.shown_language, ui.base))
-    loading = ui.start.click(
-        **listener(
-            on_base, [*visit, ui.base], ui.message,
-            show_progress="full", show_progress_on=ui.message,
-        )
-    )  # fmt: skip
-    running = loading.success(
+    running = ui.start.click(
         **listener(
             on_finetune, [*visit, ui.base, ui.skip, ui.faces, *settings, ui.afresh], learned,
             api_name="finetune", api_visibility="public",
         )
     )  # fmt: skip
     running.then(**show).then(**refresh_status)
-    for event in (loading, running):
-        after_failure(event, shared, ui.message, show, refresh_status)
+    after_failure(running, shared, ui.message, show, refresh_status)
     # Who comes back, or chooses the person again, finds the work running or done.
     leaving = shared.chosen.change(**listener(on_leave, None, learned, cancels=[running]))
     following = leaving.then(**listener(on_follow, [*visit, ui.base], learned))
     kept = listener(on_kept, [*visit, ui.base], learned)
     gr.on([ui.base.change, shared.shown_language.change], **kept)
+    after_failure(following, shared, ui.message, show)
     shared.chosen.change(**listener(on_nothing, None, None, cancels=[following]))
-    stopping = ui.stop.click(**listener(on_stop, visit, ui.message, cancels=[loading]))
+    stopping = ui.stop.click(**listener(on_stop, visit, ui.message))
     stopping.then(**show).then(**refresh_status)
     go_on(ui.first, "photos")
     go_on(ui.onward, "portraits")
@@ -187,26 +181,6 @@ def on_settings(base: str) -> tuple:
 
 
 @never_waits
-def on_base(
-    name: str | None, root: Path | None, language: str, base: str,
-    progress: gr.Progress = gr.Progress(),  # noqa: B008
-) -> str:  # fmt: skip
-    """Load the base for a person with photos; a download shows how far it is."""
-
-    def shown(share: float, what: Message) -> None:
-        progress(share, desc=sentence(what, language))
-
-    with user_errors(language):
-        person = chosen_person(name, root)
-        person.accepted()
-        if device_in_use():  # the work loads it itself, when its turn comes, and says that it waits
-            return ""
-        with device_held():
-            load_base(base, progress=shown)
-        return ""
-
-
-@never_waits
 def on_finetune(
     name: str | None, root: Path | None, language: str, where: str, skip: bool, faces: str,
     steps1: int, rate1: float, steps2: int, rate2: float, rank: int, batch: int, frugal: bool,
@@ -214,8 +188,9 @@ def on_finetune(
 ) -> Iterator[tuple]:  # fmt: skip
     """Both stages; the first only where it was not done before. Goes on without the page."""
 
-    def work() -> Generator[FinetuneEvent, None, None]:
-        base = load_base(where)
+    def work(progress: Progress) -> Generator[FinetuneEvent, None, None]:
+        progress(0, Message("base_loading", base=where))
+        base = load_base(where, progress=progress)
         yield from map(Note, base.notes)
         first, second = default_stages(base)
         options = FinetuneOptions(
@@ -229,6 +204,7 @@ def on_finetune(
 
     with user_errors(language):
         person = chosen_person(name, root)
+        person.accepted()  # said at once, not when a base has been fetched
         shape = {"rank": int(rank), "batch": int(batch), "gradient_checkpointing": frugal}
         job = start_job(person.folder, "finetune", work)
         yield from show_learning(job.follow(), language)
@@ -237,12 +213,12 @@ def on_finetune(
 @never_waits
 def on_follow(name: str | None, root: Path | None, language: str, base: str) -> Iterator[tuple]:
     """The person's fine-tune as it runs or ended within the hour, else what is kept of it."""
-    job = find_job(chosen_person(name, root).folder, "finetune") if name else None
-    if job:
-        with user_errors(language):
+    with user_errors(language):
+        job = find_job(chosen_person(name, root).folder, "finetune") if name else None
+        if job:
             yield from show_learning(job.follow(), language)
-    else:
-        yield on_kept(name, root, language, base)
+        else:
+            yield on_kept(name, root, language, base)
 
 
 def on_kept(name: str | None, root: Path | None, language: str, base: str) -> tuple:
@@ -256,7 +232,8 @@ def on_kept(name: str | None, root: Path | None, language: str, base: str) -> tu
 
 def on_stop(name: str | None, root: Path | None, language: str) -> str:
     """Stop the fine-tune; what the person reads after it."""
-    job = find_job(chosen_person(name, root).folder, "finetune") if name else None
+    with user_errors(language):
+        job = find_job(chosen_person(name, root).folder, "finetune") if name else None
     if job and job.running:
         job.stop()
     return paragraph(text(language, "finetune.stopped"))

@@ -19,7 +19,7 @@ from realism.finetune.pictures import PictureSkipped
 from realism.finetune.run_log import read_log, read_preview
 from realism.page import draw
 from realism.page.i18n import text
-from realism.page.job import JobGoesOn, JobStopped, JobWaits
+from realism.page.job import JobGoesOn, JobLoads, JobStopped, JobWaits
 from realism.page.session import paragraph, sentence
 
 REDRAW_EVERY = 0.5  # s between two pictures of the curve
@@ -48,6 +48,9 @@ def show_learning(events: Iterable[object], language: str) -> Iterator[tuple]:
             case JobWaits():
                 waiting = paragraph(text(language, "header.device_in_use"))
                 yield waiting, gr.skip(), gr.skip()
+            case JobLoads():
+                loading = draw.progress_bar(event.share) + paragraph(sentence(event.what, language))
+                yield loading, gr.skip(), gr.skip()
             case JobGoesOn() if undrawn:  # the last of many that came at once
                 yield draw_step(undrawn)
                 undrawn = None

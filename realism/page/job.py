@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from realism.errors import InputError
+from realism.diffusion.pickles import Progress
+from realism.errors import InputError, Message
 
 _device = threading.Lock()  # not bound to a thread: Gradio walks a generator by several
 _here = threading.local()  # .holds: what runs in this thread holds the device already
 HEARTBEAT = 2.0  # s without an event after which followers hear that it goes on
 STOP_WITHIN = 120.0  # s that stopping may take: a step of a large base, and saving
 KEPT = 3600.0  # s that work which has ended can be looked at
+LOADING_EVERY = 0.5  # s between two events of a download, which is told of at every piece
 
 Kind = Literal["finetune", "portraits"]
 Event = TypeVar("Event")
+Work = Callable[[Progress], Generator[object, None, object]]
 
 
 @contextmanager
@@ -73,6 +76,21 @@ class JobWaits:
 
 
 @dataclass(frozen=True)
+class JobLoads:
+    """What the work needs is being brought to this machine.
+
+    Attributes
+    ----------
+    share : float
+        0..1.
+    what : Message
+    """
+
+    share: float
+    what: Message
+
+
+@dataclass(frozen=True)
 class JobStopped:
     """It was stopped by hand; what was finished is kept."""
 
@@ -80,6 +98,10 @@ class JobStopped:
 @dataclass(frozen=True)
 class JobGoesOn:
     """Nothing happened for a while: a chance for who follows to leave."""
+
+
+class _Stopping(Exception):
+    """Raised within a download: the work is to stop."""
 
 
 class Job:
@@ -90,10 +112,11 @@ class Job:
     kind : {"finetune", "portraits"}
         What it is.
     work : callable
-        Gives the generator of events; called when the device is free.
+        Gives the generator of events; called when the device is free, with what is to be called
+        while something is downloaded.
     """
 
-    def __init__(self, kind: Kind, work: Callable[[], Generator[object, None, object]]):
+    def __init__(self, kind: Kind, work: Work):
         self.kind: Kind = kind
         self.error: InputError | None = None
         self.ended_at: float | None = None
@@ -101,6 +124,7 @@ class Job:
         self._events: list[object] = []
         self._changed = threading.Condition()
         self._stop = threading.Event()
+        self._loading_told = 0.0
         self._thread = threading.Thread(target=self._walk, args=(work,), daemon=True)
         self._thread.start()
 
@@ -115,8 +139,8 @@ class Job:
         Yields
         ------
         object
-            Events of the work, JobWaits, JobStopped, and JobGoesOn while nothing happens. Leaving
-            the walk does not stop the work.
+            Events of the work, JobWaits, JobLoads, JobStopped, and JobGoesOn while nothing happens.
+            Leaving the walk does not stop the work.
 
         Raises
         ------
@@ -147,7 +171,7 @@ class Job:
         self._stop.set()
         self._thread.join(STOP_WITHIN)
 
-    def _walk(self, work: Callable[[], Generator[object, None, object]]) -> None:
+    def _walk(self, work: Work) -> None:
         try:
             if device_in_use():
                 self._tell(JobWaits())
@@ -160,18 +184,27 @@ class Job:
                 self.ended_at = time.monotonic()
                 self._changed.notify_all()
 
-    def _walk_events(self, work: Callable[[], Generator[object, None, object]]) -> None:
-        events = None if self._stop.is_set() else work()
+    def _walk_events(self, work: Work) -> None:
+        events = None if self._stop.is_set() else work(self._on_progress)
         while events is not None and not self._stop.is_set():
             try:
                 self._tell(next(events))
             except StopIteration:
                 self.whole = True
                 return
+            except _Stopping:
+                break
         if events is not None:
             events.close()  # between two steps: the work saves what it has
         self._tell(JobStopped())
         self.whole = True
+
+    def _on_progress(self, share: float, what: Message) -> None:
+        if self._stop.is_set():
+            raise _Stopping  # a download goes on where it was broken off
+        if time.monotonic() - self._loading_told >= LOADING_EVERY:
+            self._loading_told = time.monotonic()
+            self._tell(JobLoads(share, what))
 
     def _tell(self, event: object) -> None:
         with self._changed:
@@ -183,7 +216,7 @@ _jobs: dict[Path, Job] = {}
 _starting = threading.Lock()
 
 
-def start_job(folder: Path, kind: Kind, work: Callable[[], Generator[object, None, object]]) -> Job:
+def start_job(folder: Path, kind: Kind, work: Work) -> Job:
     """Start work of a person; where the same kind runs already, that one.
 
     Parameters
@@ -192,7 +225,7 @@ def start_job(folder: Path, kind: Kind, work: Callable[[], Generator[object, Non
         The person's.
     kind : {"finetune", "portraits"}
     work : callable
-        Gives the generator of events; called when the device is free.
+        As `Job` takes it.
 
     Raises
     ------

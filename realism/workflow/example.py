@@ -27,7 +27,6 @@ from realism.images import open_photo, save_png
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.person.names import person_folder
 from realism.person.person import Person, create_person, open_person
-from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow.finetune import FinetuneEvent, FinetuneOptions, finetune
 from realism.workflow.marks import (
     LEAST_SCORE,
@@ -39,10 +38,8 @@ from realism.workflow.marks import (
 )
 from realism.workflow.photos import PhotoChecked, SetChecked, add_photos
 from realism.workflow.portraits import (
+    PortraitEvent,
     PortraitRequest,
-    PortraitSaved,
-    PortraitsRanked,
-    PromptNote,
     make_portraits,
     rank_run,
 )
@@ -61,11 +58,7 @@ ExampleEvent = (
     PhotoChecked
     | SetChecked
     | FinetuneEvent
-    | PromptNote
-    | LoraNote
-    | SamplingStep
-    | PortraitSaved
-    | PortraitsRanked
+    | PortraitEvent
     | PhotoOpened
     | PhotoSearched
     | PortraitRestored

@@ -34,6 +34,13 @@ class PromptNote:
     message: Message
 
 
+@dataclass(frozen=True)
+class RunBegun:
+    """The run's folder is there; what was made before a stop lies in it."""
+
+    run: Path
+
+
 @dataclass(frozen=True, eq=False)
 class PortraitSaved:
     """A portrait is made and saved.
@@ -139,9 +146,12 @@ class _KeptRequest:
     request: PortraitRequest
 
 
+PortraitEvent = PromptNote | LoraNote | RunBegun | SamplingStep | PortraitSaved | PortraitsRanked
+
+
 def make_portraits(
     person: Person, base: Base, engine: Engine, request: PortraitRequest | None = None
-) -> Generator[PromptNote | LoraNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
+) -> Generator[PortraitEvent, None, Path]:
     """Make portraits of a person and rank them; `resume_portraits` goes on after a stop.
 
     Parameters
@@ -157,8 +167,9 @@ def make_portraits(
 
     Yields
     ------
-    PromptNote, LoraNote, SamplingStep, PortraitSaved or PortraitsRanked
-        A SamplingStep after each step of the sampler; PortraitsRanked last.
+    PortraitEvent
+        RunBegun before the first SamplingStep; one of these after each step of the sampler;
+        PortraitsRanked last.
 
     Returns
     -------
@@ -199,9 +210,12 @@ def make_portraits(
     sampling = sample_portraits(
         base, prompt, negative, left, request.steps, request.guidance_scale, adapter, looks
     )
+    if kept.exists():
+        yield RunBegun(run)
     for event in sampling if left else ():  # () where a run was killed before it was ranked
         if not kept.exists():  # the first step is done: there is something to go on with
             _keep_request(kept, base, replace(request, seed=seeds[0], run=run))
+            yield RunBegun(run)
         if isinstance(event, SamplingStep | LoraNote):
             yield event
             continue
@@ -229,7 +243,7 @@ def unfinished_portraits(person: Person) -> tuple[int, int] | None:
 
 def resume_portraits(
     person: Person, base: Base, engine: Engine
-) -> Generator[PromptNote | LoraNote | SamplingStep | PortraitSaved | PortraitsRanked, None, Path]:
+) -> Generator[PortraitEvent, None, Path]:
     """Make the portraits that the person's newest run still lacks, as it was asked for.
 
     Yields and returns as `make_portraits`; the portraits are those of a run that was not stopped.

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,15 @@ def test_a_console_of_another_code_page_is_printed_to_all_the_same(tmp_path):
     listing = [sys.executable, "-m", "realism", "photos", "list"]
     done = subprocess.run(listing, env=environment, capture_output=True, check=True)
     assert done.stdout == b"\\u73ab: 0 of 0 photos accepted\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("verb", ["bases", "--help"])
+def test_lines_that_the_disk_has_no_room_for_end_in_a_sentence(verb):
+    shell = f"{sys.executable} -m realism {verb} > /dev/full"
+    ended = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("realism: The disk is full") and ended.stderr.count("\n") == 1
 
 
 def test_a_damaged_person_is_named_and_the_others_are_listed(run, tmp_path):

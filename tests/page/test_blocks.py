@@ -85,7 +85,7 @@ def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
     reaching = [fn for fn in page.fns.values() if fn.fn is not None and reaches_device(fn.fn)]
     jobs = [fn for fn in reaching if getattr(fn.fn, "never_waits", False)]
     assert {fn.fn for fn in jobs} == {
-        header.on_engine, finetune.on_base, finetune.on_finetune, making.on_make, making.on_resume,
+        header.on_engine, finetune.on_finetune, making.on_make, making.on_resume,
     }  # fmt: skip
     assert {fn.concurrency_limit for fn in jobs} == {None}  # the work waits, not who follows it
     reaching = [fn for fn in reaching if fn not in jobs]
@@ -125,6 +125,16 @@ def test_restoring_from_tab_3_sends_the_portrait_to_tab_4_and_begins_there(page)
     begins = [fn._id for fn in page.fns.values() if fn.fn is marks.on_find]
     sent = [page.fns[after[i]].outputs for i in begins if after[i] is not None]
     assert [[type(output) for output in outputs] for outputs in sent] == [[gr.Image, gr.Tabs]]
+
+
+def test_a_click_begins_the_work_itself_so_that_a_page_closed_meanwhile_changes_nothing(page):
+    # A chain of events goes on only while its page is there to call the next one.
+    events = {event["id"]: event for event in page.config["dependencies"]}
+    works = {finetune.on_finetune, making.on_make, making.on_resume}
+    begun = [events[fn._id] for fn in page.fns.values() if fn.fn in works]
+    assert len(begun) == len(works)
+    for event in begun:
+        assert event["trigger_after"] is None and event["targets"][0][1] == "click"
 
 
 def test_a_hosted_page_offers_no_folder_of_its_machine_as_a_base(monkeypatch):

@@ -1,10 +1,13 @@
 """The page served: another program calls it, and one visit in a browser."""
 
+import errno
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from gradio.route_utils import GradioUploadFile
 
 from realism.page import blocks
 from realism.person.person import open_person
@@ -210,6 +213,29 @@ def test_tab_3_opens_the_presentation_in_a_tab_of_its_own(visit, home, finished)
     page.get_by_text("There is nothing to show of Mei yet").wait_for(timeout=30_000)
     if not opening.value.is_closed():
         opening.value.wait_for_event("close", timeout=5000)
+
+
+@pytest.mark.browser
+@needs_browser
+@pytest.mark.parametrize(("locale", "says"), [("en-US", "The disk is full"), ("zh-CN", "磁盘已满")])
+def test_an_upload_for_which_there_is_no_room_is_one_sentence_on_the_page(
+    visit, mei_files, monkeypatch, locale, says
+):
+    async def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    page = visit.begin(1280, 800, locale)
+    page.get_by_role("button", name=re.compile("your photos|您的照片")).click(timeout=60_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(GradioUploadFile, "write", full)
+        page.locator("#new-person input[type=file]").set_input_files(mei_files[:2])
+        notice = page.get_by_role("alert").get_by_text(says)
+        notice.wait_for(timeout=60_000)
+    assert notice.inner_text().startswith(says)
+    fits(page)
+    notice.click()
+    notice.wait_for(state="detached")
+    visit.faults.clear()  # the browser's console tells of the status, too
 
 
 @pytest.mark.browser

@@ -77,7 +77,9 @@ def test_every_tab_says_what_it_needs_from_the_one_before(home):
     assert "no accepted photos" in marks.on_show("Ada", None, "en")[0]
     assert "photos" in photos.on_show(None, None, "en", {})[0]
     with pytest.raises(gr.Error, match="no photos yet"):  # before a base is fetched
-        finetune.on_base("Ada", None, "en", "pocket")
+        next(finetune.on_finetune(
+            "Ada", None, "en", "pocket", True, "", 1, 1e-3, 1, 1e-3, 4, 2, False, True,
+        ))  # fmt: skip
     with pytest.raises(gr.Error, match="no photos yet"):
         list(making.on_make(
             "Ada", None, "en", "pocket", "a portrait", "", 1, "", 4, 2, "best", None, 1, None,

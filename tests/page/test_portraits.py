@@ -1,6 +1,7 @@
 """Tab 3: portraits are made and ranked; a ranking that holds is shown without an engine."""
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from realism.faces.dlib import DlibEngine
 from realism.images import read_info
-from realism.page import header, steps
+from realism.page import finetune, header, steps
+from realism.page.job import start_job
 from realism.page.portraits import handlers as portraits
 from realism.page.portraits import making
 from realism.person.person import open_person
@@ -128,8 +130,9 @@ def test_what_of_a_prompt_is_not_read_stays_written_after_the_notice_is_gone(lea
                 "(old:1.2)", 1, "7", 4, 1, "none", None, 1.0, None, 0.25, False,
             )
         )  # fmt: skip
-        messages = [message for _, message, *_ in shown if isinstance(message, str) and message]
+        messages = [message for _, message, *_ in shown if 'class="note"' in str(message)]
         assert notices, "told at once"
+        assert messages[-1] == shown[-1][1]
         for message in (messages[0], messages[-1]):  # below the bar, and below the ranking
             assert message.count('class="note"') == len(notices)
             assert all(word in message for word in words)
@@ -168,3 +171,79 @@ def test_a_run_that_was_stopped_is_offered_and_gone_on_with(learned, root):
     *_, (gallery, message, *_) = making.on_resume(*given, learned.base)
     assert len(gallery) == 2 and "2 portraits" in message
     assert not making.on_unfinished(*given)["visible"]
+
+
+def test_who_comes_back_to_a_run_that_was_gone_on_with_is_shown_all_of_it_and_its_name(
+    learned, root, info
+):
+    given = ("mei", root, "en")
+    older = open_person("mei", root).runs()[0]
+    shown = making.on_make(
+        *given, learned.base, "photo of {person}", "", 3, "7", 4, 2, "best", None, 1.0, None, 0.25,
+        False,
+    )  # fmt: skip
+    next(gallery for gallery, *_ in shown if isinstance(gallery, list) and len(gallery) == 1)
+    making.on_stop(*given)
+    run = open_person("mei", root).unfinished_run()
+    made = len(list(run.glob("*.png")))
+    assert run != older and 1 <= made < 3
+    resumed = making.on_resume(*given, learned.base)
+    next(resumed)
+    resumed.close()  # the browser is gone
+    back = list(making.on_follow(*given))
+    galleries = [gallery for gallery, *_ in back if isinstance(gallery, list)]
+    assert [Path(file) for file, _ in galleries[0]][:made] == sorted(run.glob("*.png"))[:made]
+    assert len(galleries[-1]) == 3
+    chosen = [choice["value"] for _, _, choice, *_ in back if "value" in choice]
+    assert set(chosen) == {run.name}
+    # A click while they are made is not taken for a portrait of the run that was shown before.
+    assert [rows for gallery, _, _, rows, _ in back if gallery is galleries[0]] == [[]]
+
+
+def test_while_portraits_are_made_neither_tab_nor_language_bring_an_older_run(root, info):
+    def endless(_progress):
+        while True:
+            time.sleep(0.01)
+            yield None
+
+    person = open_person("mei", root)
+    run = person.runs()[0]
+    person.request_file(run).write_text("{}")
+    start_job(person.folder, "portraits", endless)
+    choice, *rest = portraits.on_arrive("", info, "mei", root, "en")
+    assert "value" not in choice and rest == [gr.skip()] * 5
+    (run / "ranking-details.json").unlink()
+    gallery, ranked, message, _, unranked = portraits.on_open(run.name, info, "mei", root, "zh")
+    assert (
+        [file for file, _ in gallery] == sorted(map(str, run.glob("*.png")))
+        and ranked == []
+        and unranked is None
+        and message == gr.skip()
+    )
+
+
+def test_what_cannot_be_read_of_a_person_is_said_in_the_language_of_the_page(root):
+    run = open_person("mei", root).runs()[0]
+    (run / "request.json").write_text("[")
+    with pytest.raises(gr.Error, match="无法"):
+        making.on_unfinished("mei", root, "zh")
+    (root / "mei" / "person.json").write_text("[")
+    for handler in (making.on_unfinished, making.on_stop, finetune.on_stop):
+        with pytest.raises(gr.Error, match="无法"):
+            handler("mei", root, "zh")
+    for follow in (making.on_follow, lambda *given: finetune.on_follow(*given, "pocket")):
+        with pytest.raises(gr.Error, match="无法"):
+            list(follow("mei", root, "zh"))
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "There is no base"), ("zh", "没有名为")])
+def test_who_comes_back_to_portraits_that_failed_is_told_why(root, language, says):
+    shown = making.on_make(
+        "mei", root, language, "/nowhere", "a", "", 1, "7", 4, 2, "best", None, 1.0, None, 0.25,
+        False,
+    )  # fmt: skip
+    next(shown)
+    shown.close()
+    for _ in range(2):  # while it runs, and after
+        with pytest.raises(gr.Error, match=says):
+            list(making.on_follow("mei", root, language))

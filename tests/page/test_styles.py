@@ -61,12 +61,18 @@ def test_names_follow_the_language_and_a_style_that_went_leaves_the_first(root, 
         styles.on_bring([], root, "en", "studio")
 
 
-def test_a_base_of_another_family_is_said_before_anything_is_downloaded(root, tiny_sdxl):
+def test_a_base_of_another_family_is_said_before_anything_is_downloaded(
+    root, root_of_mei, tiny_sdxl
+):
+    shutil.copytree(root_of_mei / "mei", root / "mei")
+    given = (
+        "mei", root, "en", str(tiny_sdxl), "a", "", 1, "7", 4, 1, "none", None, 0.9, None, 0.25,
+        False,
+    )  # fmt: skip
     with pytest.raises(gr.Error, match="brings a LoRA for full-size bases of the family sd15"):
-        styles.on_fetch("witch", "", root, "en", str(tiny_sdxl))
+        list(making.on_make(*given, "witch"))
     with pytest.raises(gr.Error, match="is not a LoRA's id on a hub"):
-        styles.on_fetch("studio", "nowhere.safetensors", root, "en", str(tiny_sdxl))
-    assert styles.on_fetch("studio", " ", root, "en", str(tiny_sdxl)) == ""
+        next(making.on_make(*given, "studio", "nowhere.safetensors"))
 
 
 def test_portraits_of_the_page_are_in_the_style_chosen(learned, tmp_path):

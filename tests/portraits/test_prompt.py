@@ -1,5 +1,6 @@
 """Marks of other programs in a prompt are taken out and named; so is what a base does not read."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,16 @@ def codes(notes) -> list[str]:
         ("(a (red:1.2) coat:0.8)", "a red coat", "prompt_weights_not_read"),
         ("front <lora:film:0.8>, office", "front, office", "prompt_lora_not_read"),
         ("front BREAK office", "front, office", "prompt_joints_not_read"),
+        ("（smile：1.3）， front", "smile， front", "prompt_weights_not_read"),
+        ("(smile：1.3), {{front}}", "smile, front", "prompt_weights_not_read"),
+        ("(smile:1.3)(red:.8) coat", "smile red coat", "prompt_weights_not_read"),
+        ("(smile:1.), (red:1.2, hat", "smile, red, hat", "prompt_weights_not_read"),
+        ("(smile)1.3, (red)++", "smile, red", "prompt_weights_not_read"),
+        ("[red:smile:0.5] hat", "smile hat", "prompt_changes_not_read"),
+        ("[smile:0.5] [red::5] [hat|cap]", "smile red hat", "prompt_changes_not_read"),
+        ("{smile|red|{a|b}} hat __red/coat__", "smile hat red/coat", "prompt_changes_not_read"),
+        ("{smile in {person}|x}", "smile in {person}", "prompt_changes_not_read"),
+        ("smile, embedding:easynegative", "smile", "prompt_embedding_not_read"),
     ],
 )
 def test_marks_of_other_programs_are_taken_out_and_named(prompt, plain, code):
@@ -33,7 +44,21 @@ def test_marks_of_other_programs_are_taken_out_and_named(prompt, plain, code):
     assert words == plain and codes(notes) == [code]
     for language in ("en", "zh"):
         said = notes[0].text(language)
-        assert any(mark in said for mark in ("smile", "shirt", "red", "<lora:film:0.8>", "BREAK"))
+        assert any(
+            mark in said for mark in ("smile", "shirt", "red", "<lora:film:0.8>", "BREAK", "easyn")
+        )
+
+
+def test_the_person_is_found_however_the_place_is_written():
+    for place in ("{person}", "{ Person }", "｛person｝", "{{person}}"):
+        assert plain_prompt(f"photo of {place}")[0] == "photo of {person}"
+
+
+def test_a_long_prompt_of_brackets_takes_no_time():
+    for prompt in ("(" * 50_000, "[a:" * 20_000, "{a|" * 20_000, "((a" * 10_000, "(a:1.1) " * 2000):
+        began = time.process_time()
+        plain_prompt(prompt)
+        assert time.process_time() - began < 5
 
 
 def test_plain_words_stay_as_they_are_to_the_letter():

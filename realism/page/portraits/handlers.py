@@ -13,6 +13,7 @@ from realism.diffusion.recommended import preset_for
 from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.page.i18n import text
+from realism.page.job import find_job
 from realism.page.session import (
     EngineInfo,
     chosen_person,
@@ -57,7 +58,7 @@ def on_arrive(
         return gr.update(choices=[], value=None), *rest
     with user_errors(language):
         person = chosen_person(name, root)
-        if message:
+        if message or _being_made(person):  # who follows the work is shown its run
             return gr.update(choices=_run_names(person)), *rest
         runs = [run for run in person.runs() if portraits_of(run)]
         if not runs or not any(photo.accepted for photo in person.records()):
@@ -165,6 +166,11 @@ def run_choice(person: Person, run: Path) -> Any:
     return gr.update(choices=_run_names(person), value=run.name)
 
 
+def _being_made(person: Person) -> bool:
+    job = find_job(person.folder, "portraits")
+    return job is not None and job.running
+
+
 def _run_folder(person: Person, name: str | None) -> Path:
     """The folder of a run that the page shows; raises InputError when none is chosen."""
     for run in person.runs():
@@ -179,6 +185,8 @@ def _kept_ranking(person: Person, run: Path, engine: EngineInfo | None, language
     if ranked is not None:
         return show_ranking(person, run, ranked, language)
     gallery = [(str(file), file.stem) for file in portraits_of(run)]
+    if _being_made(person) and run == person.unfinished_run():
+        return gallery, [], gr.skip(), gr.update(visible=False), None
     comparing = paragraph(text(language, "portraits.comparing"), "note")
     return gallery, [], comparing, gr.update(visible=False), run.name
 

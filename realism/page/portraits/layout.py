@@ -10,7 +10,6 @@ from realism.diffusion.pickles import SUFFIXES as PICKLES
 from realism.diffusion.recommended import preset_for
 from realism.images import SUFFIXES
 from realism.page.failures import after_failure
-from realism.page.finetune import on_base
 from realism.page.i18n import Localizer
 from realism.page.portraits import handlers, making, stage, styles
 from realism.page.session import (
@@ -160,20 +159,7 @@ def wire(
     shared.base.change(**listener(handlers.on_base_chosen, shared.base, [ui.guidance, ui.steps]))
     _wire_styles(ui, shared)
     ui.brought.upload(**listener(lambda: "file", None, ui.which))
-    loading = ui.make.click(
-        **listener(
-            on_base, [*visit, shared.base], ui.message,
-            show_progress="full", show_progress_on=ui.message,
-        )
-    )  # fmt: skip
-    fetching = loading.success(
-        **listener(
-            styles.on_fetch,
-            [ui.style, ui.look_id, shared.root, shared.language, shared.base], ui.message,
-            show_progress="full", show_progress_on=ui.message,
-        )
-    )  # fmt: skip
-    made = fetching.success(
+    made = ui.make.click(
         **listener(
             making.on_make,
             [*visit, shared.base, ui.prompt, ui.negative, ui.count, ui.seed, ui.guidance, ui.steps,
@@ -186,20 +172,14 @@ def wire(
     made.then(**refresh_status)
     offer = listener(making.on_unfinished, visit, ui.resume)
     gr.on([shared.chosen.change, shared.shown_language.change, shared.tabs.select], **offer)
-    reloading = ui.resume.click(
-        **listener(
-            on_base, [*visit, shared.base], ui.message,
-            show_progress="full", show_progress_on=ui.message,
-        )
-    )  # fmt: skip
-    resumed = reloading.success(
+    resumed = ui.resume.click(
         **listener(
             making.on_resume, [*visit, shared.base],
             [ui.gallery, ui.message, ui.run, ui.ranked, ui.detail],
         )
     )  # fmt: skip
     resumed.then(**offer).then(**refresh_status)
-    for event in (loading, fetching, made, reloading, resumed):
+    for event in (made, resumed):
         after_failure(event, shared, ui.message, offer, refresh_status)
     # Who comes back, or chooses the person again, finds the portraits being made.
     leaving = shared.chosen.change(
@@ -216,10 +196,9 @@ def wire(
             )
         )
     )
+    after_failure(following, shared, ui.message, offer)
     shared.chosen.change(**listener(on_nothing, None, None, cancels=[following]))
-    stopping = ui.stop.click(
-        **listener(making.on_stop, visit, ui.message, cancels=[loading, fetching])
-    )
+    stopping = ui.stop.click(**listener(making.on_stop, visit, ui.message))
     stopping.then(**show).then(**offer).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
     download_after(

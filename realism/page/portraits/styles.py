@@ -1,4 +1,4 @@
-"""Handlers of the styles on tab 3: choose one, bring FaceChain's in, fetch a style's LoRA."""
+"""Handlers of the styles on tab 3: choose one, bring FaceChain's in."""
 
 import base64
 import io
@@ -9,20 +9,18 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from realism.diffusion.base import load_base
-from realism.diffusion.hub_lora import find_hub_lora
 from realism.diffusion.identify import read_base
 from realism.diffusion.recommended import recommended_bases
 from realism.errors import InputError
 from realism.page.i18n import text
-from realism.page.session import base_name, paragraph, sentence, user_errors, uses_device
+from realism.page.session import base_name, paragraph, sentence, user_errors
 from realism.portraits.imported_styles import (
     StyleImported,
     StyleRefused,
     import_styles,
     remove_style,
 )
-from realism.portraits.style_lora import fits_base, style_adapter
+from realism.portraits.style_lora import fits_base
 from realism.portraits.styles import Style, find_style, load_presets, load_styles
 
 SIDE = 180  # px, of a style's picture beside its words
@@ -91,23 +89,6 @@ def on_remove(slug: str, root: Path | None, language: str) -> tuple:
         first = load_presets()[0].slug
         choice = gr.update(choices=choices(language, root), value=first)
         return choice, on_open(root, language), ""
-
-
-@uses_device
-def on_fetch(
-    slug: str, look: str, root: Path | None, language: str, base: str,
-    progress: gr.Progress = gr.Progress(),  # noqa: B008
-) -> str:  # fmt: skip
-    """Bring the LoRA of a style, or of a hub's id, before portraits are made."""
-
-    def shown(share: float, what: Any) -> None:
-        progress(share, desc=sentence(what, language))
-
-    with user_errors(language):
-        style_adapter(find_style(slug, root), load_base(base), progress=shown)
-        if look.strip():
-            find_hub_lora(look, shown)
-        return ""
 
 
 # What is shown --------------------------------------------------------------------------------
