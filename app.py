@@ -20,7 +20,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--port",
         type=int,
-        default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        default=os.environ.get("GRADIO_SERVER_PORT", "7860"),
         help="port to listen at (default %(default)s)",
     )
     return parser.parse_args()

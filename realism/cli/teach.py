@@ -18,7 +18,9 @@ AnnotatedImages = Annotated[
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="whale-anno's button knows 5000 only.")] = 5000,
+    port: Annotated[
+        int, typer.Option(help="whale-anno's button knows 5000 only.", min=0, max=65535)
+    ] = 5000,
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     kind: Annotated[
         list[str] | None,

@@ -3,6 +3,7 @@
 Local by default: 127.0.0.1, no share link, no telemetry, nothing from the internet.
 """
 
+import errno
 import os
 import shutil
 import socket
@@ -39,6 +40,7 @@ STYLE = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
 MINUTE, HOUR = 60, 3600  # s
 PORTS = 100  # that are tried for a free one
+HIGHEST_PORT = 65535
 
 
 def build_page() -> gr.Blocks:
@@ -139,20 +141,26 @@ def serve(page: gr.Blocks, host: str, port: int | None, block: bool = True) -> N
 
 
 def refuse_taken_port(host: str, port: int | None) -> None:
-    """Raise InputError, with the next free port, where another program listens at this one."""
+    """Raise InputError where the page cannot listen: with the next free port where one is taken."""
     if port is None:
         return
-    for number in range(port, port + PORTS):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+    if not 0 < port <= HIGHEST_PORT:
+        raise InputError("port_out_of_range", port=port, highest=HIGHEST_PORT)
+    for number in range(port, min(port + PORTS, HIGHEST_PORT + 1)):
+        try:
+            family = socket.getaddrinfo(host, number, type=socket.SOCK_STREAM)[0][0]
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, number))
-            except OSError:
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
                 continue
+            # No address of this machine, or a port that is for its administrator.
+            raise InputError("page_not_served", host=host, port=number, detail=error) from error
         if number == port:
             return
         raise InputError("port_taken", port=port, next=number)
-    raise InputError("port_taken", port=port, next=port + PORTS)
+    raise InputError("port_taken", port=port, next=port - PORTS)
 
 
 def main(host: str, port: int) -> None:

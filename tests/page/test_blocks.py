@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import socket
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import gradio as gr
 import pytest
 
 from realism.diffusion.base import load_base
+from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.page import (
     blocks,
@@ -135,6 +137,22 @@ def test_a_click_begins_the_work_itself_so_that_a_page_closed_meanwhile_changes_
     assert len(begun) == len(works)
     for event in begun:
         assert event["trigger_after"] is None and event["targets"][0][1] == "click"
+
+
+def test_an_address_that_cannot_be_listened_at_is_not_taken_for_a_port_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError) as refused:
+            blocks.refuse_taken_port("127.0.0.1", port)
+        assert refused.value.code == "port_taken" and refused.value.values["next"] > port
+    for host in ("999.1.1.1", "192.0.2.1"):
+        with pytest.raises(InputError) as refused:
+            blocks.refuse_taken_port(host, port)
+        assert refused.value.code == "page_not_served" and host in str(refused.value)
+    for port in (-1, 0, 70_000):
+        with pytest.raises(InputError) as refused:
+            blocks.refuse_taken_port("127.0.0.1", port)
+        assert refused.value.code == "port_out_of_range"
 
 
 def test_a_hosted_page_offers_no_folder_of_its_machine_as_a_base(monkeypatch):
