@@ -157,11 +157,12 @@ def mark_from_json(value: dict) -> Mark:
     """
     try:
         kind = value["kind"]
-        xy = np.asarray(value["xy"], np.float32).reshape(2)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+            xy = np.asarray(value["xy"], np.float32).reshape(2)
+            polyline = np.asarray(value.get("line") or _no_points(), np.float32).reshape(-1, 2)
         radius = float(value.get("radius", 3.0))
-        polyline = np.asarray(value.get("line") or _no_points(), np.float32).reshape(-1, 2)
         score = float(value.get("score", 1.0))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError("mark_not_readable", mark=repr(value)) from error
     if kind not in KINDS:
         raise InputError("unknown_mark_kind", kind=kind, choices=KINDS)

@@ -8,8 +8,10 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
 from realism.checks import (
     SET_CODES,
@@ -41,7 +43,7 @@ SCHEMA = 1
 class _StoredScale:
     """`similarity.json`."""
 
-    photos: dict[str, float]
+    photos: dict[str, Annotated[float, Interval(ge=-1.01, le=1.01)]]  # cosines, rounded
 
 
 class PhotosFolder(PersonFolder):

@@ -75,6 +75,8 @@ def test_a_mark_is_made_of_the_name_of_its_kind():
         [{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [1, "x"]}]}],
         [{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [1, 2], "radius": -1}]}],
         [{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [float("nan"), 2]}]}],
+        [{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [1e308, 2]}]}],
+        [{"image": "a.jpg", "marks": [{"kind": "mole", "xy": [1, 2], "radius": 10**400}]}],
         [{"image": "a.jpg", "marks": ["mole"]}],
     ],
 )

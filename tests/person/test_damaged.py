@@ -82,7 +82,7 @@ def test_a_damaged_record_can_be_removed(mei, engine):
 
 def test_the_scale_of_the_photos_is_computed_where_its_file_is_damaged(mei):
     scale = mei.photo_to_photo()
-    for text in ("", "[]", '{"photos": '):
+    for text in ("", "[]", '{"photos": ', '{"photos": {"a.jpg": 1e308}}', '{"photos": {"a": NaN}}'):
         (mei.folder / "similarity.json").write_text(text)
         assert mei.photo_to_photo() == scale
 
