@@ -18,7 +18,7 @@ from realism.page import draw
 from realism.page.compare import compare_slider, data_uri
 from realism.page.header import people_choice
 from realism.page.i18n import Localizer, text
-from realism.page.marks.kept import newest_result
+from realism.page.marks.stored import newest_result
 from realism.page.session import (
     SharedWidgets,
     chosen_person,

@@ -6,7 +6,7 @@ what was put where and how alike it is. `restore_portrait` is all of that at onc
 """
 
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -186,9 +186,10 @@ def restore_portraits(
     ------
     PortraitRestored or PortraitSkipped
 
-    Returns the files that were saved; beside them lies `restore.json`, the report of each.
+    Returns the files that were saved; beside them lies `restore.json`, the report of each, which
+    has "otherwise" where an option was set by hand.
     """
-    saved, reports = [], {}
+    saved, reports, otherwise = [], {}, _set_otherwise(options or RestoreOptions())
     for number, file in enumerate(files, 1):
         try:
             restored = restore_portrait(file, photos, engine, options)
@@ -196,10 +197,25 @@ def restore_portraits(
             yield PortraitSkipped(number, len(files), file, error.message)
             continue
         saved.append(restored.save(into / f"{file.stem}.png"))
-        reports[saved[-1].name] = restored.report
+        reports[saved[-1].name] = restored.report | otherwise
         write_json(into / REPORT, {"schema": SCHEMA, "portraits": reports})
         yield PortraitRestored(number, len(files), file, saved[-1], restored)
     return saved
+
+
+def _set_otherwise(options: RestoreOptions) -> dict[str, dict]:
+    """{"otherwise": ...}: how a portrait was restored, but for what is so at first; {} as at first.
+
+    Marks that were switched are not in it: each placement says that itself.
+    """
+    at_first = RestoreOptions()
+    ways = ("method", "placement", "least_sightings")
+    values = {name: getattr(options, name) for name in ways} | asdict(options.sliders)
+    usual = {name: getattr(at_first, name) for name in ways} | asdict(at_first.sliders)
+    other = {name: value for name, value in values.items() if value != usual[name]}
+    if options.moves:
+        other["moves"] = len(options.moves)
+    return {"otherwise": other} if other else {}
 
 
 def save_restored(pixels: np.ndarray, portrait: Path | None, out: Path) -> Path:

@@ -96,7 +96,7 @@ def test_whoever_can_reach_the_engine_or_a_base_waits_in_the_device_queue(page):
     assert {fn.concurrency_limit for fn in reaching} == {1}
     assert {fn.fn for fn in reaching} >= {
         photos.on_add, photos.on_begin, photos.on_choose, photos.on_remove,
-        portraits.on_rank, marks.on_find, kept.on_open, begin.on_restore,
+        portraits.on_rank, kept.on_open, kept.on_open_sent, begin.on_restore,
         marks.on_place, marks.on_move, marks.on_measure, results.on_card, results.on_whole_run,
         results.on_flip,
     }  # fmt: skip
@@ -106,7 +106,8 @@ def test_what_needs_no_engine_does_not_wait_for_the_device(page):
     waiting = {fn.fn for fn in page.fns.values() if fn.concurrency_id == "device"}
     assert not waiting & {
         steps.on_show, installation.on_show, front.on_create, front.on_example, front.on_person,
-        kept.on_here, finetune.on_kept, photos.on_show, portraits.on_show, portraits.on_arrive,
+        kept.on_fill, kept.on_sent, kept.on_look, finetune.on_kept, photos.on_show,
+        portraits.on_show, portraits.on_arrive,
         portraits.on_open, marks.on_show, marks.on_blend, marks.on_draw, results.on_save,
     }  # fmt: skip
 
@@ -124,8 +125,10 @@ def test_a_handler_that_would_use_the_engine_by_a_detour_is_seen():
 
 def test_restoring_from_tab_3_sends_the_portrait_to_tab_4_and_begins_there(page):
     after = {event["id"]: event["trigger_after"] for event in page.config["dependencies"]}
-    begins = [fn._id for fn in page.fns.values() if fn.fn is marks.on_find]
-    sent = [page.fns[after[i]].outputs for i in begins if after[i] is not None]
+    (begins,) = (fn._id for fn in page.fns.values() if fn.fn is kept.on_open_sent)
+    shown = after[begins]
+    assert page.fns[shown].fn is kept.on_sent
+    sent = [page.fns[after[shown]].outputs]
     assert [[type(output) for output in outputs] for outputs in sent] == [[gr.Image, gr.Tabs]]
 
 

@@ -16,6 +16,7 @@ from realism.workflow.marks import with_least_score
 from realism.workflow.place import mark_key
 
 FULL = (1.0,) * 5 + (1.0, 0.25, 0.5)
+CARD = ([], 0.5, 2, "ratio", "head", None, None, None, "en", *FULL)
 NONE = (0.0, *FULL[1:])
 NOBODY = (["dropped"], None, None, "en")  # photos that belong to nobody
 
@@ -139,7 +140,7 @@ def test_with_two_faces_on_the_portrait_similarity_is_the_persons(found, both_pe
     sentence = handlers.on_measure(placed, [], "en", *FULL)
     before, after = map(float, re.search(r"(0\.\d+) before, (0\.\d+) after", sentence).groups())
     assert after == pytest.approx(before, abs=0.05)
-    assert Path(results.on_card(placed, [], 2, "en", *FULL)).exists()
+    assert Path(results.on_card(placed, *CARD)).exists()
 
 
 def test_a_restored_portrait_on_which_no_face_is_found_is_said_to_be_so_and_has_its_card(found):
@@ -149,7 +150,7 @@ def test_a_restored_portrait_on_which_no_face_is_found_is_said_to_be_so_and_has_
     assert re.search(r"0\.\d+ before; no face is found on it any more.*Photo to photo", sentence)
     chinese = handlers.on_measure(lost, [], "zh", *FULL)
     assert re.search(r"0\.\d+", chinese) and "找不到" in chinese
-    assert Path(results.on_card(lost, [], 2, "en", *FULL)).exists()
+    assert Path(results.on_card(lost, *CARD)).exists()
 
 
 # Clicks on the portrait -----------------------------------------------------------------------

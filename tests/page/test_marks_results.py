@@ -20,10 +20,11 @@ from realism.workflow.marks import with_least_score
 from realism.workflow.place import blend_portrait
 
 FULL = (1.0,) * 5 + (1.0, 0.25, 0.5)
+WAYS = ("ratio", "head")
 
 
 def test_the_saved_portrait_says_that_marks_of_photographs_are_in_it(found, mei_files):
-    file = Path(results.on_save(found.placed, [], "en", *FULL))
+    file = Path(results.on_save(found.placed, [], None, None, None, None, "en", *FULL))
     assert file.name == f"{mei_files[7].stem}-marks.png"
     info = read_info(file)
     assert "compositeWithTrainedAlgorithmicMedia" in json.dumps(info) and "AIGC" in info
@@ -31,8 +32,8 @@ def test_the_saved_portrait_says_that_marks_of_photographs_are_in_it(found, mei_
 
 def test_before_anything_is_restored_the_page_says_so_instead_of_saving(home):
     for event in (
-        lambda: results.on_save(None, [], "en", *FULL),
-        lambda: results.on_card(None, [], 2, "en", *FULL),
+        lambda: results.on_save(None, [], None, None, None, None, "en", *FULL),
+        lambda: results.on_card(None, [], 0.5, 2, *WAYS, None, None, None, "en", *FULL),
         lambda: results.on_export({}, 0.5, "en"),
     ):
         with pytest.raises(gr.Error, match="Restore"):
@@ -109,7 +110,7 @@ def test_a_whole_run_is_restored_and_says_which_portrait_shows_no_face(
     placed, *_ = handlers.on_place(str(copy), found.photos, 0.5, "ratio", "head", {}, "en")
     first = placed.keys[0]
     *_, (message, zip_file) = results.on_whole_run(
-        placed, found.photos, 0.5, 2, [first], "ratio", "head", {}, "Ada", None, "en", *FULL
+        placed, found.photos, 0.5, 2, [first], *WAYS, {}, None, None, "Ada", None, "en", *FULL
     )
     assert "1 of 2 portraits" in message
     assert "02-seed2.png: " in message and "no face" in message

@@ -18,6 +18,7 @@ from realism.marks.restore.placement import Placement
 from realism.marks.switched import mark_id
 
 MOST_TURNED = 60.0  # degrees of a portrait's head; the mesh is a guess beyond
+COURSE = 7  # points of a wrinkle that a report keeps: to draw where it is
 SMALL_FACE = 90.0  # px of its width; a mole of 3 mm is not two px there
 
 
@@ -76,6 +77,7 @@ def placements_to_json(placements: Sequence[Placement]) -> list[dict]:
             "photo": placement.photo,
             "from": [round(float(value), 2) for value in placement.mark.xy],
             "to": [round(float(value), 2) for value in placement.to],
+            **_course(placement),
             "visible": placement.visible,
             **reason_to_json(placement.reason),
             "facing": round(placement.facing, 3),
@@ -84,6 +86,14 @@ def placements_to_json(placements: Sequence[Placement]) -> list[dict]:
         }
         for placement in placements
     ]
+
+
+def _course(placement: Placement) -> dict[str, list]:
+    """{"course": [[x, y], ...]} of a wrinkle on the portrait, px; {} of a round mark."""
+    if not len(placement.polyline):
+        return {}
+    kept = np.linspace(0, len(placement.polyline) - 1, COURSE).round().astype(int)
+    return {"course": np.round(placement.polyline[kept], 1).astype(float).tolist()}
 
 
 def reason_to_json(reason: Message | None) -> dict[str, str]:

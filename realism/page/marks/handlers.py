@@ -279,9 +279,9 @@ def on_portrait_click(
         return strip.switch(placed, off, [key], owner(files, name, root)), None, gr.skip()
 
 
-def on_stop(language: str) -> str:
-    """What the person reads after a stop."""
-    return paragraph(text(language, "marks.stopped"))
+def on_stop(language: str) -> tuple[str, None]:
+    """What the person reads after a stop; photos that were being opened are not."""
+    return paragraph(text(language, "marks.stopped")), None
 
 
 def on_failure() -> str:

@@ -1,11 +1,10 @@
-"""Tab 4 as it was left: a result that is on disk is shown at once, and opened for more after it.
+"""Tab 4 as it was left: a result that is on disk is shown at once, and opened for what is changed.
 
 What a person's run keeps, a portrait with and without its marks, needs no engine. The sliders and
-clicks do need the photos, opened: that begins when the tab is looked at, not before.
+clicks do need the photos, opened: that begins with the first of them, not before.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,66 +12,33 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
-from realism.disk import read_model
-from realism.errors import InputError, Message, catalogue, template_fields
-from realism.marks.mark import Wrinkle
 from realism.marks.photo import MarkedPhoto
-from realism.marks.switched import mark_id
-from realism.page.i18n import text
-from realism.page.marks import editor, strip, viewer
-from realism.page.marks.handlers import on_find
+from realism.marks.restore.blend import Sliders
+from realism.page.marks import editor, handlers
+from realism.page.marks.stored import (
+    as_kept,
+    holds,
+    is_on,
+    kept_result,
+    known_marks,
+    newest_result,
+    read_report,
+)
 from realism.page.session import (
     SharedWidgets,
     chosen_person,
     listener,
-    paragraph,
     user_errors,
     uses_device,
 )
 from realism.person.person import Person
-from realism.person.runs import portraits_of
-from realism.workflow.place import PlacedPortrait
-from realism.workflow.restore import REPORT
-
-OFF = ("seen_on_few", "switched_off")  # codes of marks that could be on
+from realism.workflow.place import PlacedPortrait, RestoreOptions
 
 
-@dataclass(frozen=True)
-class _StoredAlike:
-    before: float
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class _StoredPlacement:
-    """A mark on it; reports of before have fewer of these."""
-
-    kind: str
-    visible: bool
-    to: tuple[float, float]
-    id: str = ""
-    code: str = ""
-    sightings: int = 1
-    chances: int | None = None
-
-
-@dataclass(frozen=True)
-class _StoredReport:
-    """Of one portrait, what is read of it here."""
-
-    similarity: _StoredAlike
-    placements: list[_StoredPlacement]
-
-
-@dataclass(frozen=True)
-class _StoredReports:
-    """The report beside the portraits of a batch."""
-
-    portraits: dict[str, _StoredReport]
-
-
-def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) -> Dependency:
-    """Show what is kept of whoever is chosen; returns the event of its photos being opened.
+def wire(
+    ui: SimpleNamespace, shared: SharedWidgets, forgotten: Dependency, portrait_sent: Dependency
+) -> tuple[Dependency, Dependency]:
+    """Show what is kept of whoever is chosen, and open their photos once something is changed.
 
     Parameters
     ----------
@@ -80,80 +46,101 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, portrait_sent: Dependency) 
         Of tab 4's layout.
     shared : SharedWidgets
         What every tab reads.
+    forgotten : Dependency
+        The event after another person is chosen: nothing of the last one is left in the tab.
     portrait_sent : Dependency
         The event of a portrait's being sent here from tab 3.
+
+    Returns
+    -------
+    Dependency, Dependency
+        The photos are opened: for what is changed, and for a portrait whose result is not kept.
     """
-    filled, opened = ui.filled, ui.opened
-    showing = shared.here.change(
-        **listener(
-            on_here, [shared.here, filled, ui.portrait, shared.root, shared.language],
-            [ui.portrait, ui.result, ui.likeness, ui.passport, ui.atlas, filled, opened,
-             ui.restore, ui.save, ui.cards],
-        )
-    )  # fmt: skip
-    showing.then(**listener(on_look, [shared.here, filled, ui.whose], opened))
-    brought = [ui.portrait.upload, ui.portrait.clear, ui.run_portrait.input]
-    taking = listener(on_brought, None, [filled, ui.restore, ui.save])
-    gr.on(brought, **taking)
-    portrait_sent.success(**taking)
+    filled, opened, place = ui.filled, ui.opened, [shared.root, shared.language]
+    ways = [ui.method, ui.placement, *ui.sliders]
+    kept = [ui.result, ui.likeness, ui.passport, ui.atlas, filled, opened, ui.restore, ui.save,
+            ui.edit, ui.cards]  # fmt: skip
+    look = listener(on_look, [shared.here, filled, ui.whose, ui.portrait, *place, *ways], opened)
+    forgotten.then(
+        **listener(on_fill, [shared.chosen, filled, ui.portrait, *place], [ui.portrait, *kept])
+    ).then(**look)
+    shared.here.change(**look)
     shared.shown_language.change(
         **listener(
             on_language,
-            [filled, ui.placed, shared.root, shared.language],
+            [filled, ui.placed, ui.portrait, *place],
             [ui.result, ui.likeness, ui.cards],
         )
     )
-    return opened.change(
-        **listener(
-            on_open, [opened, ui.portrait, ui.files, ui.photos, *shared.visit],
-            [ui.photos, ui.photo_name, ui.gallery, ui.message],
-        )
-    )  # fmt: skip
+    touched = [slider.input for slider in ui.sliders]
+    touched += [ui.method.input, ui.placement.input, ui.edit.click]
+    gr.on(touched, **listener(on_touch, [filled, ui.placed], opened))
+    ui.cards.click(**listener(on_switch, [filled, ui.placed, ui.portrait, *place], opened))
+    brought = listener(on_brought, None, [filled, ui.restore, ui.save, ui.edit])
+    gr.on([ui.portrait.upload, ui.portrait.clear, ui.files.upload], **brought)
+    choosing = ui.run_portrait.input(
+        **listener(handlers.on_run_portrait, [ui.run_portrait, *shared.visit], ui.portrait)
+    )
+    taking = listener(on_sent, [ui.portrait, ui.photos, *shared.visit, *ways], kept)
+    choosing.success(**taking)
+    found = [ui.photos, ui.photo_name, ui.gallery, ui.message]
+    photos = [ui.portrait, ui.files, ui.photos, *shared.visit]
+    sent = portrait_sent.success(**taking)
+    opening = opened.change(**listener(on_open, [opened, *photos], found))
+    opening.failure(**listener(lambda: None, None, opened))
+    return opening, sent.success(**listener(on_open_sent, [filled, *photos], found))
 
 
-def on_here(
-    here: tuple[str | None, str] | None, filled: str | None, portrait: str | None,
-    root: Path | None, language: str,
-) -> tuple:  # fmt: skip
+def on_fill(
+    name: str | None, filled: str | None, portrait: str | None, root: Path | None, language: str
+) -> tuple:
     """Fill the tab with what is kept of a person, unless the user brought a portrait.
 
     Parameters
     ----------
-    here : (str or None, str) or None
-        The person and the step in view.
+    name : str or None
+        The person.
     filled : str or None
         Whose result fills the tab.
     """
-    name = here[0] if here else None
     if name == filled or (portrait and filled is None):
-        return (gr.skip(),) * 10
+        return (gr.skip(),) * 11
     nothing = (None, None, "", "", None, None, None, *next_button(False), "")
     if not name:
         return nothing
     with user_errors(language):
         person = chosen_person(name, root)
         pair = newest_result(person)
-        if pair is None:
-            return nothing
-        atlas = person.passport()
-        table = editor.passport_table(atlas, language) if atlas else ""
-        result, likeness, cards = _as_kept(person, pair, language)
-        shown = (result, likeness, table, atlas, name, None, *next_button(True), cards)
-        return str(pair[0]), *shown
+        return nothing if pair is None else (str(pair[0]), *_filled(person, pair, language))
+
+
+def on_sent(
+    portrait: str | None, photos: dict[str, MarkedPhoto], name: str | None, root: Path | None,
+    language: str, method: str, placement: str, *sliders: float,
+) -> tuple:  # fmt: skip
+    """Another portrait of the person: shown as it is kept, where that is how it would be now."""
+    with user_errors(language):
+        person = chosen_person(name, root)
+        pair = kept_result(person, portrait)
+        if pair and not photos and _at_first(method, placement, sliders) and holds(person, pair):
+            return _filled(person, pair, language)
+    filled, *buttons = on_brought()
+    return (*(gr.skip(),) * 4, filled, None, *buttons, gr.skip())
 
 
 def on_language(
-    filled: str | None, placed: PlacedPortrait | None, root: Path | None, language: str
-) -> tuple:
+    filled: str | None, placed: PlacedPortrait | None, portrait: str | None, root: Path | None,
+    language: str,
+) -> tuple:  # fmt: skip
     """What is said of the kept result and on it, in another language."""
     if not filled or placed is not None:
         return (gr.skip(),) * 3
     with user_errors(language):
         person = chosen_person(filled, root)
-        pair = newest_result(person)
+        pair = kept_result(person, portrait)
         if pair is None:
             return None, "", ""
-        return _as_kept(person, pair, language)
+        return as_kept(person, pair, language)
 
 
 def on_brought() -> tuple:
@@ -163,19 +150,59 @@ def on_brought() -> tuple:
 
 def on_placed(placed: PlacedPortrait | None) -> tuple:
     """The marks are on the portrait, or nothing was to be done."""
-    return next_button(True) if placed else (gr.skip(), gr.skip())
+    return next_button(True) if placed else (gr.skip(),) * 3
 
 
-def next_button(restored: bool) -> tuple[Any, Any]:
-    """Which of two buttons is the next to press: Restore marks, then Download PNG."""
-    colours = ("secondary", "primary") if restored else ("primary", "secondary")
-    return gr.update(variant=colours[0]), gr.update(variant=colours[1])
+def next_button(restored: bool, kept: bool = False) -> tuple[Any, Any, Any]:
+    """Which of two buttons is the next to press: Restore marks, then Download PNG.
+
+    The third opens what is kept, to correct it.
+    """
+    return (
+        gr.update(variant="secondary" if restored else "primary"),
+        gr.update(visible=restored),
+        gr.update(visible=kept),
+    )
 
 
-def on_look(here: tuple[str | None, str] | None, filled: str | None, whose: str | None) -> Any:
-    """For whom the photos are opened: who fills the tab, once it is looked at; unless they are."""
-    looked_at = filled and filled != whose and here == (filled, "marks")
-    return filled if looked_at else gr.skip()
+def on_look(
+    here: tuple[str | None, str] | None, filled: str | None, whose: str | None,
+    portrait: str | None, root: Path | None, language: str, method: str, placement: str,
+    *sliders: float,
+) -> Any:  # fmt: skip
+    """For whom the photos are opened at once: whose kept result is not what it would be now."""
+    if not filled or filled == whose or here != (filled, "marks"):
+        return gr.skip()
+    with user_errors(language):
+        person = chosen_person(filled, root)
+        pair = kept_result(person, portrait)
+        fits = pair and _at_first(method, placement, sliders) and holds(person, pair)
+    return gr.skip() if fits else filled
+
+
+def on_touch(filled: str | None, placed: PlacedPortrait | None) -> Any:
+    """Something is changed on a kept result: its photos are needed now."""
+    return filled if filled and placed is None else gr.skip()
+
+
+def on_switch(
+    filled: str | None, placed: PlacedPortrait | None, portrait: str | None, root: Path | None,
+    language: str, event: gr.EventData,
+) -> Any:  # fmt: skip
+    """Switch a mark of a kept result; its photos are opened, to show the portrait so."""
+    if not filled or placed is not None:
+        return gr.skip()
+    with user_errors(language):
+        person = chosen_person(filled, root)
+        pair = kept_result(person, portrait)
+        report = read_report(pair[1]) if pair else None
+        known, switched = known_marks(person), person.switched()
+        for placement in report.placements if report else []:
+            if placement.id == event.mark and placement.id in known:
+                seen = known[placement.id]
+                on = not is_on(placement, switched.state_of([seen]))
+                person.save_switched(switched.with_mark([seen], on))
+    return filled
 
 
 @uses_device
@@ -185,91 +212,32 @@ def on_open(
 ) -> Iterator[tuple]:  # fmt: skip
     """Open the photos with their marks, as after a click on Restore marks."""
     if opened:
-        yield from on_find(portrait, files, photos, name, root, language)
+        yield from handlers.on_find(portrait, files, photos, name, root, language)
 
 
-def newest_result(person: Person) -> tuple[Path, Path] | None:
-    """The plain and the restored portrait of the newest run that has one; None without."""
-    for run in person.runs():
-        if pair := largest_result(run):
-            return pair
-    return None
+@uses_device
+def on_open_sent(
+    filled: str | None, portrait: str | None, files: list[str] | None,
+    photos: dict[str, MarkedPhoto], name: str | None, root: Path | None, language: str,
+) -> Iterator[tuple]:  # fmt: skip
+    """The same for a portrait that was sent here, but where its kept result is shown."""
+    if not filled:
+        yield from handlers.on_find(portrait, files, photos, name, root, language)
 
 
-def largest_result(run: Path) -> tuple[Path, Path] | None:
-    """Of a run's restored portraits the largest, beside the plain one; None without any."""
-    pairs = [
-        (run / file.name, file)
-        for file in portraits_of(run / "restored")
-        if (run / file.name).exists()
-    ]
-    return max(pairs, key=lambda pair: pair[1].stat().st_size, default=None)
+# What is shown --------------------------------------------------------------------------------
 
 
-def _as_kept(person: Person, pair: tuple[Path, Path], language: str) -> tuple:
-    """The plain and the restored portrait, how alike it was, and the strip."""
-    report = _report(pair[1])
-    places = {
-        placement.id: (placement.kind, placement.to)
-        for placement in (report.placements if report else [])
-        if placement.visible and placement.kind != Wrinkle.kind  # its course is not kept
-    }
-    view = viewer.pair_view(*pair, places, language)
-    return view, _likeness(report, language), _cards(person, report, language)
+def _filled(person: Person, pair: tuple[Path, Path], language: str) -> tuple:
+    """The tab with a kept result: what it shows, whose it is, and the next button."""
+    atlas = person.passport()
+    table = editor.passport_table(atlas, language) if atlas else ""
+    result, likeness, cards = as_kept(person, pair, language)
+    buttons = next_button(True, kept=True)
+    return result, likeness, table, atlas, person.name, None, *buttons, cards
 
 
-def _report(restored: Path) -> _StoredReport | None:
-    """What was kept of a restoration; None where it is damaged, or of other portraits."""
-    try:
-        reports = read_model(restored.with_name(REPORT), _StoredReports, "file_report")
-        return reports.portraits[restored.name]
-    except (InputError, KeyError, FileNotFoundError):  # the picture says it all
-        return None
-
-
-def _likeness(report: _StoredReport | None, language: str) -> str:
-    """How alike the portrait was before and after."""
-    if report is None:
-        return ""
-    alike = report.similarity
-    if alike.after is None:
-        return paragraph(text(language, "marks.no_face_after", before=alike.before))
-    return paragraph(text(language, "marks.alike", before=alike.before, after=alike.after))
-
-
-def _cards(person: Person, report: _StoredReport | None, language: str) -> str:
-    """The strip as it was, to look at until the photos are open."""
-    known = {
-        mark_id(photo, mark): (photo, mark)
-        for photo, marks in person.marks().items()
-        for mark in marks
-    }
-    records = {record.name: record for record in person.records() if record.accepted}
-    cards = []
-    for placement in report.placements if report else []:
-        photo, mark = known.get(placement.id, (None, None))
-        if photo not in records or mark is None:
-            continue
-        off = placement.code in OFF
-        of = max(placement.chances or len(records), placement.sightings)
-        why = _why(placement, len(records))
-        cards.append(
-            strip.Card(
-                placement.id, photo, mark, placement.sightings, of, placement.visible or off,
-                not off, why,
-            )
-        )  # fmt: skip
-    if not cards:
-        return ""
-    shown = {card.photo: records[card.photo] for card in cards}
-    pictures = {name: (each.photo().pixels, each.face.width) for name, each in shown.items()}
-    cards = strip.in_order(cards)
-    return strip.strip(cards, strip.cut_out_marks(cards, pictures), language, wait=True)
-
-
-def _why(placement: _StoredPlacement, photos: int) -> Message | None:
-    """Why a mark is not on the portrait, in any language."""
-    if placement.code == "seen_on_few":
-        return Message(placement.code, seen=placement.sightings, photos=photos)
-    known = placement.code in catalogue("en") and not template_fields(placement.code)
-    return Message(placement.code) if known else None
+def _at_first(method: str, placement: str, sliders: tuple[float, ...]) -> bool:
+    """Whether all is set as it is at first, which is how most is restored."""
+    first = RestoreOptions()
+    return (method, placement, Sliders(*sliders)) == (first.method, first.placement, first.sliders)

@@ -13,6 +13,7 @@ from realism.marks.restore.prepare import METHODS
 from realism.page.i18n import Localizer
 from realism.page.marks import begin, handlers, strip, viewer
 from realism.page.session import hidden_download
+from realism.page.steps import foot
 
 PHOTO_ACTIONS = ("switch", "delete", *KINDS)
 PORTRAIT_ACTIONS = ("switch", "move")
@@ -54,9 +55,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
             with localized(gr.Accordion, "marks.blending", open=False), gr.Row():
                 sliders += [_slider(localized, name, 1.0) for name in BLENDING]
             with gr.Row():
-                save = localized(gr.Button, "marks.save", min_width=140)
                 card = localized(gr.Button, "marks.card", min_width=140)
                 whole_run = localized(gr.Button, "marks.every", min_width=140)
+                edit = localized(gr.Button, "marks.edit", min_width=140, visible=False)
             saved_file = hidden_download("marks-saved")
             card_file = hidden_download("marks-card")
             run_file = hidden_download("marks-pack")
@@ -99,12 +100,13 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     flip = localized(gr.Button, "marks.flip", min_width=120, visible=False)
             export_file = hidden_download("marks-export")
             passport_file = hidden_download("marks-passport")
+    (save,) = foot(localized, "marks.save")
     return SimpleNamespace(
         needs=needs, new=new, portrait=portrait, run_portrait=run_portrait, files=files,
         restore=restore, stop=stop, message=message, placement=placement, method=method,
         result=result, cards=cards,
         likeness=likeness, sliders=sliders, save=save, saved_file=saved_file, card=card,
-        card_file=card_file, whole_run=whole_run, run_file=run_file, editing=editing,
+        card_file=card_file, whole_run=whole_run, run_file=run_file, editing=editing, edit=edit,
         photo_action=photo_action, photo=photo, least_score=least_score,
         least_sightings=least_sightings, export=export, export_file=export_file, gallery=gallery,
         portrait_action=portrait_action, portrait_marks=portrait_marks, table=table, head=head,
@@ -116,8 +118,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
         photos=gr.State({}), placed=gr.State(None), before=gr.State(None), off=gr.State([]),
         photo_name=gr.State(None), wrinkle_start=gr.State(None), atlas=gr.State(None),
         moves=gr.State({}), picked_up=gr.State(None), cutouts=gr.State(None),
-        # Whose kept result fills the tab, None once the user brought a portrait; for whom it was
-        # opened; whose photos are open since they were created here.
+        # Whose kept result fills the tab, None once the user brought a portrait; for whom its
+        # photos were opened, since something was changed on it; whose photos are open since they
+        # were created here.
         filled=gr.State(None), opened=gr.State(None), whose=gr.State(None),
     )  # fmt: skip
 

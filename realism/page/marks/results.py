@@ -3,6 +3,7 @@
 The portrait with its marks, its card, the whole run, the mark passport, a whale-anno project.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -21,7 +22,8 @@ from realism.marks.teach.whale_anno import write_whale
 from realism.page import draw
 from realism.page.i18n import text
 from realism.page.marks import editor
-from realism.page.marks.handlers import thumbnails
+from realism.page.marks.handlers import MOST_PHOTOS, progress_of, thumbnails
+from realism.page.marks.stored import kept_result, run_of_portrait
 from realism.page.session import (
     chosen_person,
     new_temp_dir,
@@ -31,25 +33,48 @@ from realism.page.session import (
     user_errors,
     uses_device,
 )
-from realism.person.person import Person, write_zip
+from realism.person.person import write_zip
 from realism.person.runs import portraits_of
-from realism.workflow import translated
-from realism.workflow.marks import build_passport, flip_photos, with_least_score
+from realism.workflow import run_through, translated
+from realism.workflow.marks import (
+    LEAST_SCORE,
+    build_passport,
+    find_marks_of_person,
+    flip_photos,
+    with_least_score,
+)
 from realism.workflow.place import MarkKey, PlacedPortrait, RestoreOptions, blend_portrait
 from realism.workflow.restore import (
     PortraitRestored,
     PortraitSkipped,
     finish_portrait,
+    restore_portrait,
     restore_portraits,
     save_restored,
 )
 
 
 def on_save(
-    placed: PlacedPortrait | None, off: list[MarkKey], language: str, *sliders: float
-) -> str:
-    """The portrait with its marks as PNG, with what the file said of itself before."""
+    placed: PlacedPortrait | None, off: list[MarkKey], filled: str | None, opened: str | None,
+    portrait: str | None, root: Path | None, language: str, *sliders: float,
+) -> str:  # fmt: skip
+    """The portrait with its marks as PNG, with what the file said of itself before.
+
+    Parameters
+    ----------
+    filled : str or None
+        Whose kept result is shown.
+    opened : str or None
+        For whom photos are being opened, since something was changed on it.
+    """
     with user_errors(language):
+        if placed is None and opened:
+            raise InputError("photos_being_opened")
+        if placed is None and filled:
+            kept = kept_result(chosen_person(filled, root), portrait)
+            if kept is not None:
+                out = new_temp_dir() / portable_name(f"{kept[0].stem}-marks.png")
+                return str(shutil.copyfile(kept[1], out))
         placed = _placed(placed)
         pixels = blend_portrait(placed, Sliders(*sliders), off)
         out = new_temp_dir() / portable_name(f"{Path(placed.portrait.name).stem}-marks.png")
@@ -58,14 +83,26 @@ def on_save(
 
 @uses_device
 def on_card(
-    placed: PlacedPortrait | None, off: list[MarkKey], least_sightings: int, language: str,
-    *sliders: float,
+    placed: PlacedPortrait | None, off: list[MarkKey], least_score: float, least_sightings: int,
+    method: str, placement: str, filled: str | None, portrait: str | None, root: Path | None,
+    language: str, *sliders: float,
 ) -> str:  # fmt: skip
     """The fidelity card of the portrait as it is now, as PNG."""
     with user_errors(language):
-        placed, sliders_now = _placed(placed), Sliders(*sliders)
-        restored = finish_portrait(placed, load_engine(), sliders_now, off, least_sightings)
-        file = new_temp_dir() / portable_name(f"{Path(placed.portrait.name).stem}-card.png")
+        sliders_now = Sliders(*sliders)
+        if placed is None and filled and portrait:  # a kept result: its photos are not open yet
+            person = chosen_person(filled, root)
+            options = RestoreOptions(
+                method, placement, sliders_now, least_sightings, switched=person.switched()
+            )
+            work = find_marks_of_person(person, load_engine(), None, LEAST_SCORE, MOST_PHOTOS)
+            sure = with_least_score(run_through(work), least_score)
+            restored = restore_portrait(Path(portrait), sure, load_engine(), options)
+        else:
+            placed = _placed(placed)
+            restored = finish_portrait(placed, load_engine(), sliders_now, off, least_sightings)
+        name = Path(restored.placed.portrait.name).stem
+        file = new_temp_dir() / portable_name(f"{name}-card.png")
         save_png(file, restored.card())
         return str(file)
 
@@ -74,14 +111,25 @@ def on_card(
 def on_whole_run(
     placed: PlacedPortrait | None, photos: dict[str, MarkedPhoto], least_score: float,
     least_sightings: int, off: list[MarkKey], method: str, placement: str, moves: dict,
-    name: str | None, root: Path | None, language: str, *sliders: float,
+    filled: str | None, portrait: str | None, name: str | None, root: Path | None, language: str,
+    *sliders: float,
 ) -> Iterator[tuple]:  # fmt: skip
     """Restore the marks on every portrait of the run that this one is from; a zip of them."""
     with user_errors(language):
-        placed, person = _placed(placed), chosen_person(name, root)
-        run = run_of_portrait(person, placed.file)
-        # A mark's best view, by which it is named, may be another on another portrait.
-        on = {placed.keys[index] for index in placed.rare(least_sightings)} - set(map(tuple, off))
+        person, on = chosen_person(name, root), set()
+        if placed is None and filled and portrait:  # a kept result: its photos are not open yet
+            run = run_of_portrait(person, Path(portrait))
+            work = find_marks_of_person(person, load_engine(), photos, LEAST_SCORE, MOST_PHOTOS)
+            found = yield from translated(
+                work, lambda event: (progress_of(event, language), gr.skip())
+            )
+            photos, off = {photo.name: photo for photo in found}, []
+        else:
+            placed = _placed(placed)
+            run = run_of_portrait(person, placed.file)
+            # A mark's best view, by which it is named, may be another on another portrait.
+            rare = {placed.keys[index] for index in placed.rare(least_sightings)}
+            on = rare - set(map(tuple, off))
         options = RestoreOptions(
             method, placement, Sliders(*sliders), least_sightings, off, on,
             switched=person.switched(), moves=moves,
@@ -157,19 +205,6 @@ def on_passport_file(atlas: Atlas | None, language: str) -> str:
 
 
 # What is shown --------------------------------------------------------------------------------
-
-
-def run_of_portrait(person: Person, portrait: Path | None) -> Path:
-    """The run that a portrait is from: Gradio hands over a copy, of the same name and bytes.
-
-    Raises InputError where it is of no run of this person.
-    """
-    if portrait is not None:
-        for run in person.runs():
-            file = run / portrait.name
-            if file.exists() and file.read_bytes() == portrait.read_bytes():
-                return run
-    raise InputError("portrait_of_no_run")
 
 
 def _placed(placed: PlacedPortrait | None) -> PlacedPortrait:

@@ -44,7 +44,7 @@ for (const name of ['pointerleave', 'focusout'])
   element.addEventListener(name, () => tell({target: element}, false));
 element.addEventListener('click', event => {
   const mark = tell(event, true), card = event.target.closest('[data-mark]');
-  if (!mark || card.ariaDisabled === 'true') return;
+  if (!mark) return;
   card.setAttribute('aria-pressed', card.getAttribute('aria-pressed') !== 'true');
   trigger('click', {mark});
 });
@@ -88,10 +88,10 @@ class Card:
 def on_strip(
     placed: PlacedPortrait | None, off: list[MarkKey], cutouts: str | None, least_sightings: int,
     language: str,
-) -> str:  # fmt: skip
-    """All marks as cards, those on the portrait first; "" before there are any."""
+) -> Any:  # fmt: skip
+    """All marks as cards, those on the portrait first; a kept strip stays until they are placed."""
     if placed is None or cutouts is None:
-        return ""
+        return gr.skip()
     if not placed.placements:
         return paragraph(text(language, "marks.no_marks"), "note")
     return strip(cards_of(placed, off, least_sightings), cutouts, language)
@@ -173,11 +173,11 @@ def cut_out_marks(cards: list[Card], photos: Mapping[str, tuple[np.ndarray, floa
     return quick_png(np.concatenate(squares) if squares else np.zeros((1, 1, 3), np.uint8))
 
 
-def strip(cards: list[Card], cutouts: str, language: str, wait: bool = False) -> str:
-    """The cards as HTML; with `wait` they cannot be switched yet."""
+def strip(cards: list[Card], cutouts: str, language: str) -> str:
+    """The cards as HTML."""
     url = file_url(cutouts)
     shown = [
-        _card(card, f"background-image: url('{url}'); --row: {row}", language, wait)
+        _card(card, f"background-image: url('{url}'); --row: {row}", language)
         for row, card in enumerate(cards)
     ]
     return f"<div>{''.join(shown)}</div>"
@@ -201,13 +201,11 @@ def _cut_out(pixels: np.ndarray, face_width: float, mark: Mark) -> np.ndarray:
     )
 
 
-def _card(card: Card, style: str, language: str, wait: bool) -> str:
+def _card(card: Card, style: str, language: str) -> str:
     kind = escape(words(language)["marks.kinds"][card.mark.kind])
     seen = escape(text(language, "marks.seen_of", seen=card.seen, of=card.of))
     why = f"<em>{escape(sentence(card.why, language))}</em>" if card.why else ""
     state = f'aria-pressed="{str(card.on).lower()}"' + ("" if card.there else ' class="absent"')
-    if wait:
-        state += f' aria-disabled="true" title="{escape(text(language, "marks.wait"))}"'
     return (
         f'<button data-mark="{escape(card.id)}" {state}>'
         f'<i class="cut-out" style="{style}"></i>'

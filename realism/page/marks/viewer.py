@@ -5,7 +5,7 @@ ring shows where the mark is whose card in the strip is pointed at, or was click
 makes way for it. All of that is the browser's: nothing of it waits for the program.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,27 +102,28 @@ def layout(localized: Localizer) -> gr.HTML:
 
 
 def pair_view(
-    plain: Path, restored: Path, places: Mapping[str, tuple[str, tuple[float, float]]],
-    language: str,
+    plain: Path, restored: Path,
+    places: Mapping[str, tuple[str, Sequence[tuple[float, float]]]], language: str,
 ) -> dict[str, Any]:  # fmt: skip
     """A portrait and the same with its marks, as their files lie on disk.
 
     Parameters
     ----------
     plain, restored : Path
-    places : mapping of str to (str, (x, y))
-        By the mark's id its kind and where on the portrait it is, px; its size is not known.
+    places : mapping of str to (str, sequence of (x, y))
+        By the mark's id its kind and where on the portrait it is, px, then the course of a
+        wrinkle; its size is not known.
     language : str
     """
     before, after = (open_photo(file).pixels for file in (plain, restored))
     low, high = changed_area(before, after)
     files, size = (str(plain.resolve()), str(restored.resolve())), before.shape[:2]
-    radius = round(LEAST_PLAIN_RING * min(size), 1)
+    radius = LEAST_PLAIN_RING * min(size)
     rings = [
-        {"mark": mark, "kind": kind, "x": x, "y": y, "rx": radius, "ry": radius, "turn": 0,
-         "left": x - radius}
-        for mark, (kind, (x, y)) in places.items()
-    ]  # fmt: skip
+        _ellipse(np.array(points[1:] or points), radius * (0.6 if points[1:] else 1))
+        | {"mark": mark, "kind": kind}
+        for mark, (kind, points) in places.items()
+    ]
     return _view(files, low, high, size, rings, language)
 
 
@@ -170,15 +171,23 @@ def _points(placement: Placement) -> np.ndarray:
 
 def _ring(placement: Placement, mark: str, face_width: float) -> dict[str, Any]:
     """An ellipse around a mark, which stays free inside; of a wrinkle, along it."""
-    points, radius = _points(placement), editor.placed_mark(placement).radius
-    centre, along, across, turn = points[0], 0.0, 0.0, 0.0
     if len(placement.polyline):
-        points = placement.polyline
-        centre = (points.min(0) + points.max(0)) / 2
+        ring = _ellipse(placement.polyline, 0.6 * LEAST_RING * face_width)
+    else:
+        radius = editor.placed_mark(placement).radius
+        ring = _ellipse(placement.to[None], max(LEAST_RING * face_width, 1.7 * radius))
+    return ring | {"mark": mark}
+
+
+def _ellipse(points: np.ndarray, gap: float) -> dict[str, float]:
+    """An ellipse along points, (n, 2) px, that stands off them by a gap, px."""
+    centre, along, across, turn = (points.min(0) + points.max(0)) / 2, 0.0, 0.0, 0.0
+    if len(points) > 1:
         axes = np.linalg.svd(points - centre)[2]
         along, across = np.abs((points - centre) @ axes.T).max(0)
         turn = np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))
-    gap = max(LEAST_RING * face_width, 1.7 * radius) if not along else 0.6 * LEAST_RING * face_width
-    values = {"x": centre[0], "y": centre[1], "rx": along + gap, "ry": across + gap, "turn": turn}
-    ring = {name: round(float(value), 1) for name, value in values.items()}
-    return ring | {"mark": mark, "left": round(float(points[:, 0].min() - gap), 1)}
+    values = {
+        "x": centre[0], "y": centre[1], "rx": along + gap, "ry": across + gap, "turn": turn,
+        "left": points[:, 0].min() - gap,
+    }  # fmt: skip
+    return {name: round(float(value), 1) for name, value in values.items()}

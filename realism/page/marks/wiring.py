@@ -98,8 +98,10 @@ def wire(
         ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
         ui.passport, ui.flip, ui.editing, ui.cutouts, ui.cards,
     ]  # fmt: skip
-    ui.files.change(**listener(handlers.on_other_photos, None, forgotten))
-    shared.chosen.change(
+    # By the user's hand: the files that leave with another person change nothing more.
+    dropped = [ui.files.upload, ui.files.clear, ui.files.delete]
+    gr.on(dropped, **listener(handlers.on_other_photos, None, forgotten))
+    leaving = shared.chosen.change(
         **listener(
             handlers.on_other_person, [shared.chosen, ui.whose], [*forgotten, ui.files, ui.whose]
         )
@@ -107,15 +109,6 @@ def wire(
     steps.show_after(shared.shown_language.change(**listener(on_nothing)))
     shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
-    )
-    ui.run_portrait.input(
-        **listener(handlers.on_run_portrait, [ui.run_portrait, *visit], ui.portrait)
-    )
-
-    find = listener(
-        handlers.on_find,
-        [ui.portrait, ui.files, ui.photos, *visit],
-        [ui.photos, ui.photo_name, ui.gallery, ui.message],
     )
     running = []
     finding = ui.restore.click(
@@ -128,9 +121,9 @@ def wire(
             api_name="find_marks", api_visibility="public",
         )
     )  # fmt: skip
-    for found in (finding, portrait_sent.success(**find), kept.wire(ui, shared, portrait_sent)):
+    for found in (finding, *kept.wire(ui, shared, leaving, portrait_sent)):
         placing, shown = steps.place_after(found)
-        placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save]))
+        placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save, ui.edit]))
         shown.then(**refresh_status)
         for event in (found, placing):  # why is said as a notice; no progress stays behind
             event.failure(**listener(handlers.on_failure, None, ui.message))
@@ -149,7 +142,7 @@ def wire(
     running.append(_wire_results(ui, shared, steps, refresh_status))
     for event in running:
         after_failure(event, shared, ui.message)
-    ui.stop.click(**listener(handlers.on_stop, language, ui.message, cancels=running))
+    ui.stop.click(**listener(handlers.on_stop, language, [ui.message, ui.opened], cancels=running))
 
 
 def _wire_clicks(ui: SimpleNamespace, shared: SharedWidgets, steps: _Steps) -> None:
@@ -191,16 +184,30 @@ def _wire_results(
     """Join what is made of the marks found; returns the event that restores a whole run."""
     visit, language = shared.visit, shared.language
     saving = ui.save.click(
-        **listener(results.on_save, [ui.placed, ui.off, language, *ui.sliders], ui.saved_file)
+        **listener(
+            results.on_save,
+            [
+                ui.placed,
+                ui.off,
+                ui.filled,
+                ui.opened,
+                ui.portrait,
+                shared.root,
+                language,
+                *ui.sliders,
+            ],
+            ui.saved_file,
+        )
     )
     download_after(saving, ui.saved_file)
     drawing = ui.card.click(
         **listener(
             results.on_card,
-            [ui.placed, ui.off, ui.least_sightings, language, *ui.sliders],
+            [ui.placed, ui.off, ui.least_score, ui.least_sightings, ui.method, ui.placement,
+             ui.filled, ui.portrait, shared.root, language, *ui.sliders],
             ui.card_file,
         )
-    )
+    )  # fmt: skip
     download_after(drawing, ui.card_file)
     exporting = ui.export.click(
         **listener(results.on_export, [ui.photos, ui.least_score, language], ui.export_file)
@@ -227,7 +234,7 @@ def _wire_results(
         **listener(
             results.on_whole_run,
             [ui.placed, ui.photos, ui.least_score, ui.least_sightings, ui.off, ui.method,
-             ui.placement, ui.moves, *visit, *ui.sliders],
+             ui.placement, ui.moves, ui.filled, ui.portrait, *visit, *ui.sliders],
             [ui.message, ui.run_file],
         )
     )  # fmt: skip
