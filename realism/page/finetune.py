@@ -52,6 +52,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 gr.Dropdown, "finetune.base", choices=_bases(localized.language), value="pocket",
                 allow_custom_value=not hosted(),
             )  # fmt: skip
+            localized(gr.HTML, "finetune.pocket", elem_classes=["with", "of-pocket"])
             with gr.Row():
                 start = localized(gr.Button, "finetune.start", variant="primary", min_width=120)
                 stop = localized(gr.Button, "finetune.stop", min_width=80)

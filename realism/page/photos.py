@@ -136,7 +136,9 @@ def on_show(name: str | None, root: Path | None, language: str, thumbs: dict) ->
         person = chosen_person(name, root)
         photos = person.records()
         thumbs = {photo.name: thumbs.get(photo.name, _thumbnail(photo)) for photo in photos}
-        framed = [(_framed(photo, thumbs[photo.name]), photo.name) for photo in photos]
+        # What is not good comes first: it is what there is to look at.
+        by_state = sorted(photos, key=lambda photo: photo.accepted)
+        framed = [(_framed(photo, thumbs[photo.name]), photo.name) for photo in by_state]
         gallery = [(file, caption) for file, caption in framed if file]
         summary = _summary(person, photos, language)
         if len(gallery) < len(photos):
@@ -276,6 +278,12 @@ def _summary(person: Person, photos: list[PhotoRecord], language: str) -> str:
         return paragraph(text(language, "photos.empty", name=person.name), "note")
     accepted = sum(photo.accepted for photo in photos)
     summary = text(language, "photos.summary", accepted=accepted, of=len(photos))
+    if refused := [photo for photo in photos if not photo.accepted]:
+        why = words(language)["photos.why"]["between"].join(dict.fromkeys(_why(refused, language)))
+        summary = text(
+            language, "photos.summary_why",
+            accepted=accepted, of=len(photos), refused=len(refused), why=why,
+        )  # fmt: skip
     scale = person.photo_to_photo()
     if len(scale) > 1:
         summary += " " + text(
@@ -284,6 +292,17 @@ def _summary(person: Person, photos: list[PhotoRecord], language: str) -> str:
     if not accepted:
         summary += " " + text(language, "photos.none")
     return paragraph(summary)
+
+
+def _why(refused: list[PhotoRecord], language: str) -> Iterator[str]:
+    """In a word or two, why each photo is not good."""
+    short = words(language)["photos.why"]
+    for photo in refused:
+        reasons = photo.verdict.reasons if photo.choice is None else ()
+        if not reasons:
+            yield short["by_hand"]
+        else:  # a code of another version of the program has its sentence alone
+            yield short.get(reasons[0].code) or sentence(reasons[0].message, language)
 
 
 def _table(photos: list[PhotoRecord], scale: dict[str, float], language: str) -> str:

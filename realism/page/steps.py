@@ -104,7 +104,7 @@ def _count_marks(person: Person) -> int:
 
 def layout_status() -> gr.HTML:
     """What the line of steps is coloured by; it shows nothing itself."""
-    return gr.HTML(_way(None, "en"), elem_id="status")
+    return gr.HTML(_way(None, "pocket", "en"), elem_id="status")
 
 
 def foot(localized: Localizer, *keys: str) -> list[gr.Button]:
@@ -140,7 +140,7 @@ def on_show(name: str | None, root: Path | None, base: str, language: str) -> tu
     """The status, and the buttons of `coloured`."""
     with user_errors(language):
         progress = read_progress(open_person(name, root), base) if name else None
-    return _way(progress, language), *_colours(progress or Progress(), progress is not None)
+    return _way(progress, base, language), *_colours(progress or Progress(), progress is not None)
 
 
 def on_tab(name: str | None, event: gr.SelectData) -> tuple[str | None, str]:
@@ -162,13 +162,14 @@ def _detail(step: str, progress: Progress | None, language: str) -> str:
     )  # fmt: skip
 
 
-def _way(progress: Progress | None, language: str) -> str:
+def _way(progress: Progress | None, base: str, language: str) -> str:
     details = "".join(
         f'#steps [data-tab-id="{step}"]::after {{ content: "{_detail(step, progress, language)}" }}'
         for step in STEPS
     )
     progress = progress or Progress()
     done = " ".join(f"done-{step}" for step, is_done in progress.done.items() if is_done)
+    done += " with-pocket" if base == "pocket" else ""
     coming = progress.next_step
     marker = f'<i id="way" class="{done} next-{coming}" data-next="{coming}" hidden></i>'
     return f"{marker}<style>{details}</style>"

@@ -143,7 +143,7 @@ def test_the_second_door_on_a_phone_in_both_languages(visit, mei_files):
     page.locator("#new-person input[type=file]").set_input_files(mei_files[:2])
     page.locator("#new-person").get_by_text("mei-02").wait_for()
     page.get_by_role("button", name="Create and check the photos").click()
-    page.get_by_text("2 of 2 photos accepted").wait_for(timeout=120_000)
+    page.get_by_text("2 of 2 good").filter(visible=True).wait_for(timeout=120_000)
     page.locator(".photos button img").nth(1).wait_for()
     page.get_by_role("button", name="Next: fine-tune").click()
     page.get_by_role("button", name="Fine-tune", exact=True).wait_for()
@@ -162,20 +162,36 @@ def test_the_first_door_fills_all_four_tabs_and_the_coloured_button_leads_throug
     page = visit.begin(1280, 800, "en-US")
     page.get_by_role("button", name="Try the example").click(timeout=60_000)
     page.locator(".photos button img").nth(16).wait_for(timeout=60_000)
+    # What is not good, and why, is on the first screen.
+    why = page.get_by_text("14 of 17 good; 3 not: several people, too blurred, too dark")
+    refused = page.locator(".photos button").first
+    for seen in (why, refused):
+        assert seen.bounding_box()["y"] + seen.bounding_box()["height"] < 800
+    colours = "document.querySelectorAll('#work button.primary')"
+    shown = f"[...{colours}].filter(each => each.offsetParent).map(each => each.innerText)"
+    assert page.evaluate(shown) == ["Next: fine-tune"]
     page.get_by_role("button", name="Next: fine-tune").click()
     page.locator(".previews img").nth(3).wait_for(timeout=30_000)
     page.locator(".curves svg").nth(1).wait_for(timeout=30_000)
+    assert page.evaluate(shown) == ["Next: portraits"]
     page.get_by_role("button", name="Next: portraits").click()
     page.locator(".portraits:not(.previews) img").nth(19).wait_for(timeout=30_000)
     page.get_by_role("button", name="Next: put the marks back").wait_for()
+    assert page.evaluate(shown) == ["Next: put the marks back"]
     step(page, "marks").click()
     page.get_by_text("Similarity 0.").filter(visible=True).wait_for(timeout=30_000)
-    colours = "document.querySelectorAll('[role=tabpanel] button.primary')"
-    shown = f"[...{colours}].filter(each => each.offsetParent).map(each => each.innerText)"
     assert page.evaluate(shown) == ["Download PNG"]
-    # The photos open behind it: then sliders and clicks work, too, and nothing runs any more.
-    page.get_by_text("Photo to photo").filter(visible=True).wait_for(timeout=120_000)
-    page.locator(".clickable img").nth(1).wait_for()
+    cards = page.locator("#marks-strip [data-mark]")
+    cards.nth(8).wait_for()
+    page.wait_for_timeout(3000)
+    assert page.locator(".bar").filter(visible=True).count() == 0, "nothing was changed yet"
+    # A click on a card opens the photos behind it, and sliders and clicks work, too.
+    mark = cards.nth(1).get_attribute("data-mark")
+    cards.nth(1).click()
+    page.locator(f'#marks-strip [data-mark="{mark}"]').get_by_text("switched off").wait_for(
+        timeout=180_000
+    )
+    page.locator(".clickable img").nth(1).wait_for(timeout=30_000)
     assert page.evaluate(shown) == ["Download PNG"]
     # No folder of this machine but in the folded part.
     page.locator("#installation").get_by_text("About this installation").click()

@@ -1,5 +1,6 @@
 """Tab 1: photos come in, are judged, and are decided on by hand."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import gradio as gr
 import numpy as np
 import pytest
 
+from realism.checks.verdict import Reason
 from realism.images import save_png
 from realism.page import finetune, photos
+from realism.page.i18n import words
 from realism.page.marks import handlers as marks
 from realism.page.portraits import handlers as portraits
 from realism.page.portraits import making
@@ -26,7 +29,7 @@ def test_photos_are_taken_in_and_a_bad_one_is_listed_with_its_reason(
     messages = list(photos.on_add(files, "Ada", None, "en"))
     assert "letter.jpg" in messages[2] and "refused" in messages[2]
     summary, gallery, table, _ = photos.on_show("Ada", None, "en", {})
-    assert "2 of 4 photos accepted" in summary and len(gallery) == 4
+    assert "2 of 4 good; 2 not: " in summary and len(gallery) == 4
     assert "not a picture" in table and "faces" in table
     chinese = photos.on_show("Ada", None, "zh", {})[2]
     assert "没有一张明显最大" in chinese and "这不是能读取的图片" in chinese
@@ -85,3 +88,21 @@ def test_every_tab_says_what_it_needs_from_the_one_before(home):
             "Ada", None, "en", "pocket", "a portrait", "", 1, "", 4, 2, "best", None, 1, None,
             0.25, False,
         ))  # fmt: skip
+
+
+def test_what_is_not_good_comes_first_and_why_is_said_in_a_few_words(finished):
+    summary, gallery, *_ = photos.on_show("Mei", finished, "en", {})
+    assert "14 of 17 good; 3 not: several people, too blurred, too dark." in summary
+    names = [name for _, name in gallery]
+    assert not any(re.fullmatch(r"mei-\d\d.jpg", name) for name in names[:3])
+    assert names[3:] == sorted(names[3:])
+    assert (
+        "17 张中 14 张可用；3 张不可用：多个人、太模糊、太暗。"
+        in photos.on_show("Mei", finished, "zh", {})[0]
+    )
+
+
+def test_every_reason_to_refuse_a_photo_has_its_few_words():
+    codes = Reason.__doc__.split("Reasons: ")[1].split(";")[0].split()
+    for language in ("en", "zh"):
+        assert set(words(language)["photos.why"]) == {*codes, "by_hand", "between"}

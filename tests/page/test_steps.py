@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from realism.page import blocks, steps
+from realism.page.marks import kept
 from realism.page.steps import Progress
 from realism.person.person import create_person, open_person
 
@@ -104,3 +105,19 @@ def test_the_tabs_are_the_steps_in_their_order():
     page = blocks.build_page()
     tabs = [block for block in page.blocks.values() if type(block).__name__ == "Tab"]
     assert [tab.id for tab in tabs] == list(steps.STEPS)
+
+
+def test_the_line_about_the_example_base_is_for_that_base_alone(finished):
+    assert "with-pocket" in shown("Mei", finished).way
+    assert "with-pocket" not in shown("Mei", finished, "stabilityai/sdxl").way
+
+
+def test_tab_4_has_one_coloured_button_the_one_to_press_next():
+    page = blocks.build_page()
+    names = {"Restore marks", "Download PNG"}
+    primary = [each for each in page.blocks.values() if getattr(each, "variant", "") == "primary"]
+    assert {each.value for each in primary} >= names
+    for restored in (False, True):
+        restore, save, _ = kept.next_button(restored)
+        coloured = [restore["variant"] == "primary", save["visible"]]
+        assert coloured == [not restored, restored]

@@ -101,6 +101,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 )  # fmt: skip
                 with gr.Column(scale=2, min_width=220):
                     about = gr.HTML(elem_classes="verdict")
+            localized(gr.HTML, "portraits.pocket", elem_classes=["with", "of-pocket"])
             gallery = localized(
                 gr.Gallery, "portraits.gallery", format="png", columns=4, height="auto",
                 allow_preview=False, object_fit="cover", interactive=False, buttons=[],
