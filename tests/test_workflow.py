@@ -16,6 +16,7 @@ from realism.errors import InputError
 from realism.finetune.events import TrainingStep
 from realism.images import Photo, open_photo, read_info
 from realism.marks.restore.blend import Sliders
+from realism.marks.restore.report import note_doubts
 from realism.marks.switched import Switched, mark_id
 from realism.person.person import create_person
 from realism.portraits.imported_styles import import_styles, remove_style
@@ -391,6 +392,11 @@ def test_how_many_photos_show_a_place_counts_every_photo_that_shows_the_mark(pla
 def test_a_doubtful_portrait_is_restored_with_a_word_of_warning(marked, engine):
     stranger = place_portrait(MEI.parent / "ravi" / "ravi-04.jpg", marked, engine)
     assert [note.code for note in stranger.notes] == ["portrait_of_other_person"]
+    notes = note_doubts(stranger.face, 1, [stranger.face.embedding], engine)
+    assert notes == []
+    poor = 0.9 * engine.same_person * stranger.face.embedding  # as one that is a little alike
+    (note,) = note_doubts(stranger.face, 1, [poor], engine)
+    assert note.code == "portrait_little_alike" and "not much like" in note.text("en")
     both = place_portrait(MEI.parent / "mei-and-ravi.jpg", marked, engine)
     assert "portrait_of_several_people" in [note.code for note in both.notes]
     small = open_photo(MEI / "mei-04.jpg").pixels[::4, ::4].copy()

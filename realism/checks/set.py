@@ -13,7 +13,7 @@ from realism.checks.sharpness import upright_grey
 from realism.checks.traces import STRAIGHT
 from realism.checks.verdict import Reason, Verdict
 from realism.errors import Message
-from realism.faces.engine import Engine
+from realism.faces.engine import OTHER_PERSON, Engine
 from realism.faces.face import Face, similarity
 from realism.images import Photo
 
@@ -254,7 +254,7 @@ def similarity_to_others(
     start = np.argmax(np.take_along_axis(similarities, nearest, 1).mean(1))
     members = np.zeros(len(vectors), bool)
     members[nearest[start]] = True
-    lowest = same_person / 2  # below it even the start is no set of one person
+    lowest = OTHER_PERSON * same_person  # below it even the start is no set of one person
     cosines, limit = np.zeros(len(vectors)), lowest
     for _ in range(3):
         total = vectors[members].sum(0)

@@ -62,6 +62,9 @@ class Engine(Protocol):
 
 
 ENGINES = ("insightface", "dlib")
+# Of `same_person`: between it and that a picture may be a poor one of the same person, below it
+# it is taken for another's. Strangers are around 0 (`benchmarks.faces`).
+OTHER_PERSON = 0.5
 
 
 def load_engine(name: str | None = None) -> Engine:

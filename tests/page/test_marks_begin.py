@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from realism.config import ASSETS
-from realism.images import save_png
+from realism.faces.engine import OTHER_PERSON
+from realism.images import open_photo, save_png
 from realism.page import front
-from realism.page.marks import begin, handlers
+from realism.page.marks import begin, handlers, kept, stored
 from realism.person.person import create_person, open_person, people
+from realism.workflow import begin as workflow_begin
 
 
 @pytest.fixture
@@ -25,8 +27,12 @@ def photos(mei_files, tmp_path_factory):
 def press(home, mei_files, photos):
     """The button: `press(language, portrait=..., name=..., ...)`, all that it showed."""
 
-    def answer(language="en", portrait=str(mei_files[7]), name="Ada", consent=True, sent=photos):
-        return list(begin.on_restore(portrait, None, {}, name, consent, sent, None, None, language))
+    def answer(
+        language="en", portrait=str(mei_files[7]), name="Ada", consent=True, sent=photos,
+        anyway=False,
+    ):  # fmt: skip
+        form = (name, consent, sent, None, None, language, anyway)
+        return list(begin.on_restore(portrait, None, {}, *form))
 
     return answer
 
@@ -44,7 +50,7 @@ def test_name_consent_photos_and_portrait_are_enough_for_a_person_with_their_mar
     said = " ".join(str(step[3]) for step in progress)
     assert "Checking photo 2 of 2" in said and "Looking for marks: photo 2 of 2" in said
     assert set(found) == {mei_files[0].name, mei_files[4].name} and shown in found
-    assert len(thumbs) == 2 and "Placing" in message and form == ["", False, None]
+    assert len(thumbs) == 2 and "Placing" in message and form[:3] == ["", False, None]
     person = open_person("Ada")
     assert choice["value"] == filled == whose == "Ada" and kept_in(home) == ["ada"]
     assert len(person.accepted()) == 2 and sum(map(len, person.marks().values())) >= 4
@@ -53,6 +59,12 @@ def test_name_consent_photos_and_portrait_are_enough_for_a_person_with_their_mar
     assert set(map(str, handlers.on_other_person("Ada", whose))) == {str(gr.skip())}
     placed, *_ = handlers.on_place(str(mei_files[7]), found, 0.5, "ratio", "head", {}, "en")
     assert sum(each.visible for each in placed.placements) >= 3
+    # The portrait is theirs, as those that are drawn here are, and so is what was made of it.
+    plain, restored = stored.kept_result(person, form[3])
+    assert plain == Path(form[3]) and person.runs() == [plain.parent]
+    assert (open_photo(plain).pixels == open_photo(mei_files[7]).pixels).all()
+    assert (open_photo(restored).pixels != open_photo(plain).pixels).any()
+    assert kept.on_fill("Ada", None, None, None, "en")[0] == form[3] and not form[4]["visible"]
     # The person has the pictures now; what the browser sent is gone.
     assert not any(Path(file).exists() for file in photos)
 
@@ -92,13 +104,26 @@ def test_a_portrait_without_a_face_is_said_and_nothing_is_kept(press, home, tmp_
     assert kept_in(home) == []
 
 
-def test_a_portrait_of_another_person_is_said_and_nothing_is_kept(press, home):
+def test_a_portrait_of_another_person_is_asked_about_and_one_click_goes_on(press, home):
     ravi = str(next((ASSETS / "people" / "ravi").glob("*.jpg")))
-    with pytest.raises(gr.Error, match="another person than the photos"):
-        press(portrait=ravi)
-    with pytest.raises(gr.Error, match="似乎不是照片中的人"):
-        press("zh", portrait=ravi)
-    assert kept_in(home) == [] and people() == []
+    for language, said in (("en", "another person than the photos"), ("zh", "似乎不是照片中的人")):
+        *_, (_, _, _, message, *rest, go_on) = press(language, portrait=ravi)
+        assert said in message and go_on["visible"]
+        assert set(map(str, rest)) == {str(gr.skip())}
+        assert kept_in(home) == [] and people() == []
+    *_, (*_, filled, _, _, _, _, _, go_on) = press(portrait=ravi, anyway=True)
+    assert filled == "Ada" and not go_on["visible"] and kept_in(home) == ["ada"]
+
+
+def test_a_portrait_little_like_the_photos_is_told_from_one_of_another_person(
+    press, home, monkeypatch, engine
+):
+    poor, other = 0.9 * engine.same_person, 0.9 * OTHER_PERSON * engine.same_person
+    for likeness, said in ((poor, "is not much like"), (other, "another person")):
+        monkeypatch.setattr(workflow_begin, "similarity", lambda *_, like=likeness: like)
+        *_, (_, _, _, message, *_) = press()
+        assert said in message and f"{likeness:.2f}" in message
+    assert kept_in(home) == []
 
 
 def test_photos_of_which_none_can_be_used_are_said_with_why(press, home, both_people):

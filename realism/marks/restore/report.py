@@ -10,7 +10,7 @@ import numpy as np
 
 from realism.checks import photo_to_photo
 from realism.errors import InputError, Message
-from realism.faces.engine import Engine, find_same_face, primary_face
+from realism.faces.engine import OTHER_PERSON, Engine, find_same_face, primary_face
 from realism.faces.face import Face, similarity
 from realism.images import Photo
 from realism.marks.photo import MarkedPhoto
@@ -157,9 +157,9 @@ def note_doubts(
     """
     notes, likeness = [], _nearest(face, photos)
     if likeness < engine.same_person:
-        notes.append(
-            Message("portrait_of_other_person", likeness=likeness, least=engine.same_person)
-        )
+        other = likeness < OTHER_PERSON * engine.same_person
+        code = "portrait_of_other_person" if other else "portrait_little_alike"
+        notes.append(Message(code, likeness=likeness, least=engine.same_person))
     if faces > 1:
         notes.append(Message("portrait_of_several_people", faces=faces))
     if face.width < SMALL_FACE:

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.marks.photo import MarkedPhoto
 from realism.page import draw
@@ -18,12 +19,13 @@ from realism.page.header import people_choice
 from realism.page.i18n import Localizer, text
 from realism.page.marks.handlers import MOST_PHOTOS, found_marks, on_find, progress_of
 from realism.page.photos import delete_uploads
-from realism.page.session import paragraph, user_errors, uses_device
+from realism.page.session import paragraph, sentence, user_errors, uses_device
 from realism.page.steps import STEPS
+from realism.person.runs import portraits_of
 from realism.workflow import translated
-from realism.workflow.begin import begin_with_portrait
-from realism.workflow.marks import LEAST_SCORE
-from realism.workflow.photos import PhotoChecked, SetChecked
+from realism.workflow.begin import DOUBTS, begin_with_portrait
+from realism.workflow.marks import LEAST_SCORE, PhotoOpened, PhotoSearched
+from realism.workflow.photos import PhotoChecked
 
 
 def layout(localized: Localizer) -> SimpleNamespace:
@@ -39,18 +41,21 @@ def layout(localized: Localizer) -> SimpleNamespace:
 def on_restore(
     portrait: str | None, files: list[str] | None, photos: dict[str, MarkedPhoto], new_name: str,
     consent: bool, new_files: list[str] | None, name: str | None, root: Path | None, language: str,
+    anyway: bool = False,
 ) -> Iterator[tuple]:  # fmt: skip
     """The one button: find the marks on photos, and create who they are of where nobody is chosen.
 
-    Photos that another program gives without a person stay nobody's.
+    Photos that another program gives without a person stay nobody's. A portrait that is little like
+    the photos is asked about first: `anyway` is the answer.
 
     Yields
     ------
     tuple
         As `on_find`, then the person chosen, the step at which they begin, whose result fills the
-        tab and whose photos are open, and name, consent and photos, as the form is left.
+        tab and whose photos are open, name, consent and photos, as the form is left, the portrait,
+        and the button to go on all the same.
     """
-    rest: tuple[Any, ...] = (gr.skip(),) * 7
+    rest: tuple[Any, ...] = (gr.skip(),) * 8 + (gr.update(visible=False),)
     if name or files:
         for found in on_find(portrait, files, photos, name, root, language):
             yield *found, *rest
@@ -60,7 +65,7 @@ def on_restore(
         dropped = list({Path(file).name: Path(file) for file in new_files or []}.values())
         work = begin_with_portrait(
             new_name, consent, dropped, Path(portrait) if portrait else None, load_engine(), root,
-            LEAST_SCORE, MOST_PHOTOS,
+            LEAST_SCORE, MOST_PHOTOS, anyway,
         )  # fmt: skip
 
         def progress(event: object) -> tuple:
@@ -68,13 +73,22 @@ def on_restore(
             if isinstance(event, PhotoChecked):
                 message = text(language, "marks.checking", number=event.number, of=event.of)
                 said = draw.progress_bar(event.number / event.of) + paragraph(message)
-            elif not isinstance(event, SetChecked):
+            elif isinstance(event, PhotoOpened | PhotoSearched):
                 said = progress_of(event, language)
             return gr.skip(), gr.skip(), gr.skip(), said, *rest
 
-        person, found = yield from translated(work, progress)
+        try:
+            person, found = yield from translated(work, progress)
+        except InputError as error:
+            if error.code not in DOUBTS:
+                raise
+            asked = paragraph(sentence(error.message, language))
+            yield *(gr.skip(),) * 3, asked, *rest[:-1], gr.update(visible=True)
+            return
         begun = (person.name, STEPS[-1])
         choice = people_choice(root, person.name)
         delete_uploads(new_files)
         whose = (person.name, person.name)
-        yield *found_marks(found, language), choice, begun, *whose, "", False, None
+        kept = str(portraits_of(person.runs()[0])[0])
+        form = ("", False, None, kept, gr.update(visible=False))
+        yield *found_marks(found, language), choice, begun, *whose, *form

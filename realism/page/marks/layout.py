@@ -28,7 +28,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             new = begin.layout(localized)
             portrait = localized(
                 gr.Image, "marks.portrait", format="png", type="filepath", height=270,
-                sources=["upload", "clipboard"], buttons=[],
+                sources=["upload", "clipboard"], buttons=[], elem_classes="beside-form",
             )  # fmt: skip
             with gr.Column(elem_classes="of-chosen"):
                 run_portrait = localized(
@@ -37,6 +37,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 files = localized(gr.File, "marks.files", file_count="multiple", height=150)
             restore = localized(gr.Button, "marks.restore", variant="primary")
             message = gr.HTML(elem_classes="tab-message")
+            go_on = localized(gr.Button, "marks.go_on", visible=False)
             stop = localized(gr.Button, "marks.stop", size="sm", elem_classes="while-running")
             with localized(gr.Accordion, "marks.advanced", open=False, elem_classes="of-chosen"):
                 placement = localized(gr.Radio, "marks.placement", value=PLACEMENTS[0])
@@ -103,8 +104,8 @@ def layout(localized: Localizer) -> SimpleNamespace:
     (save,) = foot(localized, "marks.save")
     return SimpleNamespace(
         needs=needs, new=new, portrait=portrait, run_portrait=run_portrait, files=files,
-        restore=restore, stop=stop, message=message, placement=placement, method=method,
-        result=result, cards=cards,
+        restore=restore, go_on=go_on, stop=stop, message=message, placement=placement,
+        method=method, result=result, cards=cards,
         likeness=likeness, sliders=sliders, save=save, saved_file=saved_file, card=card,
         card_file=card_file, whole_run=whole_run, run_file=run_file, editing=editing, edit=edit,
         photo_action=photo_action, photo=photo, least_score=least_score,

@@ -111,17 +111,28 @@ def wire(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
     )
     running = []
-    finding = ui.restore.click(
-        **listener(
-            begin.on_restore,
-            [ui.portrait, ui.files, ui.photos, ui.new.name, ui.new.consent, ui.new.photos,
-             *shared.visit],
-            [ui.photos, ui.photo_name, ui.gallery, ui.message, shared.person, tour, ui.filled,
-             ui.whose, ui.new.name, ui.new.consent, ui.new.photos],
-            api_name="find_marks", api_visibility="public",
+    finding, going_on = (
+        button.click(
+            **listener(
+                begin.on_restore,
+                [ui.portrait, ui.files, ui.photos, ui.new.name, ui.new.consent, ui.new.photos,
+                 *shared.visit, gr.State(anyway)],
+                [ui.photos, ui.photo_name, ui.gallery, ui.message, shared.person, tour, ui.filled,
+                 ui.whose, ui.new.name, ui.new.consent, ui.new.photos, ui.portrait, ui.go_on],
+                **offered,
+            )
+        )
+        for button, anyway, offered in (
+            (ui.restore, False, {"api_name": "find_marks", "api_visibility": "public"}),
+            (ui.go_on, True, {}),
         )
     )  # fmt: skip
-    for found in (finding, *kept.wire(ui, shared, leaving, portrait_sent)):
+    # What was asked of another portrait, or with other photos, is no longer the question.
+    gr.on(
+        [ui.portrait.upload, ui.portrait.clear, ui.new.photos.upload, shared.chosen.change],
+        **listener(lambda: gr.update(visible=False), None, ui.go_on),
+    )
+    for found in (finding, going_on, *kept.wire(ui, shared, leaving, portrait_sent)):
         placing, shown = steps.place_after(found)
         placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save, ui.edit]))
         shown.then(**refresh_status)
