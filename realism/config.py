@@ -22,6 +22,14 @@ def home() -> Path:
         raise InputError("home_not_known", folder=folder) from error
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with `~` as the folder that it stands for; as written where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no such user, or one without a home: a name like any other
+        return Path(path)
+
+
 def page_copies() -> Path:
     """Where the page keeps copies of what it shows: a folder of its own, since it is emptied.
 
@@ -32,11 +40,16 @@ def page_copies() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where copies are kept that can be made again: `$REALISM_CACHE`, else `~/.cache/realism`."""
+    """Where copies are kept that can be made again: `$REALISM_CACHE`, else `~/.cache/realism`.
+
+    Of an account without a home, as in a container: among the people.
+    """
     given = os.environ.get("REALISM_CACHE")
-    return Path(
-        given or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "realism"
-    ).expanduser()
+    folder = Path(given or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "realism")
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        return home() / ".cache"
 
 
 @dataclass(frozen=True)

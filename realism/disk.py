@@ -24,19 +24,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from safetensors import SafetensorError
 
 from realism.errors import InputError, Message
+from realism.faults import describe_faults
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
-    from pydantic_core import ErrorDetails
+    from pydantic import TypeAdapter
 
 Model = TypeVar("Model")
-MOST_FAULTS = 3  # of a file that are named in one message
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a file-size limit, as good as full
-KINDS = {
-    "int": "kind_number", "float": "kind_number", "string": "kind_text", "bool": "kind_yes",
-    "list": "kind_list", "tuple": "kind_list", "dict": "kind_fields", "dataclass": "kind_fields",
-    "model": "kind_fields",
-}  # fmt: skip
 NOT_ALLOWED = (errno.EACCES, errno.EROFS, errno.EPERM)
 # Something on the way to the folder is a file, or nothing can be made there at all.
 NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
@@ -60,14 +54,21 @@ def whole_file(path: Path, durable: bool = True) -> Iterator[Path]:
     Raises
     ------
     InputError
-        `disk_full`, `folder_not_writable`.
+        `target_is_no_file`, `disk_full`, `folder_not_writable`.
     """
-    path = Path(path)
+    # A link stays one, and what it leads to is written.
+    path = Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+    if path.is_dir() or (path.exists() and not path.is_file()):
+        # A device or a pipe would be replaced by a file, where whoever asks may do that.
+        raise InputError("target_is_no_file", path=path)
     temporary = None
     try:
         _make_folder(path.parent)
         prefix = _prefix()
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+        try:
+            handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+        except FileNotFoundError as error:  # as in /proc, where nothing can be made
+            raise InputError("folder_not_writable", folder=path.parent) from error
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -303,23 +304,6 @@ def validate(value: object, model: type[Model], what: str, path: Path | str) -> 
         raise InputError(
             "file_does_not_fit", path=path, what=Message(what), faults=faults
         ) from error
-
-
-def describe_faults(error: "ValidationError") -> list[Message]:
-    """The first faults that pydantic found: where each lies and what is wrong there."""
-    return [
-        _fault(".".join(map(str, fault["loc"])) or Message("the_whole"), fault)
-        for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
-    ]
-
-
-def _fault(place: str | Message, fault: "ErrorDetails") -> Message:
-    if fault["type"] == "missing":
-        return Message("fault_missing", place=place)
-    kind = KINDS.get(fault["type"].split("_")[0])
-    if kind is None:  # a rule of this one field, which pydantic words well
-        return Message("fault_other", place=place, detail=fault["msg"])
-    return Message("fault_kind", place=place, kind=Message(kind))
 
 
 @cache

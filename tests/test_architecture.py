@@ -15,7 +15,14 @@ MOST_OF_A_FUNCTION = 80  # lines; layouts of the page are one long list of widge
 # A module may import from its own line's rooms and from those above; the longest name counts.
 ORDER = [
     ["realism.draw.palette"],  # colours: a leaf
-    ["realism.errors", "realism.config", "realism.disk", "realism.filenames", "realism.images"],
+    [
+        "realism.errors",
+        "realism.faults",
+        "realism.config",
+        "realism.disk",
+        "realism.filenames",
+        "realism.images",
+    ],
     ["realism.faces"],
     ["realism.head"],
     ["realism.checks"],

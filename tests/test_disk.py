@@ -13,7 +13,8 @@ from typing import NotRequired
 import pytest
 from typing_extensions import TypedDict
 
-from realism.config import home
+from realism.config import cache_folder, home
+from realism.diffusion.base import find_base
 from realism.disk import (
     TEMPORARY,
     delete_folder,
@@ -127,6 +128,39 @@ def test_a_home_of_an_account_without_one_is_said(monkeypatch):
         home()
     monkeypatch.setenv("REALISM_HOME", "")
     assert home() == Path("people")
+
+
+def test_a_folder_a_device_or_a_pipe_is_not_replaced_by_a_file_and_a_link_stays(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        with pytest.raises(InputError) as refused:
+            write_json(tmp_path / name, 1)
+        assert refused.value.code == "target_is_no_file"
+    assert (tmp_path / "folder").is_dir() and (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to("folder/a.json")
+    write_json(tmp_path / "link", [1])
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "a.json").read_text() == "[\n 1\n]\n"
+    if Path("/proc/self").exists():
+        with pytest.raises(InputError) as refused:
+            write_json(Path("/proc/a.json"), 1)
+        assert refused.value.code == "folder_not_writable"
+    assert not [path for path in tmp_path.rglob(".*")]
+
+
+def test_copies_of_an_account_without_a_home_lie_among_the_people(tmp_path, monkeypatch):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where nobody knows a home
+    monkeypatch.setenv("REALISM_HOME", str(tmp_path))
+    for name in ("REALISM_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache_folder() == tmp_path / ".cache"
+
+
+def test_a_folder_of_a_user_who_is_not_there_is_not_found_in_a_sentence():
+    with pytest.raises(InputError) as refused:
+        find_base("~nobody-of-that-name/base")
+    assert refused.value.code == "base_not_found"
 
 
 def test_what_is_too_long_for_a_name_is_not_there_and_odd_names_are_kept_in_json(tmp_path):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from realism.images import Photo, open_photo, read_info
 from realism.marks.restore.blend import Sliders
 from realism.marks.restore.report import note_doubts
 from realism.marks.switched import Switched, mark_id
-from realism.person.person import create_person
+from realism.person.person import create_person, open_person
 from realism.portraits.imported_styles import import_styles, remove_style
 from realism.portraits.sample import LoraNote, SamplingStep
 from realism.workflow import run_through, translated
@@ -226,6 +227,33 @@ def test_a_run_that_was_stopped_goes_on_to_the_portraits_it_would_have_made(pers
     assert isinstance([*resume_portraits(person, base, engine)][-1], PortraitsRanked)
     with pytest.raises(InputError, match="no run of portraits that was stopped"):
         next(resume_portraits(person, base, engine))
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["deleted", "and another one made"])
+@pytest.mark.parametrize("step", ["photos", "portraits", "finetune", "marks"])
+def test_of_a_person_who_is_deleted_while_work_goes_on_nothing_is_kept(
+    person, base, engine, tmp_path, step, again
+):
+    shutil.copytree(person.folder, tmp_path / "mei")
+    mei = open_person("Mei", tmp_path)
+    request = PortraitRequest(prompt="photo of {person}", count=2, seed=3, steps=2, adapter="none")
+    walk = {
+        "photos": lambda: add_photos(mei, [MEI / "mei-07.jpg", MEI / "mei-08.jpg"], engine),
+        "portraits": lambda: make_portraits(mei, base, engine, request),
+        "finetune": lambda: finetune(
+            mei, base, engine, FinetuneOptions("2", second=tiny_stage(3, 1))
+        ),
+        "marks": lambda: find_marks_of_person(mei, engine),
+    }[step]()
+    next(walk)
+    shutil.rmtree(mei.folder)  # by another program, which knows nothing of this one's work
+    if again:
+        create_person("Mei", True, root=tmp_path)
+    with pytest.raises(InputError) as ended:
+        run_through(walk)
+    assert ended.value.code == "person_gone"
+    left = [file.name for file in tmp_path.rglob("*") if file.is_file()]
+    assert left == (["person.json"] if again else [])
 
 
 def test_a_run_is_not_gone_on_with_on_another_base(person, base, engine):

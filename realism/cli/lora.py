@@ -21,6 +21,7 @@ def lora(
     ] = "kohya",
 ) -> None:
     """Write a person's LoRA as one file for A1111, ComfyUI and other programs."""
+    from realism.config import expanded
     from realism.diffusion.lora import copy_lora, save_kohya
     from realism.errors import InputError
     from realism.person.person import open_person
@@ -29,7 +30,7 @@ def lora(
         raise InputError("lora_target_suffix", file=to)
     opened = open_person(person)
     # A base that was given as a folder or file goes by its name.
-    named = Path(base).expanduser()
+    named = expanded(base)
     kept = opened.adapter(named.name if named.exists() else base, adapter)
     if kept is None:
         raise InputError("person_without_lora", person=opened.name, base=base)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from realism.cli.console import show
+from realism.cli.console import say, show
 
 
 def add(
@@ -23,8 +23,10 @@ def add(
 
 def list_styles() -> None:
     """The styles there are, each with what it looks like and its LoRA."""
-    from realism.portraits.styles import load_styles
+    from realism.portraits.styles import damaged_styles, load_styles
 
+    for fault in damaged_styles().values():
+        say(f"realism: {fault}")
     for style in load_styles():
         print(f"{style.slug:14} {style.name} / {style.name_zh}: {style.note}")
         if style.lora:

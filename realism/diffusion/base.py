@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from realism.config import ASSETS, Preset
+from realism.config import ASSETS, Preset, expanded
 from realism.diffusion.device import Device, choose_device, free_memory
 from realism.diffusion.families import find_preset
 from realism.diffusion.families.family import Conditioning, Family
@@ -170,7 +170,7 @@ def find_base(where: str, progress: Progress | None = None) -> Fetched:
         if not (POCKET / "model_index.json").exists():
             raise InputError("pocket_not_found", folder=POCKET)
         return Fetched(POCKET, where)
-    path = Path(where).expanduser()
+    path = expanded(where)
     if is_there(path):
         return Fetched(path, where)
     if (
@@ -194,7 +194,7 @@ def _load(
     pipeline.scheduler = files.family.sampler(config)
     facts = known_facts(found.place, files.path)
     return Base(
-        name=files.path.name if is_there(Path(where).expanduser()) else where,
+        name=files.path.name if is_there(expanded(where)) else where,
         path=files.path,
         family=files.family,
         resolution=files.resolution,

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from realism.config import expanded
 from realism.diffusion.hub import hubs_in_order, reachable, reason_of, refusals
 from realism.diffusion.hub_clients import Hub, Report
 from realism.diffusion.pickles import Progress, is_pickle
@@ -83,7 +84,7 @@ def find_lora(where: str, progress: Progress | None = None) -> Path:
     InputError
         Where there is no such thing.
     """
-    path = Path(where).expanduser()
+    path = expanded(where)
     wanted = None if path.exists() else parse_hub_lora(where)
     if wanted is None:
         if not path.exists():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from realism.config import ASSETS, Preset
+from realism.config import ASSETS, Preset, expanded
 from realism.diffusion.families import find_preset
 from realism.diffusion.identify import read_kind
 from realism.disk import read_json
@@ -76,7 +76,7 @@ def preset_for(where: str) -> Preset:
     """
     if row := find_row(where):
         return find_preset(where, row.family, row.distilled)
-    path = Path(where).expanduser()
+    path = expanded(where)
     if path.exists():
         with suppress(InputError):  # said when it is to be used
             family, distilled = read_kind(path)

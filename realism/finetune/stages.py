@@ -30,7 +30,24 @@ from realism.images import Photo
 PREVIEW_PROMPT = (
     "photo portrait of {subject}, neutral expression, front, soft window light, close-up"
 )
+MOST_LEARNING_RATE = 0.1  # a thousand times what is usual: from there on it is a slip of the key
+# Whole numbers that a person may set, and how they are called.
+SETTINGS = {"steps": "setting_steps", "rank": "setting_rank", "batch": "setting_batch"}
 FACES = ASSETS / "faces"  # what stage 1 learns from where no other folder is given
+
+
+def check_settings(stage: Stage) -> None:
+    """Raise InputError where a number that a person may set is missing or out of range."""
+    for name, code in SETTINGS.items():
+        value = getattr(stage, name)
+        if value is None:  # a field of a form that was emptied
+            raise InputError("setting_missing", setting=Message(code))
+        if value < 1:
+            raise InputError("setting_too_small", setting=Message(code), value=value)
+    if stage.learning_rate is None or not 0 < stage.learning_rate <= MOST_LEARNING_RATE:
+        raise InputError(
+            "learning_rate_out_of_range", rate=stage.learning_rate, most=MOST_LEARNING_RATE
+        )
 
 
 def default_stages(base: Base) -> tuple[Stage, Stage]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from realism.config import expanded
 from realism.diffusion.base import load_base
 from realism.diffusion.lora import copy_lora, save_kohya
 from realism.diffusion.pickles import Progress
@@ -17,7 +18,7 @@ from realism.faces.engine import load_engine
 from realism.finetune.events import (
     Note,
 )
-from realism.finetune.stages import FACES, default_stages
+from realism.finetune.stages import FACES, check_settings, default_stages
 from realism.page.failures import after_failure
 from realism.page.finetune_progress import show_kept, show_learning
 from realism.page.i18n import Localizer, text
@@ -196,9 +197,9 @@ def on_finetune(
         first, second = default_stages(base)
         options = FinetuneOptions(
             one_stage=skip,
-            faces=Path(faces).expanduser() if faces.strip() else FACES,
-            first=replace(first, steps=int(steps1), learning_rate=rate1, **shape),
-            second=replace(second, steps=int(steps2), learning_rate=rate2, **shape),
+            faces=expanded(faces) if faces.strip() else FACES,
+            first=replace(first, **asked[0]),
+            second=replace(second, **asked[1]),
             resume=not afresh,
         )
         yield from finetune(person, base, load_engine(), options)
@@ -206,7 +207,13 @@ def on_finetune(
     with user_errors(language):
         person = chosen_person(name, root)
         person.accepted()  # said at once, not when a base has been fetched
-        shape = {"rank": int(rank), "batch": int(batch), "gradient_checkpointing": frugal}
+        shape = {"rank": rank, "batch": batch, "gradient_checkpointing": frugal}
+        asked = [
+            {"steps": steps, "learning_rate": rate, **shape}
+            for steps, rate in ((steps1, rate1), (steps2, rate2))
+        ]
+        for stage, given in zip(preset_for(where).stages, asked, strict=True):
+            check_settings(replace(stage, **given))  # said at once, too
         job = start_job(person.folder, "finetune", work)
         yield from show_learning(job.follow(), language)
 

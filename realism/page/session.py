@@ -26,7 +26,7 @@ import numpy as np
 from gradio.components import Component
 from gradio.events import Dependency
 
-from realism.config import home, page_copies
+from realism.config import expanded, home, page_copies
 from realism.diffusion.families import FAMILIES
 from realism.diffusion.recommended import find_row
 from realism.disk import is_there, whole_file
@@ -196,7 +196,7 @@ def owner(files: list[str] | None, name: str | None, root: Path | None) -> Perso
 
 def base_name(where: str) -> str:
     """The name that a base will have once loaded, without loading it."""
-    path = Path(where).expanduser()
+    path = expanded(where)
     return path.name if is_there(path) else where
 
 

@@ -132,6 +132,14 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
         """
         return kept_ranking(run, self._embeddings(), engine_name, second_name)
 
+    def is_there(self) -> bool:
+        """Whether the person was not deleted meanwhile, by this program or another one."""
+        file = self.folder / "person.json"
+        if not file.exists():
+            return False
+        now = _try_to_read(file)
+        return not isinstance(now, Person) or now.consent == self.consent
+
     def delete(self) -> list[Message]:
         """Delete the person with everything derived; says what was deleted."""
         files = [file for file in self.folder.rglob("*") if file.is_file()]

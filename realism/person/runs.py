@@ -223,12 +223,19 @@ def rank_portraits(
         return ranked
     files = portraits_of(run)
     inputs = ranking_inputs(engine.name, files, photos, second)
-    found = [(file.name, engine.find(open_photo(file).pixels)) for file in files]
+    found, unread = [], {}
+    for file in files:
+        try:
+            found.append((file.name, engine.find(open_photo(file).pixels)))
+        except InputError as error:  # damaged: it is named, and the others are ranked
+            found.append((file.name, []))
+            unread[file.name] = error.message
     made_with = {file.name: read_parameters(file) for file in files}
     seeds = {name: parameters.seed for name, parameters in made_with.items() if parameters}
-    again = ((name, open_photo(run / name).pixels, faces) for name, faces in found)
+    whole = [(name, faces) for name, faces in found if name not in unread]
+    again = ((name, open_photo(run / name).pixels, faces) for name, faces in whole)
     opinions = second_opinions(again, pictures, engine)
-    ranked = rank(found, photos, seeds, scale, opinions)
+    ranked = rank(found, photos, seeds, scale, opinions, unread)
     write_json(run / "ranking.json", rank_to_json(ranked))
     write_ranking(run / "ranking-details.json", ranked, inputs)
     return ranked

@@ -29,6 +29,7 @@ from realism.portraits.styles import (
     StoredStyle,
     Style,
     StyleLora,
+    damaged_styles,
     find_style,
     imported_folder,
     load_presets,
@@ -134,7 +135,7 @@ def remove_style(slug: str, root: Path | None = None) -> None:
     InputError
         There is none of that name, or it ships with the program.
     """
-    if not find_style(slug, root).imported:
+    if slug not in damaged_styles(root) and not find_style(slug, root).imported:
         raise InputError("style_not_imported", style=slug)
     for file in imported_folder(root).glob(f"{slug}.*"):
         file.unlink()

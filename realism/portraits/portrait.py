@@ -107,14 +107,14 @@ def save_portrait(portrait: Portrait, path: Path, visible_label: str = "") -> No
 
 def read_parameters(path: Path) -> GenerationParameters | None:
     """How the portrait in a PNG was made; None where the file does not say."""
-    entry = read_info(path).get(PARAMETERS_KEY) if path.suffix.lower() == ".png" else None
     try:
+        entry = read_info(path).get(PARAMETERS_KEY) if path.suffix.lower() == ".png" else None
         values = json.loads(entry or "null")
         applied = tuple(AppliedLora(**lora) for lora in values.pop("adapters"))
         values.pop("restored", None)
         return GenerationParameters(**values, adapters=applied)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None  # a portrait of another program
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, SyntaxError):
+        return None  # a portrait of another program, or a damaged one
 
 
 def describe_parameters(parameters: GenerationParameters) -> str:

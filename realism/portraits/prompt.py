@@ -40,6 +40,8 @@ CHANGES = (
     re.compile(r"\{([^{}|]*)\|[^{}]*\}"),
     re.compile(r"\b__([\w/-]+?)__\b"),
 )
+# Control characters, and half of one: a byte of the shell that is no UTF-8. No PNG can keep them.
+NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 PERSON = re.compile(r"[{｛]+\s*person\s*[}｝]+", re.IGNORECASE)
 KEPT_PLACE = "\ue000"  # stands for the person meanwhile: private, so in no prompt
 # Han, kana, hangul: what CLIP's tokenizer spells out byte by byte and its encoder never learned.
@@ -61,6 +63,7 @@ def plain_prompt(prompt: str) -> tuple[str, list[Message]]:
         Which marks were taken out.
     """
     notes = []
+    prompt = NO_TEXT.sub(" ", prompt)
     prompt = PERSON.sub(KEPT_PLACE, prompt)
     for pattern, code in (
         (NETWORK, "prompt_lora_not_read"), (EMBEDDING, "prompt_embedding_not_read"),

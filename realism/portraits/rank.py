@@ -70,6 +70,7 @@ def rank(
     seeds: Mapping[str, int] | None = None,
     photo_to_photo: Sequence[float] = (),
     opinions: Mapping[str, SecondOpinion] | None = None,
+    unread: Mapping[str, Message] | None = None,
 ) -> list[Ranked]:
     """Order portraits, the closest first.
 
@@ -85,6 +86,8 @@ def rank(
         Cosine of each photo with the best of the others: the person's own scale.
     opinions : mapping of str to SecondOpinion, optional
         Portrait name to what another engine says of it.
+    unread : mapping of str to Message, optional
+        Portrait name to why it cannot be opened; no face was found on it.
 
     Returns
     -------
@@ -100,8 +103,10 @@ def rank(
         raise InputError("no_photo_to_compare")
     if not portraits:
         raise InputError("no_portrait_to_rank")
-    compared = [_compare(name, faces, photos, photo_to_photo) for name, faces in portraits]
-    seeds, opinions = seeds or {}, opinions or {}
+    seeds, opinions, unread = seeds or {}, opinions or {}, unread or {}
+    compared = [
+        _compare(name, faces, photos, photo_to_photo, unread.get(name)) for name, faces in portraits
+    ]
 
     def place(row: dict) -> tuple:
         cosine = row["similarity"]
@@ -119,10 +124,11 @@ def _compare(
     faces: Sequence[Face],
     photos: Sequence[tuple[str, np.ndarray]],
     photo_to_photo: Sequence[float],
+    unread: Message | None,
 ) -> dict:
     """A Ranked without its rank."""
     if len(faces) != 1:
-        reason = Message("portrait_has_no_face")
+        reason = unread or Message("portrait_has_no_face")
         if faces:
             reason = Message("portrait_has_several_faces", faces=len(faces))
         return {

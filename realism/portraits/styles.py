@@ -10,7 +10,7 @@ from pathlib import Path
 
 from realism.config import ASSETS, PORTRAITS, home
 from realism.disk import read_model
-from realism.errors import InputError
+from realism.errors import InputError, Message
 
 STYLES = ASSETS / "styles"
 PLACE = "{person}"  # where a prompt wants the person to stand
@@ -116,9 +116,26 @@ def load_presets() -> tuple[Style, ...]:
 
 
 def load_styles(root: Path | None = None) -> tuple[Style, ...]:
-    """The styles that ship, then the imported ones of that folder of people."""
-    files = sorted(imported_folder(root).glob("[!.]*.json"))
-    return (*load_presets(), *(_read_style(file, file.stem, imported=True) for file in files))
+    """The styles that ship, then the imported ones of that folder of people that can be read."""
+    read = _read_imported(root)
+    return (*load_presets(), *(style for style in read.values() if isinstance(style, Style)))
+
+
+def damaged_styles(root: Path | None = None) -> dict[str, Message]:
+    """Slug of each imported style that cannot be read, and why; it can be removed."""
+    read = _read_imported(root)
+    return {slug: style for slug, style in read.items() if isinstance(style, Message)}
+
+
+def _read_imported(root: Path | None) -> dict[str, Style | Message]:
+    """The imported styles by slug; why one cannot be read, so that the others can."""
+    found: dict[str, Style | Message] = {}
+    for file in sorted(imported_folder(root).glob("[!.]*.json")):
+        try:
+            found[file.stem] = _read_style(file, file.stem, imported=True)
+        except InputError as error:
+            found[file.stem] = error.message
+    return found
 
 
 def _read_style(file: Path, slug: str, imported: bool = False) -> Style:
@@ -160,6 +177,8 @@ def find_style(slug: str, root: Path | None = None) -> Style:
     for style in styles:
         if style.slug == slug:
             return style
+    if slug in (damaged := damaged_styles(root)):
+        raise InputError("styles_damaged", reason=damaged[slug])
     choices = [style.slug for style in styles[:MOST_NAMED]]
     raise InputError("style_not_found", style=slug, choices=choices)
 

@@ -12,9 +12,16 @@ the events, `translated` changes them on the way, `run_through` is for whom they
 Ending the walk ends the work; what was saved by then is kept.
 """
 
+import functools
+import shutil
 from collections.abc import Callable, Generator
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
+from realism.errors import InputError
+from realism.person.person import Person
+
+Whose = TypeVar("Whose", bound=Person | None)
+Given = ParamSpec("Given")
 Event = TypeVar("Event")
 Translation = TypeVar("Translation")
 Result = TypeVar("Result")
@@ -39,3 +46,40 @@ def run_through(work: Generator[object, None, Result]) -> Result:
             next(work)
         except StopIteration as ended:
             return ended.value
+
+
+def ends_with_person(
+    work: Callable[Concatenate[Whose, Given], Generator[Event, None, Result]],
+) -> Callable[Concatenate[Whose, Given], Generator[Event, None, Result]]:
+    """Have work of a person end where the person is deleted meanwhile, by another program too.
+
+    What it wrote since then goes as well: of a deleted person nothing is kept.
+    """
+
+    @functools.wraps(work)
+    def walk(
+        person: Whose, *given: Given.args, **named: Given.kwargs
+    ) -> Generator[Event, None, Result]:
+        steps = work(person, *given, **named)
+        try:
+            while is_there(person):
+                try:
+                    yield next(steps)
+                except StopIteration as ended:
+                    if is_there(person):
+                        return ended.value
+        except (InputError, OSError):  # what it was to read or to write in is gone
+            if is_there(person):
+                raise
+        finally:
+            steps.close()  # which may save where it is
+            if person is not None and not (person.folder / "person.json").exists():
+                shutil.rmtree(person.folder, ignore_errors=True)
+        raise InputError("person_gone", person=getattr(person, "name", ""))
+
+    return walk
+
+
+def is_there(person: Person | None) -> bool:
+    """Whether the person, where the work is of one, was not deleted meanwhile."""
+    return person is None or person.is_there()

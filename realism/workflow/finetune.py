@@ -12,6 +12,7 @@ from realism.faces.engine import Engine
 from realism.finetune.events import Event
 from realism.finetune.stages import (
     FACES,
+    check_settings,
     default_stages,
     find_stage1,
     finetune_faces,
@@ -19,6 +20,7 @@ from realism.finetune.stages import (
     stage1_folder,
 )
 from realism.person.person import Person
+from realism.workflow import ends_with_person
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class FinetuneOptions:
     root: Path | None = None
 
 
+@ends_with_person
 def finetune(
     person: Person | None, base: Base, engine: Engine, options: FinetuneOptions | None = None
 ) -> Generator[FinetuneEvent, None, Path]:
@@ -106,7 +109,8 @@ def finetune(
     Raises
     ------
     InputError
-        No person where one is needed, a person without accepted photos, or a folder without faces.
+        No person where one is needed, a person without accepted photos, a folder without faces, or
+        settings out of range.
     """
     options = options or FinetuneOptions()
     photos = []
@@ -117,6 +121,8 @@ def finetune(
         photos = [(record.photo(), record.face) for record in person.accepted()]
     own_first, own_second = default_stages(base)
     first, second = options.first or own_first, options.second or own_second
+    for stage in (first, second):
+        check_settings(stage)
     faces, resume, root = options.faces, options.resume, options.root
     stage1 = None if options.one_stage else find_stage1(base, first, faces, root)
     learn_faces = options.stage == "both" and stage1 is None and not options.one_stage

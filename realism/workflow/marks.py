@@ -23,7 +23,7 @@ from realism.marks.mark import Mark, flipped
 from realism.marks.photo import MarkedPhoto, analyse_photo, refuse_too_large
 from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
-from realism.workflow import translated
+from realism.workflow import ends_with_person, translated
 
 LEAST_SCORE = 0.2  # from which a finding is kept where a slider then shows those above its own
 
@@ -171,6 +171,7 @@ def find_marks_of_photos(
     )
 
 
+@ends_with_person
 def find_marks_of_person(
     person: Person,
     engine: Engine,

@@ -9,6 +9,7 @@ from realism.faces.engine import Engine
 from realism.images import SUFFIXES
 from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
+from realism.workflow import ends_with_person
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def picture_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
+@ends_with_person
 def add_photos(
     person: Person, files: Iterable[Path], engine: Engine
 ) -> Generator[PhotoChecked | SetChecked, None, tuple[PhotoRecord, ...]]:

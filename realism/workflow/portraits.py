@@ -25,6 +25,9 @@ from realism.portraits.sample import LoraNote, SamplingStep, new_seeds, sample_p
 from realism.portraits.second_opinion import second_opinions
 from realism.portraits.style_lora import style_adapter
 from realism.portraits.styles import find_style, prompt_for, words_of_styles
+from realism.workflow import ends_with_person
+
+MOST_WEIGHT = 4.0  # of a LoRA, either way: far more than draws a face
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ class _KeptRequest:
 PortraitEvent = PromptNote | LoraNote | RunBegun | SamplingStep | PortraitSaved | PortraitsRanked
 
 
+@ends_with_person
 def make_portraits(
     person: Person, base: Base, engine: Engine, request: PortraitRequest | None = None
 ) -> Generator[PortraitEvent, None, Path]:
@@ -207,6 +211,9 @@ def make_portraits(
     kept = person.request_file(run)
     left = [seed for seed in seeds if not (kept.exists() and files[seed].exists())]
     looks = (*([own] if own else []), *request.style_loras)
+    for each in (*([adapter] if adapter else []), *looks):
+        if not abs(each.weight) <= MOST_WEIGHT:  # so written, it is true of no number, too
+            raise InputError("lora_weight_out_of_range", weight=each.weight, most=MOST_WEIGHT)
     sampling = sample_portraits(
         base, prompt, negative, left, request.steps, request.guidance_scale, adapter, looks
     )

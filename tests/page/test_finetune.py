@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from realism.diffusion.weights import read_tensor_headers
@@ -10,6 +11,29 @@ from realism.finetune.run_log import read_log, read_preview
 from realism.page import finetune
 from realism.page.portraits import handlers as portraits
 from realism.person.person import open_person
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ((2, 1e-4, None, 1e-4, 4, 2), "步数：请填一个数字"),
+        ((2, 1e-4, 0, 1e-4, 4, 2), "步数 的值是 0"),
+        ((2, 1e-4, 3, None, 4, 2), "学习率 None"),
+        ((2, 1e-4, 3, -1, 4, 2), "学习率 -1"),
+        ((2, 1e-4, 3, 100, 4, 2), "学习率 100"),
+        ((2, 1e-4, 3, 1e-4, 0, 2), "rank"),
+        ((2, 1e-4, 3, 1e-4, 4, None), "每步裁剪数"),
+    ],
+)
+def test_a_number_that_is_missing_or_out_of_range_is_said_before_anything_begins(
+    root_of_mei, settings, says
+):
+    with pytest.raises(gr.Error, match=says):
+        next(
+            finetune.on_finetune(
+                "mei", root_of_mei, "zh", "pocket", True, "", *settings, False, True
+            )
+        )
 
 
 def test_a_fine_tune_shows_its_steps_its_curves_and_previews(learned):

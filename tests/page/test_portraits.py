@@ -100,6 +100,40 @@ def test_a_run_whose_ranking_holds_no_longer_is_shown_at_once_and_ranked_anew(
     assert len(searches) == 2
 
 
+def test_a_portrait_that_is_damaged_is_named_and_the_others_are_ranked(root, made, info, click_at):
+    run = open_person("mei", root).folder / "portraits" / made[-1][2]["value"]
+    first, second = sorted(run.glob("*.png"))
+    first.write_bytes(first.read_bytes()[:-500])
+    given = ("mei", root, "en")
+    portraits.on_rank(run.name, *given)
+    gallery, ranked, *_ = portraits.on_open(run.name, info, *given)
+    assert [Path(file).name for file, _ in gallery] == [second.name, first.name]
+    about = portraits.on_select(run.name, ranked, *given, click_at(1))[2]
+    assert "damaged or cut off" in about
+    second.write_bytes(b"")
+    portraits.on_rank(run.name, *given)
+    assert "file is empty" in portraits.on_select(
+        run.name, portraits.on_open(run.name, info, *given)[1], *given, click_at(1)
+    )[2]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("which", "weight", "says"),
+    [("file", 1.0, "Give the LoRA's file"), ("best", float("nan"), "weight of nan"),
+     ("best", 1e9, "weight of 1000000000")],
+)  # fmt: skip
+def test_a_lora_that_is_not_given_or_too_strong_is_said_before_anything_is_drawn(
+    learned, root, which, weight, says
+):
+    with pytest.raises(gr.Error, match=says):
+        list(
+            making.on_make(
+                "mei", root, "en", learned.base, "a", "", 1, "7", 4, 2, which, None, weight, None,
+                0.25, False,
+            )
+        )  # fmt: skip
+
+
 def test_until_the_engine_is_known_a_run_is_shown_unranked(root):
     *_, unranked = portraits.on_arrive("", None, "mei", root, "en")
     assert unranked

@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from realism.cli.styles import list_styles
 from realism.page.portraits import making, styles
 from realism.portraits.styles import load_presets
 
@@ -47,6 +48,27 @@ def test_a_style_shows_its_picture_its_weights_and_whether_the_base_is_one_for_i
     assert "Words alone" in words and "<img" not in words
     *_, note, remove = styles.on_style("studio", root, "en", "pocket")
     assert note == "" and remove["visible"] is False
+
+
+def test_one_style_that_is_damaged_hides_no_other_and_can_be_removed(root, capsys, monkeypatch):
+    monkeypatch.setenv("REALISM_HOME", str(root))
+    file = next(root.rglob("witch.json"))
+    file.write_bytes(file.read_bytes()[:50])
+    assert "witch" not in dict(map(reversed, styles.on_arrive("en", root, "studio")["choices"]))
+    assert "t-shirt" in styles.on_style("t-shirt", root, "en", "pocket")[0]
+    with pytest.raises(gr.Error, match="无法读取"):
+        styles.on_style("witch", root, "zh", "pocket")
+    list_styles()
+    said = capsys.readouterr()
+    assert "cannot be read" in said.err and "witch.json" in said.err and "T-shirt" in said.out
+    styles.on_remove("witch", root, "en")
+    assert not list(root.rglob("witch.*"))
+
+
+def test_a_style_whose_picture_is_damaged_is_shown_without_it(root):
+    next(root.rglob("witch.jpg")).write_bytes(b"")
+    note = styles.on_style("witch", root, "en", "pocket")[4]
+    assert "<img" not in note and "someone/witch" in note
 
 
 def test_names_follow_the_language_and_a_style_that_went_leaves_the_first(root, click_at):

@@ -54,6 +54,10 @@ def test_the_person_is_found_however_the_place_is_written():
         assert plain_prompt(f"photo of {place}")[0] == "photo of {person}"
 
 
+def test_what_no_file_can_keep_is_no_part_of_a_prompt():
+    assert plain_prompt("smile\x00 in\udce9 the sun 😀")[0] == "smile  in  the sun 😀"
+
+
 def test_a_long_prompt_of_brackets_takes_no_time():
     for prompt in ("(" * 50_000, "[a:" * 20_000, "{a|" * 20_000, "((a" * 10_000, "(a:1.1) " * 2000):
         began = time.process_time()

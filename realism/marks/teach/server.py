@@ -21,8 +21,8 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from realism.config import INTAKE
-from realism.disk import describe_faults
 from realism.errors import InputError
+from realism.faults import describe_faults
 from realism.images import open_photo
 from realism.marks.mark import Mark
 

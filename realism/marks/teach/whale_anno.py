@@ -15,8 +15,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from realism.disk import describe_faults, whole_file, write_bytes
+from realism.disk import whole_file, write_bytes
 from realism.errors import InputError
+from realism.faults import describe_faults
 from realism.images import SUFFIXES
 from realism.marks.mark import KINDS, Mark, make_mark
 

@@ -72,6 +72,8 @@ def on_make(
     with user_errors(language):
         if seed.strip() and not seed.strip().isdecimal():
             raise InputError("seed_not_a_number")
+        if which == "file" and not brought:
+            raise InputError("lora_not_given")
         if look_id.strip() and parse_hub_lora(look_id) is None:
             raise InputError("lora_id_malformed", id=look_id)
         request = PortraitRequest(

@@ -9,9 +9,11 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from realism.config import expanded
 from realism.diffusion.identify import read_base
 from realism.diffusion.recommended import recommended_bases
 from realism.errors import InputError
+from realism.images import open_photo
 from realism.page.i18n import text
 from realism.page.session import base_name, paragraph, sentence, user_errors
 from realism.portraits.imported_styles import (
@@ -129,7 +131,7 @@ def known_family(where: str) -> str:
     for row in recommended_bases():
         if where in row.where:
             return row.family
-    path = Path(where).expanduser()
+    path = expanded(where)
     try:
         return read_base(path).family.name if path.exists() else ""
     except InputError:
@@ -146,12 +148,15 @@ def _pictured(root: Path | None) -> list[Style]:
 
 def _picture(style: Style, language: str) -> str:
     """The style's picture within the page: nothing of the people's folder is opened for it."""
-    if style.picture is None:
+    try:
+        pixels = open_photo(style.picture).pixels if style.picture else None
+    except InputError:  # gone or damaged: the style itself is not
+        pixels = None
+    if pixels is None:
         return ""
-    buffer = io.BytesIO()
-    with Image.open(style.picture) as picture:
-        picture.thumbnail((SIDE, SIDE))
-        picture.save(buffer, "JPEG", quality=88)
+    buffer, picture = io.BytesIO(), Image.fromarray(pixels)
+    picture.thumbnail((SIDE, SIDE))
+    picture.save(buffer, "JPEG", quality=88)
     data = base64.b64encode(buffer.getvalue()).decode()
     name = escape(_name(style, language))
     return f'<img src="data:image/jpeg;base64,{data}" alt="{name}">'
