@@ -17,10 +17,16 @@ CATALOGUES = Path(__file__).parent / "assets" / "messages"
 LANGUAGES = ("en", "zh")
 
 
+def known_language(tag: str | None) -> str:
+    """The one of `LANGUAGES` for "zh-CN", "en_GB.UTF-8" or whatever else names a language."""
+    return "zh" if (tag or "").strip().lower().startswith("zh") else "en"
+
+
 @cache
 def catalogue(language: str) -> dict[str, str]:
     """Code to template in one of `LANGUAGES`."""
-    return json.loads((CATALOGUES / f"{language}.json").read_text(encoding="utf-8"))
+    file = CATALOGUES / f"{known_language(language)}.json"
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 @cache

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar
 import gradio as gr
 from gradio.blocks import Block
 
+from realism.errors import known_language
+
 Language = Literal["en", "zh"]
 Widget = TypeVar("Widget", bound=Block)
 
@@ -25,7 +27,9 @@ LANGUAGES = {"en": "EN", "zh": "中文"}
 @cache
 def words(language: str) -> dict[str, Any]:
     """All words of one language, "tab.name" to a sentence or a component's properties."""
-    tabs = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    # A program that calls the page may name any language.
+    file = FOLDER / f"{known_language(language)}.json"
+    tabs = json.loads(file.read_text(encoding="utf-8"))
     return {f"{tab}.{name}": value for tab, names in tabs.items() for name, value in names.items()}
 
 
@@ -36,7 +40,7 @@ def text(language: str, key: str, **values: object) -> str:
 
 def preferred_language(accept_language: str | None) -> str:
     """The language to begin with, from a browser's Accept-Language header."""
-    return "zh" if (accept_language or "").strip().lower().startswith("zh") else "en"
+    return known_language(accept_language)
 
 
 class Localizer:

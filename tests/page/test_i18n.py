@@ -3,6 +3,7 @@
 import json
 import re
 
+from realism.errors import Message
 from realism.page.i18n import preferred_language, words
 
 
@@ -35,3 +36,10 @@ def test_the_browser_s_language_decides_which_one_the_page_begins_with():
     assert preferred_language("zh-CN,zh;q=0.9,en;q=0.8") == "zh"
     assert preferred_language("de-DE,zh;q=0.5") == "en"
     assert preferred_language(None) == "en"
+
+
+def test_a_program_that_calls_the_page_may_name_any_language():
+    for tag, language in (("zh-CN", "zh"), ("zh_Hans", "zh"), ("fr", "en"), ("../x", "en")):
+        assert words(tag) == words(language)
+        message = Message("person_not_chosen")
+        assert message.text(tag) == message.text(language)
