@@ -1,4 +1,4 @@
-"""What of a face a photo does not show: cut off by its edge, or behind glasses.
+"""What of a face a photo does not show: cut off by its edge, behind glasses, a mask or a hand.
 
 The mesh goes on where the picture ends, so that the share of it outside is what was cut off; a
 face cut through the middle is squeezed into the picture instead, its outline along the edge.
@@ -9,6 +9,7 @@ import numpy as np
 
 from realism.checks.verdict import Reason
 from realism.errors import Message
+from realism.faces.covers import LEAST_CHANCE
 from realism.faces.face import Face
 from realism.faces.features import CORE, EYES, fill_outlines
 from realism.faces.mesh import FACE_OVAL
@@ -24,6 +25,9 @@ MOST_AT_EDGE = 12  # of the 36 points of the outline; a face with its chin cut o
 # 0.09), and over their own dark tenth (from 2.4; up to 1.4).
 DARK_EYE, EVEN_EYE = 0.12, 1.8
 LEAST_EYE = 12  # px; a smaller eye is not judged
+MOST_COVERED = 0.12  # of the face within its outline, above which it is refused
+LEAST_COVERED = 0.02  # from which it is said
+LEAST_LETTERED = 0.004  # of it
 
 
 def cut_share(face: Face, width: int, height: int) -> float:
@@ -80,6 +84,12 @@ def eyes_are_dark(pixels: np.ndarray, face: Face) -> bool:
     return True
 
 
+def share_of_face(chance: np.ndarray, face: Face) -> float:
+    """The share of the face, inside its outline, where a chance (H, W) is over a half; 0..1."""
+    inside = fill_outlines([FACE_OVAL], face.mesh[:, :2], chance.shape) > 0
+    return float((chance[inside] > LEAST_CHANCE).mean()) if inside.any() else 0.0
+
+
 def find_hidden(
     pixels: np.ndarray, face: Face, occluders: Occluders
 ) -> tuple[list[Reason], list[Reason], dict[str, float]]:
@@ -97,7 +107,8 @@ def find_hidden(
     reasons, notes : list of Reason
         Against the photo, and advice only.
     measures : dict of str to float
-        cut: share of the face outside the picture, 0..1.
+        Shares of the face, 0..1: cut, outside the picture; covered, behind something; lettered,
+        under words.
     """
     height, width = pixels.shape[:2]
     cut = cut_share(face, width, height)
@@ -106,8 +117,17 @@ def find_hidden(
         reasons.append(Reason("cut_off", Message("cut_off"), cut, MOST_CUT))
     elif cut > LEAST_CUT:
         notes.append(Reason("slightly_cut_off", Message("slightly_cut_off"), cut, LEAST_CUT))
+    covered, lettered = (share_of_face(c, face) for c in (occluders.covered, occluders.lettered))
+    if covered > MOST_COVERED:
+        message = Message("covered", share=covered)
+        reasons.append(Reason("covered", message, covered, MOST_COVERED))
+    elif covered > LEAST_COVERED:
+        message = Message("slightly_covered", share=covered)
+        notes.append(Reason("slightly_covered", message, covered, LEAST_COVERED))
+    if lettered > LEAST_LETTERED:
+        notes.append(Reason("lettered", Message("lettered"), lettered, LEAST_LETTERED))
     if eyes_are_dark(pixels, face):
         reasons.append(Reason("eyes_hidden", Message("eyes_hidden")))
-    elif occluders.glasses.any():
+    elif occluders.glasses.any() and covered <= MOST_COVERED:  # the rim of a mask is no glasses
         notes.append(Reason("glasses", Message("glasses")))
-    return reasons, notes, {"cut": cut}
+    return reasons, notes, {"cut": cut, "covered": covered, "lettered": lettered}

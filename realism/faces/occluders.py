@@ -1,4 +1,4 @@
-"""What lies over the skin of a face: glasses, and hair or what is worn on it.
+"""What lies over the skin of a face: glasses, hair or what is worn on it, and what covers it.
 
 A small network sees the face upright by its eyes, a pixel a millimetre, as the logarithm of its
 light less the skin's own, with where the mesh has the face and its features. It answers how likely
@@ -6,7 +6,8 @@ each pixel is glasses (rims, bridge, pads, dark lenses, reflections; not what a 
 and how likely hair, hat or beard. It learned from glasses, strands and wrinkles painted on
 photo-like faces, see `training/faces/occluders.py`.
 
-A face wears glasses when they are seen at both eyes: one dark stroke at an eye may be a lash.
+A face wears glasses when they are seen at both eyes: one dark stroke at an eye may be a lash. What
+covers it for the moment, a mask or a hand, is found in the same view by `covers.py`.
 
 Network: Ronneberger et al., "U-Net", MICCAI 2015, with sums for its joins.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from realism.faces.covers import find_covers
 from realism.faces.face import Face, eye_centres, mm_per_px_from_eyes
 from realism.faces.features import BROWS, CORE, EYES, LIPS, NOSTRILS, disc, fill_outlines
 from realism.faces.mesh import FACE_OVAL
@@ -47,12 +49,16 @@ class Occluders:
     strands : np.ndarray, (H, W) float32, 0..1
         `hair` above the middle of the nose, 0 below: there it may be a beard or, beside a turned
         face, backdrop, which colour tells better.
+    covered, lettered : np.ndarray, (H, W) float32, 0..1
+        How likely something is held before it, and how likely words are written over it.
     mm_per_px : float
     """
 
     glasses: np.ndarray
     hair: np.ndarray
     strands: np.ndarray
+    covered: np.ndarray
+    lettered: np.ndarray
     mm_per_px: float
 
     @property
@@ -62,10 +68,13 @@ class Occluders:
 
     def mask(self) -> np.ndarray:
         """Where no skin can be seen for them, with their rims: (H, W) bool."""
-        return self._with_rims(np.maximum(self.glasses, self.strands))
+        worn = np.maximum(self.glasses, self.strands)
+        return self._with_rims(worn) | self._rimmed_cover
 
     def hidden_by(self, x: int, y: int) -> str:
-        """The code of what hides a px that shows no skin, "hidden_by_glasses" or -hair, or ""."""
+        """The code of what hides a px that shows no skin: "hidden_by_glasses", say, or ""."""
+        if self._rimmed_cover[y, x]:
+            return "hidden_by_cover"
         if self._rimmed_glasses[y, x]:
             return "hidden_by_glasses"
         # A beard, too: where colour told already that there is no skin.
@@ -80,13 +89,17 @@ class Occluders:
     def _rimmed_hair(self) -> np.ndarray:
         return self._with_rims(self.hair)
 
+    @cached_property
+    def _rimmed_cover(self) -> np.ndarray:
+        return self._with_rims(np.maximum(self.covered, self.lettered))
+
     def _with_rims(self, chance: np.ndarray) -> np.ndarray:
         seen = (chance > LEAST_CHANCE).astype(np.uint8)
         return cv2.dilate(seen, disc(SPREAD / self.mm_per_px)) > 0
 
 
 def find_occluders(pixels: np.ndarray, face: Face) -> Occluders:
-    """Glasses and hair over one face.
+    """What lies over one face.
 
     Parameters
     ----------
@@ -94,8 +107,8 @@ def find_occluders(pixels: np.ndarray, face: Face) -> Occluders:
     face : Face
     """
     view, points, to_view = upright_view(pixels, face)
-    network = _network()
-    network.setInput(describe_view(view.astype(np.float32), points)[None])
+    network, inputs = _network(), describe_view(view.astype(np.float32), points)
+    network.setInput(inputs[None])
     chances = 1 / (1 + np.exp(-np.clip(network.forward()[0], -30, 30)))
     if not _worn(chances[0], points):
         chances[0] = 0
@@ -103,10 +116,11 @@ def find_occluders(pixels: np.ndarray, face: Face) -> Occluders:
     strands = np.where(rows < points[MID_NOSE, 1], chances[1], 0)
     size = pixels.shape[1::-1]
     way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    glasses, hair, strands = (
-        cv2.warpAffine(chance, to_view, size, flags=way) for chance in (*chances, strands)
-    )
-    return Occluders(glasses, hair, strands, mm_per_px_from_eyes(face))
+    covered, lettered = find_covers(inputs, points)
+    covered[chances[0] > LEAST_CHANCE] = 0  # dark lenses are glasses
+    found = (*chances, strands, covered, lettered)
+    layers = (cv2.warpAffine(chance, to_view, size, flags=way) for chance in found)
+    return Occluders(*layers, mm_per_px_from_eyes(face))
 
 
 def upright_view(

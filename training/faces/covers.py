@@ -1,4 +1,4 @@
-"""Train a network that tells what hides a part of a face, and lettering over it. Not shipped yet.
+"""Train the network of `realism.faces.covers`: what hides a part of a face, and lettering over it.
 
 Faces are portraits of photo-faces and renders; face masks, hands, phones, other things and
 watermarks are painted on them (`paint_covers.py`). Glasses, hats, hair and beards that people wear
@@ -6,7 +6,8 @@ are no cover: those the pictures show already. The mesh is moved about, since it
 face that is half covered. Pictures that `photo_faces.json` holds out are never shown.
 
     python -m training.faces.covers --data ../shared/data/photo-faces \
-        --renders ../shared/data/synthetic-faces --out work/covers.pt --export work/covers.onnx
+        --renders ../shared/data/synthetic-faces --out work/covers.pt \
+        --export realism/faces/weights/covers.onnx
 """
 
 import argparse
@@ -32,7 +33,9 @@ from training.faces.paint_covers import paint_hand, paint_lettering, paint_mask,
 BATCH, RATE = 12, 3e-3
 WIDTHS = (8, 24, 48, 96)
 AROUND = 6  # mm round the face's outline that are judged
-BARE = 0.35  # share of faces with nothing over them
+BARE = 0.35  # share of faces with nothing before them
+LETTERED = 0.4  # share of them with words or a logo over them
+LETTERS_WEIGH = 5  # times what is none: letters are thin and faint
 
 
 def read_views(data: Path, renders: Path, most_renders: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -71,7 +74,7 @@ def make_sample(rng: np.random.Generator, views: list) -> tuple[np.ndarray, ...]
             else:
                 made = 0 * covered
             covered = np.maximum(covered, made)
-    if rng.random() < 0.2:
+    if rng.random() < LETTERED:
         letters = paint_lettering(rng, pixels)
         letters = cv2.dilate(letters, np.ones((3 * SCALE + 1,) * 2))
     pixels = as_another_camera(rng, pixels)
@@ -87,7 +90,7 @@ def make_sample(rng: np.random.Generator, views: list) -> tuple[np.ndarray, ...]
     inputs = describe_view(smaller(pixels), seen / SCALE)
     target = np.stack([smaller((covered > 0.5).astype(np.float32)), smaller(letters)])
     weight = smaller(judged.astype(np.float32))
-    weights = np.stack([weight, np.full_like(weight, 0.3) + 0.7 * weight])
+    weights = np.stack([weight, (0.3 + 0.7 * weight) * (1 + (LETTERS_WEIGH - 1) * target[1])])
     if rng.random() < 0.5:
         inputs, target, weights = (value[:, :, ::-1].copy() for value in (inputs, target, weights))
         inputs[3] *= -1  # x
@@ -103,10 +106,14 @@ def cover_loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor)
     return entropy / weight.sum() + 0.3 * (1 - shared / both).mean()
 
 
-def train(views: list, minutes: float, out: Path, seed: int = 7) -> OccluderNet:
-    """The network after so many minutes of the processor."""
+def train(
+    views: list, minutes: float, out: Path, start: Path | None = None, seed: int = 7
+) -> OccluderNet:
+    """The network after so many minutes of the processor, from an earlier state if one is given."""
     torch.manual_seed(seed)
     net, rng = OccluderNet(WIDTHS), np.random.default_rng(seed)
+    if start:
+        net.load_state_dict(torch.load(start, weights_only=True))
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-3)
     began, total, step = time.process_time(), 0.0, 0
     while (done := (time.process_time() - began) / 60 / minutes) < 1:
@@ -135,13 +142,14 @@ def main() -> None:
     parser.add_argument("--renders", type=Path, required=True)
     parser.add_argument("--most-renders", type=int, default=250)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="a state to go on from")
     parser.add_argument("--minutes", type=float, default=14)
     parser.add_argument("--export", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     views = read_views(arguments.data, arguments.renders, arguments.most_renders)
     print(f"{len(views)} faces", flush=True)
-    net = train(views, arguments.minutes, arguments.out)
+    net = train(views, arguments.minutes, arguments.out, arguments.start)
     if arguments.export:
         export(net, arguments.export)
 
