@@ -15,7 +15,6 @@ from realism.faces.face import similarity
 from realism.filenames import portable_name
 from realism.images import Photo, open_photo, save_png
 from realism.marks.find.finders import DEFAULT_FINDER
-from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.report import find_person_among
 from realism.person.person import Person, new_person, open_person
 from realism.person.photo_record import PhotoRecord
@@ -45,7 +44,7 @@ def begin_with_portrait(
 ) -> Generator[
     PhotoChecked | SetChecked | PhotoOpened | PhotoSearched | PortraitRestored | PortraitSkipped,
     None,
-    tuple[Person, list[MarkedPhoto]],
+    Person,
 ]:
     """Create a person with their photos and the marks on them, whom a portrait shows.
 
@@ -70,8 +69,8 @@ def begin_with_portrait(
 
     Returns
     -------
-    Person, list of MarkedPhoto
-        The accepted photos, with their marks.
+    Person
+        With the marks on the accepted photos, and one run of portraits.
 
     Raises
     ------
@@ -100,7 +99,7 @@ def begin_with_portrait(
         kept = _keep(portrait, picture, draft.new_run())
         sure = with_least_score(photos, DEFAULT_FINDER.threshold)
         yield from restore_portraits([kept], sure, engine, kept.parent / "restored")
-    return open_person(name, root), photos
+    return open_person(name, root)
 
 
 def _keep(portrait: Path, picture: Photo, run: Path) -> Path:

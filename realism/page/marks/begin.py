@@ -1,7 +1,7 @@
 """Tab 4 without a person: a name, a yes, photos, a portrait, and the one button.
 
-The person is created with their photos and chosen while the marks are being placed: what was
-opened for that is theirs already, and is not opened again.
+The person is created with their photos, the portrait and what was made of it, and chosen: the tab
+then shows that as it shows whatever is kept of a person.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,10 @@ from realism.marks.photo import MarkedPhoto
 from realism.page import draw
 from realism.page.header import people_choice
 from realism.page.i18n import Localizer, text
-from realism.page.marks.handlers import MOST_PHOTOS, found_marks, on_find, progress_of
+from realism.page.marks.handlers import MOST_PHOTOS, on_find, progress_of
 from realism.page.photos import delete_uploads
 from realism.page.session import paragraph, sentence, user_errors, uses_device
 from realism.page.steps import STEPS
-from realism.person.runs import portraits_of
 from realism.workflow import translated
 from realism.workflow.begin import DOUBTS, begin_with_portrait
 from realism.workflow.marks import LEAST_SCORE, PhotoOpened, PhotoSearched
@@ -52,10 +51,10 @@ def on_restore(
     ------
     tuple
         As `on_find`, then the person chosen, the step at which they begin, whose result fills the
-        tab and whose photos are open, name, consent and photos, as the form is left, the portrait,
-        and the button to go on all the same.
+        tab, name, consent and photos, as the form is left, the portrait, and the button to go on
+        all the same.
     """
-    rest: tuple[Any, ...] = (gr.skip(),) * 8 + (gr.update(visible=False),)
+    rest: tuple[Any, ...] = (gr.skip(),) * 7 + (gr.update(visible=False),)
     if name or files:
         for found in on_find(portrait, files, photos, name, root, language):
             yield *found, *rest
@@ -78,7 +77,7 @@ def on_restore(
             return gr.skip(), gr.skip(), gr.skip(), said, *rest
 
         try:
-            person, found = yield from translated(work, progress)
+            person = yield from translated(work, progress)
         except InputError as error:
             if error.code not in DOUBTS:
                 raise
@@ -88,7 +87,6 @@ def on_restore(
         begun = (person.name, STEPS[-1])
         choice = people_choice(root, person.name)
         delete_uploads(new_files)
-        whose = (person.name, person.name)
-        kept = str(portraits_of(person.runs()[0])[0])
-        form = ("", False, None, kept, gr.update(visible=False))
-        yield *found_marks(found, language), choice, begun, *whose, *form
+        # The tab is filled with what is kept once they are chosen, the portrait too.
+        form = (None, "", False, None, None, gr.update(visible=False))
+        yield *(gr.skip(),) * 3, "", choice, begun, *form

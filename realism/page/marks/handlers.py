@@ -74,11 +74,9 @@ def on_other_photos() -> tuple:
     return {}, None, [], {}, None, None, None, None, "", hidden, hidden, None, ""
 
 
-def on_other_person(name: str | None, whose: str | None) -> tuple:
-    """Another person: as other photos, unless those in view are theirs; dropped ones go."""
-    if name and name == whose:
-        return (gr.skip(),) * 15
-    return *on_other_photos(), None, None
+def on_other_person() -> tuple:
+    """Another person: as other photos; dropped ones go."""
+    return *on_other_photos(), None
 
 
 def on_run_portrait(file: str | None, name: str, root: Path | None, language: str) -> str | None:

@@ -60,7 +60,7 @@ def wire(
     ways = [ui.method, ui.placement, *ui.sliders]
     kept = [ui.result, ui.likeness, ui.passport, ui.atlas, filled, opened, ui.restore, ui.save,
             ui.edit, ui.cards]  # fmt: skip
-    look = listener(on_look, [shared.here, filled, ui.whose, ui.portrait, *place, *ways], opened)
+    look = listener(on_look, [shared.here, filled, ui.portrait, *place, *ways], opened)
     forgotten.then(
         **listener(on_fill, [shared.chosen, filled, ui.portrait, *place], [ui.portrait, *kept])
     ).then(**look)
@@ -166,17 +166,18 @@ def next_button(restored: bool, kept: bool = False) -> tuple[Any, Any, Any]:
 
 
 def on_look(
-    here: tuple[str | None, str] | None, filled: str | None, whose: str | None,
-    portrait: str | None, root: Path | None, language: str, method: str, placement: str,
-    *sliders: float,
+    here: tuple[str | None, str] | None, filled: str | None, portrait: str | None,
+    root: Path | None, language: str, method: str, placement: str, *sliders: float,
 ) -> Any:  # fmt: skip
     """For whom the photos are opened at once: whose kept result is not what it would be now."""
-    if not filled or filled == whose or here != (filled, "marks"):
+    if not filled or here != (filled, "marks"):
         return gr.skip()
     with user_errors(language):
         person = chosen_person(filled, root)
         pair = kept_result(person, portrait)
-        fits = pair and _at_first(method, placement, sliders) and holds(person, pair)
+        if pair is None:  # the portrait is on its way to the page: once it is there, this is asked
+            return gr.skip()
+        fits = _at_first(method, placement, sliders) and holds(person, pair)
     return gr.skip() if fits else filled
 
 

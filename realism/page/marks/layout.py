@@ -120,9 +120,8 @@ def layout(localized: Localizer) -> SimpleNamespace:
         photo_name=gr.State(None), wrinkle_start=gr.State(None), atlas=gr.State(None),
         moves=gr.State({}), picked_up=gr.State(None), cutouts=gr.State(None),
         # Whose kept result fills the tab, None once the user brought a portrait; for whom its
-        # photos were opened, since something was changed on it; whose photos are open since they
-        # were created here.
-        filled=gr.State(None), opened=gr.State(None), whose=gr.State(None),
+        # photos were opened, since something was changed on it.
+        filled=gr.State(None), opened=gr.State(None),
     )  # fmt: skip
 
 

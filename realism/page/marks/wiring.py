@@ -102,9 +102,7 @@ def wire(
     dropped = [ui.files.upload, ui.files.clear, ui.files.delete]
     gr.on(dropped, **listener(handlers.on_other_photos, None, forgotten))
     leaving = shared.chosen.change(
-        **listener(
-            handlers.on_other_person, [shared.chosen, ui.whose], [*forgotten, ui.files, ui.whose]
-        )
+        **listener(handlers.on_other_person, None, [*forgotten, ui.files])
     )
     steps.show_after(shared.shown_language.change(**listener(on_nothing)))
     shared.shown_language.change(
@@ -118,7 +116,7 @@ def wire(
                 [ui.portrait, ui.files, ui.photos, ui.new.name, ui.new.consent, ui.new.photos,
                  *shared.visit, gr.State(anyway)],
                 [ui.photos, ui.photo_name, ui.gallery, ui.message, shared.person, tour, ui.filled,
-                 ui.whose, ui.new.name, ui.new.consent, ui.new.photos, ui.portrait, ui.go_on],
+                 ui.new.name, ui.new.consent, ui.new.photos, ui.portrait, ui.go_on],
                 **offered,
             )
         )
