@@ -4,6 +4,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -281,3 +282,10 @@ def test_who_comes_back_to_portraits_that_failed_is_told_why(root, language, say
     for _ in range(2):  # while it runs, and after
         with pytest.raises(gr.Error, match=says):
             list(making.on_follow("mei", root, language))
+
+
+def test_of_one_portrait_the_likeness_is_said_once():
+    person = SimpleNamespace(photo_to_photo=dict)
+    one = Ranked("a.png", 1, 0.5, "b.jpg", None, None, False, {"b.jpg": 0.5})
+    assert portraits._headline(person, [one], "en") == "One portrait, similarity 0.50."
+    assert portraits._headline(person, [one, one], "en").startswith("2 portraits")

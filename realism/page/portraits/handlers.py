@@ -212,9 +212,8 @@ def _headline(person: Person, ranked: list[Ranked], language: str) -> str:
     compared = [portrait.similarity for portrait in ranked if portrait.similarity is not None]
     if not compared:
         return text(language, "portraits.none_compared", count=len(ranked))
-    headline = text(
-        language, "portraits.ranked", count=len(ranked), best=max(compared), least=min(compared)
-    )
+    key = "portraits.ranked" if len(ranked) > 1 else "portraits.ranked_one"
+    headline = text(language, key, count=len(ranked), best=max(compared), least=min(compared))
     scale = list(person.photo_to_photo().values())
     if scale:
         near = sum(value >= min(scale) for value in compared)
