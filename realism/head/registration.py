@@ -31,15 +31,18 @@ EVENED = 6.0  # mm over which the strength of structure is evened out
 NOISE = 0.02  # log units; keeps noise from becoming structure
 # Linear light that is added before the logarithm: grain of deep shadows is no structure to match.
 SHADOW = 0.01
-PASSES = ((16.0, 6.0), (10.0, 3.0))  # mm: patch, search
-PATCHES_APART = 7.0  # mm between patches
-LEAST_WHOLE = 0.8  # share of a patch that must be seen in both
+PASSES = (
+    (18.0, 7.0, 9.0),
+    (12.0, 4.0, 7.0),
+    (8.0, 2.0, 7.0),
+)  # mm: patch, search, from one to the next
+LEAST_WHOLE = 0.6  # share of a patch that must be seen in both
 LEAST_LIKENESS = 0.2  # correlation
 PATCH_VALUES = 8.0  # independent values in a patch
 LEAST_DEVIATION = 0.4  # mm, standard deviation of the surest match
 CAUCHY_SCALE = 2.0  # standard deviations at which a patch has lost half its weight
 # mm, mm: usual size of what the heads are off by, and over what distance it is correlated
-BIAS = ((1.5, float("inf")), (2.0, 25.0), (0.6, 10.0))
+BIAS = ((1.5, float("inf")), (2.5, 35.0), (0.8, 12.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +140,13 @@ def register(photo: np.ndarray, photo_head: Head, portrait: PortraitGrid) -> Shi
     shift = ShiftField(np.zeros((0, 2)), np.zeros((0, 2)), mm)
     source, visible = _transferred_back(photo_head, portrait)
     whole = _upsample(visible[..., None].astype(np.float32))[..., 0] > 0.99
-    for window, search in PASSES:
+    for window, search, apart in PASSES:
         # What the last pass found is taken off before the next, closer one.
         back = nodes - shift(nodes.reshape(-1, 2)).reshape(nodes.shape)
         steps = (back - nodes[0, 0]) * mm / (STEP * WORKING_PX)
         moved = _sample(source, steps)
         ours = _band_pass(_resample(photo, moved, photo_mm))
-        at, off, precision = _match_patches(ours, portrait.features, whole, window, search)
+        at, off, precision = _match_patches(ours, portrait.features, whole, window, search, apart)
         if not len(at):
             break
         at = nodes[0, 0] * mm + at * WORKING_PX
@@ -199,7 +202,12 @@ def _band_pass(pixels: np.ndarray) -> np.ndarray:
 
 
 def _match_patches(
-    ours: np.ndarray, theirs: np.ndarray, whole: np.ndarray, window: float, search: float
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    whole: np.ndarray,
+    window: float,
+    search: float,
+    apart: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Patches of one picture found again in the other.
 
@@ -212,6 +220,8 @@ def _match_patches(
         Side of a patch.
     search : float, mm
         How far it may lie off.
+    apart : float, mm
+        From one patch to the next.
 
     Returns
     -------
@@ -224,10 +234,10 @@ def _match_patches(
     """
     half, reach = round(window / 2 / WORKING_PX), round(search / WORKING_PX)
     share = cv2.blur(whole.astype(np.float32), (2 * half + 1, 2 * half + 1))
-    margin, apart = half + reach, max(1, round(PATCHES_APART / WORKING_PX))
+    margin, step = half + reach, max(1, round(apart / WORKING_PX))
     at, steps, peaks = [], [], []
-    for y in range(margin, len(ours) - margin, apart):
-        for x in range(margin, ours.shape[1] - margin, apart):
+    for y in range(margin, len(ours) - margin, step):
+        for x in range(margin, ours.shape[1] - margin, step):
             if share[y, x] < LEAST_WHOLE:
                 continue
             patch = ours[y - half : y + half + 1, x - half : x + half + 1]
