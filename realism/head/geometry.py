@@ -99,6 +99,11 @@ class Head:
         shape = model.mean + (weights @ model.modes.reshape(len(weights), -1)).reshape(-1, 3)
         return shape @ self.rotation.T + self.translation
 
+    def turn_to(self, other: "Head") -> float:
+        """Angle between two heads' turns, degrees."""
+        between = self.rotation @ other.rotation.T
+        return float(np.degrees(np.arccos(np.clip((np.trace(between) - 1) / 2, -1, 1))))
+
     @cached_property
     def normals(self) -> np.ndarray:
         """(n, 3) unit, outward, in the camera's frame; an average of the triangles around."""

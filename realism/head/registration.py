@@ -68,6 +68,13 @@ class ShiftField:
         points = np.asarray(points, np.float64)
         return _covariance(points * self.mm, self.at) @ self.pull / self.mm
 
+    def away(self, points: np.ndarray) -> np.ndarray:
+        """How far points `(n, 2)` px of the portrait lie from where it was compared: (n,) mm."""
+        if not len(self.at):
+            return np.full(len(points), np.inf)
+        apart = np.asarray(points, np.float64)[:, None] * self.mm - self.at
+        return np.linalg.norm(apart, axis=2).min(1)
+
 
 @dataclass(frozen=True, eq=False)
 class PortraitGrid:

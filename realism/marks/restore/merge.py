@@ -17,7 +17,6 @@ from realism.marks.observation import (
 from realism.marks.restore.placement import Placement
 
 WORTH_AVERAGING = 0.4  # of the best view's quality: measured there too
-PLACE_MM = 1.0  # mm by which a mark's place is off that is seen face on
 MEAN_STEPS = 4  # of reweighting
 
 
@@ -68,15 +67,14 @@ def _distance_mm(first: Placement, second: Placement, mm_per_px: float) -> float
 
 
 def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
-    """The best view, where the placements whose photos face the mark put it on average."""
+    """The best view, where the placements put it on average, the surest most."""
     best, appearances = group[0], tuple((member.photo, member.mark) for member in group)
     visible = [member for member in group if member.visible]
     if len(visible) < 2 or len(best.polyline):
         return replace(best, appearances=appearances)
     mean = _robust_mean(
         np.array([member.to for member in visible], np.float64),
-        np.array([max(member.photo_facing, 0.05) for member in visible]),
-        mm_per_px,
+        np.array([member.deviation for member in visible]) / mm_per_px,
     )
     others = tuple(
         member.view
@@ -88,19 +86,17 @@ def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
     return replace(best, to=to, appearances=appearances, other_views=others)
 
 
-def _robust_mean(places: np.ndarray, facings: np.ndarray, mm_per_px: float) -> np.ndarray:
+def _robust_mean(places: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """Where views of one mark put it together: (2,) px.
 
-    A view from the side is off along the line of sight, by the inverse square of its facing; one
-    that the others contradict weighs less (Cauchy).
+    One that the others contradict weighs less (Cauchy).
 
-    places    (n, 2) px of the portrait
-    facings   (n,) cosine in the photos
+    places        (n, 2) px of the portrait
+    deviations    (n,) px by which each is off
     """
-    deviation = PLACE_MM / facings**2
-    weights = 1 / deviation**2
+    weights = 1 / deviations**2
     for _ in range(MEAN_STEPS):
         mean = weights @ places / weights.sum()
-        off = np.linalg.norm(places - mean, axis=1) * mm_per_px / deviation
-        weights = 1 / (deviation**2 * (1 + off**2))
+        off = np.linalg.norm(places - mean, axis=1) / deviations
+        weights = 1 / (deviations**2 * (1 + off**2))
     return weights @ places / weights.sum()

@@ -6,7 +6,6 @@ carry it along, whatever the turn of the head. `head` transfers it on the surfac
 mark's size, turn and foreshortening follow.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +16,7 @@ from realism.faces.features import feature_at
 from realism.faces.occluders import Occluders
 from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
+from realism.head.registration import ShiftField
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
 from realism.marks.mark import Mark, SeenMark
 from realism.marks.observation import LEAST_PHOTO_FACING, Observation, observe_mark
@@ -27,6 +27,14 @@ LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
 LEAST_ON_SKIN = 0.3  # share of a mark that lies on skin where its middle does not
 LEAST_WRINKLE_FACING = 0.4  # cosine in the photo; flatter, a fold hides its own valley
 SHIFT_STEP = 3.0  # px over which a shift's slope is taken; it changes over tens of px
+
+# How far a place is off, from one photo to a portrait: a deviation seen face on, and the powers
+# of e by which it grows with 1 / facing², with the turn between the heads, and with the distance
+# to where both were compared. Set on six newly rendered people (seed 4411) and the two examples.
+LEAST_DEVIATION = 0.5  # mm
+BY_FACING, BY_TURN, BY_DISTANCE = 0.1, 0.7 / 30, 1 / 10  # degrees, mm
+FARTHEST = 25.0  # mm from where both were compared; beyond it is no worse
+MESH_DEVIATION = 1.0  # mm seen face on, of what the mesh alone or `nearest3` carries
 
 PLACEMENTS = ("head", "nearest3")
 
@@ -62,6 +70,8 @@ class Placement:
         Photos that show its place well; None where that was not asked.
     scale : float
         px of the portrait over px of the photo, of what is seen face on.
+    deviation : float, mm
+        By which the place is off, as a standard deviation.
     other_views : tuple of MarkView
         Further views of it that are good enough to be averaged with this one.
     depth_left : float, 0..1
@@ -85,6 +95,7 @@ class Placement:
     appearances: tuple[SeenMark, ...] = ()
     visible_in: int | None = None
     scale: float = 1.0
+    deviation: float = MESH_DEVIATION
     other_views: tuple[MarkView, ...] = ()
     depth_left: float = 1.0
     shading_factor: float = 1.0
@@ -118,7 +129,7 @@ def place_marks(
     portrait_skin: np.ndarray,
     method: str = "head",
     heads: tuple[Head, Head] | None = None,
-    shift: Callable[[np.ndarray], np.ndarray] | None = None,
+    shift: ShiftField | None = None,
     occluders: Occluders | None = None,
 ) -> list[Placement]:
     """Where each mark of one photo goes in the portrait.
@@ -137,8 +148,8 @@ def place_marks(
     heads : (Head, Head), optional
         Fitted to photo and portrait (`head.fit.fit_person`); without them the mesh alone carries
         the marks, quicker and less exact.
-    shift : callable, optional
-        What to add to transferred points (n, 2) px, from `head.registration.register`.
+    shift : ShiftField, optional
+        What to add to transferred points, from `head.registration.register`.
     occluders : Occluders, optional
         Of the portrait, to say what hides a mark.
 
@@ -179,10 +190,27 @@ def place_marks(
     ]
     if heads is None:
         return placements
+    deviations = _deviations(placements, heads, shift if method == "head" else None)
     return [
-        replace(placement, observation=observe_mark(placement.mark, photo, heads[0]))
-        for placement in placements
+        replace(
+            placement,
+            observation=observe_mark(placement.mark, photo, heads[0]),
+            deviation=float(deviation),
+        )
+        for placement, deviation in zip(placements, deviations, strict=True)
     ]
+
+
+def _deviations(
+    placements: list[Placement], heads: tuple[Head, Head], shift: ShiftField | None
+) -> np.ndarray:
+    """How far each place is off, (n,) mm."""
+    edge_on = np.array([max(placement.photo_facing, 0.05) for placement in placements]) ** -2
+    if shift is None:
+        return MESH_DEVIATION * edge_on
+    away = np.minimum(shift.away(np.array([placement.to for placement in placements])), FARTHEST)
+    growth = BY_FACING * edge_on + BY_TURN * heads[0].turn_to(heads[1]) + BY_DISTANCE * away
+    return LEAST_DEVIATION * np.exp(growth)
 
 
 def _transferred_points(mark: Mark) -> np.ndarray:
@@ -190,9 +218,7 @@ def _transferred_points(mark: Mark) -> np.ndarray:
     return np.concatenate([mark.xy[None], mark.points]) if mark.is_traced else mark.points
 
 
-def _shifted(
-    transferred: TransferredPoints, shift: Callable[[np.ndarray], np.ndarray]
-) -> TransferredPoints:
+def _shifted(transferred: TransferredPoints, shift: ShiftField) -> TransferredPoints:
     """Transferred points moved by a smooth field, and their maps bent with it."""
     to = transferred.to
     bend = np.stack(

@@ -6,7 +6,7 @@ under the sliders: fast, on every move. Two methods: `ratio` (ours, `quotient.py
 `wrinkle.py`) and `paste` (the original entry's, `paste.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -16,7 +16,7 @@ from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
-from realism.head.registration import build_grid, register
+from realism.head.registration import ShiftField, build_grid, register
 from realism.images import GREY
 from realism.marks.coverage import are_shown
 from realism.marks.observation import LEAST_OBSERVATIONS, LEAST_VISIBLE_IN
@@ -112,7 +112,7 @@ def locate_marks(
         Another placement.
     """
     pairs: list[tuple[Head, Head] | None] = [None] * len(photos)
-    shifts: list[Callable[[np.ndarray], np.ndarray] | None] = [None] * len(photos)
+    shifts: list[ShiftField | None] = [None] * len(photos)
     if placement == "head" and photos:
         # All fitted together: it is one person.
         head, *heads = fit_person(

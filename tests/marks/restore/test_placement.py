@@ -9,6 +9,7 @@ from marked import round_marks, truth_of
 
 from realism.errors import InputError, Message
 from realism.faces.skin import skin_mask
+from realism.head.registration import ShiftField
 from realism.marks.mark import RoundMark
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore import prepare as restore
@@ -160,7 +161,25 @@ def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, m
 
 def pulled(px):
     """A registration that moves all to the side."""
-    return lambda points: np.tile([px, 0.0], (len(points), 1))
+
+    class Pulled(ShiftField):
+        def __call__(self, points):
+            return np.tile([px, 0.0], (len(points), 1))
+
+    return Pulled(np.zeros((1, 2)), np.zeros((1, 2)), 1.0)
+
+
+def test_the_photo_that_is_surest_of_a_place_says_most(views):
+    photo, face, skin, truth = views[0]
+    mark = next(iter(round_marks(truth).values()))
+    (spot,) = place_marks([mark], photo.name, face, face, skin)
+    near = replace(spot, photo="near", deviation=0.5)
+    far = replace(spot, photo="far", to=spot.to + np.float32([4, 0]), deviation=4.0)
+    (merged,) = merge_placements([near, far], face)
+    assert merged.to[0] - spot.to[0] == pytest.approx(0, abs=0.5)
+    evenly = (replace(near, deviation=1.0), replace(far, deviation=1.0))
+    (merged,) = merge_placements(evenly, face)
+    assert merged.to[0] - spot.to[0] == pytest.approx(2, abs=0.5)
 
 
 def test_the_report_has_the_fixed_keys(views):
