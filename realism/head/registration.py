@@ -39,7 +39,7 @@ PASSES = (
 LEAST_WHOLE = 0.6  # share of a patch that must be seen in both
 LEAST_LIKENESS = 0.2  # correlation
 PATCH_VALUES = 8.0  # independent values in a patch
-LEAST_DEVIATION = 0.4  # mm, standard deviation of the surest match
+LEAST_DEVIATION = 0.25  # mm, standard deviation of the surest match
 CAUCHY_SCALE = 2.0  # standard deviations at which a patch has lost half its weight
 # mm, mm: usual size of what the heads are off by, and over what distance it is correlated
 BIAS = ((1.5, float("inf")), (2.5, 35.0), (0.8, 12.0))
