@@ -18,6 +18,7 @@ from realism.faces.mesh import FACE_OVAL
 WEIGHTS = Path(__file__).parent / "weights" / "covers.onnx"
 LEAST_CHANCE = 0.5  # from which a pixel is taken for covered
 LEAST_PATCH = 250  # mm² within the face, of what covers it: a large mole has 80
+MOST_COVERED = 0.8  # of the face: behind more no face would have been found, it is no cover
 # Letters are a few px wide here, and few chances are sure. Of 181 bare faces that were not learned
 # from two have so much of so sure ones, of 170 with words painted on them 78 %.
 SURE_LETTERS, LEAST_SURE = 0.98, 100  # and mm² of them within the face
@@ -44,6 +45,8 @@ def find_covers(inputs: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.
     chances = 1 / (1 + np.exp(-np.clip(network.forward()[0], -30, 30)))
     oval = fill_outlines([FACE_OVAL], points, inputs.shape[1:]) > 0
     covered, lettered = chances.astype(np.float32)
+    if (covered[oval] > LEAST_CHANCE).mean() > MOST_COVERED:
+        covered = np.zeros_like(covered)
     if (lettered[oval] > SURE_LETTERS).sum() < LEAST_SURE:
         lettered = np.zeros_like(lettered)
     return _without_small(covered, oval), np.where(lettered > LIKELY_LETTERS, lettered, 0)
