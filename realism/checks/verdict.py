@@ -17,9 +17,10 @@ class Reason:
     ----------
     code : str
         Reasons: unreadable too_large no_face several_faces small_face blurred too_dark blown_out
-        turned cut_off covered eyes_hidden duplicate other_person; advice: turned_upright
-        bystanders soft dim strong_turn slightly_cut_off slightly_covered lettered glasses no_colour
-        compressed enlarged smoothed stretched shape_unlike_others smoother_than_others two_people.
+        turned cut_off covered eyes_hidden duplicate other_person record_damaged; advice:
+        turned_upright bystanders soft dim strong_turn slightly_cut_off slightly_covered lettered
+        glasses no_colour compressed enlarged smoothed stretched shape_unlike_others
+        smoother_than_others two_people.
     message : Message
         The sentence for the owner, with the numbers.
     value : float, optional

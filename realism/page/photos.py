@@ -302,7 +302,7 @@ def _why(refused: list[PhotoRecord], language: str) -> Iterator[str]:
         if not reasons:
             yield short["by_hand"]
         else:  # a code of another version of the program has its sentence alone
-            yield short.get(reasons[0].code) or sentence(reasons[0].message, language)
+            yield short.get(reasons[0].code) or sentence(reasons[0].message, language).rstrip(".。")
 
 
 def _table(photos: list[PhotoRecord], scale: dict[str, float], language: str) -> str:

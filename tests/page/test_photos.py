@@ -2,13 +2,16 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
 
+from realism.checks import verdict
 from realism.checks.verdict import Reason
+from realism.errors import Message
 from realism.images import save_png
 from realism.page import finetune, photos
 from realism.page.i18n import words
@@ -16,6 +19,7 @@ from realism.page.marks import handlers as marks
 from realism.page.portraits import handlers as portraits
 from realism.page.portraits import making
 from realism.person.person import create_person, open_person
+from realism.person.photo_record import DAMAGED
 
 
 def test_photos_are_taken_in_and_a_bad_one_is_listed_with_its_reason(
@@ -104,5 +108,27 @@ def test_what_is_not_good_comes_first_and_why_is_said_in_a_few_words(finished):
 
 def test_every_reason_to_refuse_a_photo_has_its_few_words():
     codes = Reason.__doc__.split("Reasons: ")[1].split(";")[0].split()
+    assert "covered" in codes
     for language in ("en", "zh"):
         assert set(words(language)["photos.why"]) == {*codes, "by_hand", "between"}
+
+
+def test_every_code_that_the_check_gives_is_told_to_be_a_reason_or_advice():
+    package = Path(verdict.__file__).parents[1]
+    files = [*package.glob("checks/*.py"), *package.glob("person/photo*.py")]
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
+    given = {*re.findall(r'Reason\(\s*"(\w+)"', source), "too_large", "unreadable", DAMAGED}
+    reasons, advice = Reason.__doc__.split("Reasons: ")[1].split("advice:")
+    told = {*re.findall(r"\w+", reasons), *re.findall(r"\w+", advice.split(".")[0])}
+    assert "eyes_hidden" in given and given <= told
+
+
+def test_a_reason_of_another_version_ends_with_one_full_stop(home, engine, mei_files):
+    person = create_person("Ada", True)
+    list(person.add_photos(mei_files[:1], engine))
+    (record,) = person.records()
+    reason = Reason("of_another_version", Message("covered", share=0.42))
+    judged = replace(record.verdict, usable=False, reasons=(reason,))
+    for language, end in (("en", "whole face."), ("zh", "整张脸的照片。")):
+        (why,) = photos._why([replace(record, verdict=judged)], language)
+        assert f"{why}{end[-1]}".endswith(end)
