@@ -213,11 +213,9 @@ def _view(shown: View) -> str:
 def _card(person: Person, language: str) -> str:
     name = escape(person.name, quote=True)
     progress = read_progress(person, "pocket")
-    key = "front.made" if progress.portraits else "front.photos_only"
-    far = text(
-        language, key,
-        portraits=progress.portraits, marks=progress.marks, photos=progress.photos,
-    )  # fmt: skip
+    key = "front.made_marks" if progress.marks else "front.made"
+    key = key if progress.portraits else "front.photos_only"
+    far = text(language, key, portraits=progress.portraits, photos=progress.photos)
     with_face = [record for record in person.records() if record.accepted]
     picture = f'<img src="{_face(with_face[0])}" alt="">' if with_face else "<i></i>"
     return (

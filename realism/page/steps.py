@@ -12,7 +12,6 @@ from typing import Any
 
 import gradio as gr
 
-from realism.errors import InputError
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.page.i18n import Localizer, text
 from realism.page.job import Kind, find_job
@@ -40,8 +39,10 @@ class Progress:
         All photos, and those that are learned from.
     lora : bool
         Whether there is a LoRA for the base that is chosen.
-    portraits, marks : int
-        Made of all runs; on the passport, else on the photo that shows most.
+    portraits : int
+        Made of all runs.
+    marks : bool
+        Whether any were found. How many differs by portrait: tab 4 says it of the one in view.
     running : {"finetune", "portraits"} or None
         What is at work for the person now.
     """
@@ -50,7 +51,7 @@ class Progress:
     accepted: int = 0
     lora: bool = False
     portraits: int = 0
-    marks: int = 0
+    marks: bool = False
     running: Kind | None = None
 
     @property
@@ -80,23 +81,14 @@ def read_progress(person: Person, base: str) -> Progress:
         accepted=sum(record.accepted for record in records),
         lora=person_lora(person, base) is not None,
         portraits=sum(len(portraits_of(run)) for run in person.runs()),
-        marks=_count_marks(person),
+        marks=_has_marks(person),
         running=job.kind if job and job.running else None,
     )
 
 
-def _count_marks(person: Person) -> int:
-    try:
-        passport = person.passport()
-    except InputError:  # damaged: tab 4 says so, where it is made anew
-        passport = None
-    if passport is not None:
-        return sum(entry.on for entry in passport.entries)
-    sure = [
-        sum(mark.score >= DEFAULT_FINDER.threshold for mark in marks)
-        for marks in person.marks().values()
-    ]
-    return max(sure, default=0)
+def _has_marks(person: Person) -> bool:
+    found = (mark for marks in person.marks().values() for mark in marks)
+    return any(mark.score >= DEFAULT_FINDER.threshold for mark in found)
 
 
 # Layout and wiring ----------------------------------------------------------------------------
@@ -158,7 +150,6 @@ def _detail(step: str, progress: Progress | None, language: str) -> str:
     return text(
         language, f"steps.{step}_{key}",
         accepted=progress.accepted, photos=progress.photos, portraits=progress.portraits,
-        marks=progress.marks,
     )  # fmt: skip
 
 

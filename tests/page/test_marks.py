@@ -60,7 +60,7 @@ def test_marks_serve_without_a_person(found, mei_files):
     assert set(found.photos) == {mei_files[0].name, mei_files[4].name}
     assert found.photo_name in found.photos
     assert sum(len(photo.marks) for photo in found.photos.values()) >= 4
-    assert re.search(r"[1-9]\d* of \d+ marks from 2 photos", found.message)
+    assert re.search(r"[1-9]\d* marks were found on 2 photos; [1-9]\d* of them", found.message)
 
 
 def test_a_photo_dropped_twice_does_not_confirm_itself(mei_files):

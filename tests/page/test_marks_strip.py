@@ -43,6 +43,15 @@ def test_every_mark_has_a_card_with_its_kind_and_how_many_photos_show_it(found, 
     assert "of 2<" in cards() and "2 张中见于" in cards(language="zh")
 
 
+def test_the_number_of_marks_that_is_said_is_that_of_the_cards_switched_or_not(found, cards):
+    said = handlers.on_language(found.placed, None, "en")[0]
+    (of,) = re.findall(r"(\d+) marks were found on 2 photos", said)
+    for off in ((), found.placed.keys[:1]):
+        assert cards(off).count("data-mark") == int(of)
+    there = sum(card.there for card in strip.cards_of(found.placed, []))
+    assert f"{there} of them can be seen" in said
+
+
 def test_a_cut_out_shows_the_mark_in_the_middle_and_the_skin_around_it(found):
     sheet = open_photo(found.cutouts).pixels
     placements = found.placed.placements

@@ -84,21 +84,18 @@ def test_the_line_speaks_chinese_and_without_a_person_says_what_each_step_is_for
         (Progress(photos=3, accepted=2, running="finetune"), "finetune"),
         (Progress(photos=3, accepted=2, lora=True), "portraits"),
         (Progress(photos=3, accepted=2, lora=True, portraits=20), "marks"),
-        (Progress(photos=3, accepted=2, marks=5), "marks"),  # a portrait from elsewhere
-        (Progress(9, 9, True, 20, 5, running="portraits"), "portraits"),
+        (Progress(photos=3, accepted=2, marks=True), "marks"),  # a portrait from elsewhere
+        (Progress(9, 9, True, 20, True, running="portraits"), "portraits"),
     ],
 )
 def test_the_step_to_go_on_with_is_the_one_at_work_or_after_the_last_done(progress, step):
     assert progress.next_step == step
 
 
-def test_marks_are_counted_once_for_the_person_not_once_for_each_photo(finished):
-    person = open_person("Mei", finished)
-    passport = person.passport()
-    assert passport is not None
-    on = sum(entry.on for entry in passport.entries)
-    assert steps.read_progress(person, "pocket").marks == on < 30
-    assert sum(map(len, person.marks().values())) > 30
+def test_the_tab_says_that_marks_are_found_and_no_number_beside_that_of_the_portrait(finished):
+    assert steps.read_progress(open_person("Mei", finished), "pocket").marks is True
+    assert shown("Mei", finished).labels[3] == "found"
+    assert shown("Mei", finished, language="zh").labels[3] == "已找到"
 
 
 def test_the_tabs_are_the_steps_in_their_order():
