@@ -38,7 +38,7 @@ from realism.page.session import (
     person_lora,
     user_errors,
 )
-from realism.page.steps import foot, go_on
+from realism.page.steps import can_cancel, foot, go_on
 from realism.workflow.finetune import FinetuneEvent, FinetuneOptions, finetune
 
 
@@ -56,7 +56,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             localized(gr.HTML, "finetune.pocket", elem_classes=["with", "of-pocket"])
             with gr.Row():
                 start = localized(gr.Button, "finetune.start", variant="primary", min_width=120)
-                stop = localized(gr.Button, "finetune.stop", min_width=80)
+                stop = localized(gr.Button, "finetune.stop", min_width=80, interactive=False)
             with localized(gr.Accordion, "finetune.advanced", open=False, elem_classes="later"):
                 skip = localized(gr.Checkbox, "finetune.skip", value=False)
                 faces = localized(
@@ -83,8 +83,10 @@ def layout(localized: Localizer) -> SimpleNamespace:
                 elem_classes=["portraits", "previews"],
             )  # fmt: skip
             with gr.Row():
-                best = localized(gr.Button, "finetune.best", min_width=140)
-                last = localized(gr.Button, "finetune.last", min_width=140)
+                best, last = (
+                    localized(gr.Button, f"finetune.{which}", min_width=140, interactive=False)
+                    for which in ("best", "last")
+                )
             kohya = localized(gr.Checkbox, "finetune.kohya", value=False)
             file = hidden_download("lora-file")
     first, onward = foot(localized, "finetune.first", "finetune.onward")
@@ -127,6 +129,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
             api_name="finetune", api_visibility="public",
         )
     )  # fmt: skip
+    can_cancel(ui.stop, ui.start.click)
     running.then(**show).then(**refresh_status)
     after_failure(running, shared, ui.message, show, refresh_status)
     # Who comes back, or chooses the person again, finds the work running or done.
@@ -134,7 +137,8 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
     following = leaving.then(**listener(on_follow, [*visit, ui.base], learned))
     kept = listener(on_kept, [*visit, ui.base], learned)
     gr.on([ui.base.change, shared.shown_language.change], **kept)
-    after_failure(following, shared, ui.message, show)
+    following.success(**refresh_status)
+    after_failure(following, shared, ui.message, show, refresh_status)
     shared.chosen.change(**listener(on_nothing, None, None, cancels=[following]))
     stopping = ui.stop.click(**listener(on_stop, visit, ui.message))
     stopping.then(**show).then(**refresh_status)
@@ -238,12 +242,13 @@ def on_kept(name: str | None, root: Path | None, language: str, base: str) -> tu
         return show_kept(person.adapter_folder(base_name(base)), language)
 
 
-def on_stop(name: str | None, root: Path | None, language: str) -> str:
-    """Stop the fine-tune; what the person reads after it."""
+def on_stop(name: str | None, root: Path | None, language: str) -> Any:
+    """Stop the fine-tune; what the person reads after it, nothing new where none ran."""
     with user_errors(language):
         job = find_job(chosen_person(name, root).folder, "finetune") if name else None
-    if job and job.running:
-        job.stop()
+    if job is None or not job.running:
+        return gr.skip()
+    job.stop()
     return paragraph(text(language, "finetune.stopped"))
 
 

@@ -46,7 +46,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             new = localized(gr.Button, "header.new", size="sm", min_width=90, scale=0)
             delete = localized(
                 gr.Button, "header.delete", size="sm", min_width=70, scale=0, variant="stop",
-                elem_classes="quiet",
+                elem_classes="quiet", interactive=False,
             )  # fmt: skip
         language = gr.Radio(
             [(name, code) for code, name in LANGUAGES.items()], value=localized.language,
@@ -96,6 +96,7 @@ def wire(
     shared.person.change(**listener(on_person, shared.person, shared.chosen))
     to_top: dict = {"js": TO_TOP, **PRIVATE}
     shared.chosen.change(None, **to_top)
+    shared.chosen.change(**listener(on_chosen, shared.chosen, ui.delete))
     shared.language.input(**listener(on_language, shared.language, shared.shown_language))
     shared.shown_language.change(
         **listener(localized.updates, shared.shown_language, localized.components)
@@ -119,6 +120,11 @@ def on_language(language: str) -> str:
 def on_person(name: str | None) -> str | None:
     """Another person is chosen, or nobody."""
     return name
+
+
+def on_chosen(name: str | None) -> Any:
+    """Only who is chosen can be deleted."""
+    return gr.update(interactive=bool(name))
 
 
 @never_waits

@@ -5,6 +5,7 @@ tab that is given another label while one is clicked may select itself (Gradio 6
 only the one to press next has the accent colour: `on_show` says which, after all that changes it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +13,11 @@ from typing import Any
 
 import gradio as gr
 
+from realism.errors import InputError
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.page.i18n import Localizer, text
 from realism.page.job import Kind, find_job
-from realism.page.session import PRIVATE, person_lora, user_errors
+from realism.page.session import PRIVATE, base_name, listener, person_lora, user_errors
 from realism.person.person import Person, open_person
 from realism.person.runs import portraits_of
 
@@ -45,6 +47,8 @@ class Progress:
         Whether any were found. How many differs by portrait: tab 4 says it of the one in view.
     running : {"finetune", "portraits"} or None
         What is at work for the person now.
+    own_lora : bool
+        Whether the LoRA was learned on that base itself, and can be downloaded.
     """
 
     photos: int = 0
@@ -53,6 +57,7 @@ class Progress:
     portraits: int = 0
     marks: bool = False
     running: Kind | None = None
+    own_lora: bool = False
 
     @property
     def done(self) -> dict[str, bool]:
@@ -83,7 +88,15 @@ def read_progress(person: Person, base: str) -> Progress:
         portraits=sum(len(portraits_of(run)) for run in person.runs()),
         marks=_has_marks(person),
         running=job.kind if job and job.running else None,
+        own_lora=_has_own_lora(person, base),
     )
+
+
+def _has_own_lora(person: Person, base: str) -> bool:
+    try:
+        return person.adapter(base_name(base), "last") is not None
+    except InputError:
+        return False
 
 
 def _has_marks(person: Person) -> bool:
@@ -115,13 +128,22 @@ def go_on(button: gr.Button, step: str | None = None) -> None:
     button.click(None, **going)
 
 
+def can_cancel(button: gr.Button, *begun: Callable) -> None:
+    """Have a Cancel button work as soon as one of these events begins what it ends.
+
+    When that has ended, `on_show` says so.
+    """
+    gr.on(list(begun), **listener(lambda: gr.update(interactive=True), None, button))
+
+
 def coloured(
     photos_ui: SimpleNamespace, finetune_ui: SimpleNamespace, portraits_ui: SimpleNamespace
 ) -> list[gr.components.Component]:
-    """The buttons whose colour or presence `on_show` decides, in its order."""
+    """The buttons whose colour, presence or use `on_show` decides, in its order."""
     return [
         photos_ui.files, photos_ui.onward, finetune_ui.start, finetune_ui.first,
         finetune_ui.onward, portraits_ui.make, portraits_ui.first, portraits_ui.restore,
+        finetune_ui.stop, finetune_ui.best, finetune_ui.last, portraits_ui.stop,
     ]  # fmt: skip
 
 
@@ -179,6 +201,10 @@ def _colours(progress: Progress, chosen: bool) -> tuple[Any, ...]:
         _primary(ready and not done["portraits"] and progress.running is None),
         gr.update(visible=chosen and not (done["finetune"] or done["portraits"])),
         gr.update(visible=chosen and done["portraits"] and progress.running != "portraits"),
+        gr.update(interactive=progress.running == "finetune"),
+        gr.update(interactive=progress.own_lora),
+        gr.update(interactive=progress.own_lora),
+        gr.update(interactive=progress.running == "portraits"),
     )
 
 

@@ -1,12 +1,17 @@
 """The line of steps: how far each is, where a person goes on, and one coloured button a tab."""
 
 import re
+import time
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
-from realism.page import blocks, steps
+from realism.page import blocks, finetune, header, steps
+from realism.page.job import start_job
 from realism.page.marks import kept
+from realism.page.portraits import handlers as portraits
+from realism.page.portraits import making
 from realism.page.steps import Progress
 from realism.person.person import create_person, open_person
 
@@ -16,7 +21,7 @@ def shown(name, root, base="pocket", language="en") -> SimpleNamespace:
     way, *buttons = steps.on_show(name, root, base, language)
     labels = re.findall(r'content: "(.*?)"', way)
     names = ("files", "to_finetune", "finetune", "first_photos", "to_portraits", "make", "first",
-             "restore")  # fmt: skip
+             "restore", "cancel_finetune", "best", "last", "cancel_portraits")  # fmt: skip
     return SimpleNamespace(way=way, labels=labels, **dict(zip(names, buttons, strict=True)))
 
 
@@ -96,6 +101,43 @@ def test_the_tab_says_that_marks_are_found_and_no_number_beside_that_of_the_port
     assert steps.read_progress(open_person("Mei", finished), "pocket").marks is True
     assert shown("Mei", finished).labels[3] == "found"
     assert shown("Mei", finished, language="zh").labels[3] == "已找到"
+
+
+def test_what_cannot_do_anything_yet_cannot_be_pressed(root_of_mei, learned):
+    page = blocks.build_page()
+    idle = {
+        block.value
+        for block in page.blocks.values()
+        if isinstance(block, gr.Button) and block.interactive is False
+    }
+    assert idle >= {
+        "Cancel", "Delete", "Download the best LoRA", "Download the last LoRA",
+        "Download all (zip)", "Show as a presentation",
+    }  # fmt: skip
+    state = shown("mei", root_of_mei)
+    pressed = ("cancel_finetune", "best", "last", "cancel_portraits")
+    assert [vars(state)[name]["interactive"] for name in pressed] == [False] * 4
+    there = shown("mei", learned.root, learned.base)
+    assert [vars(there)[name]["interactive"] for name in pressed] == [False, True, True, False]
+    for run, can in ((None, False), ("20261129-120000", True)):
+        assert [button["interactive"] for button in portraits.on_run(run)] == [can, can]
+    assert header.on_chosen("mei")["interactive"] and not header.on_chosen(None)["interactive"]
+
+
+def test_what_runs_can_be_cancelled_and_nothing_else_is_told_to_have_stopped(root_of_mei):
+    def endless(_progress):
+        while True:
+            time.sleep(0.01)
+            yield None
+
+    given = ("mei", root_of_mei, "en")
+    assert finetune.on_stop(*given) == making.on_stop(*given) == gr.skip()
+    start_job(open_person("mei", root_of_mei).folder, "finetune", endless)
+    state = shown("mei", root_of_mei)
+    assert state.cancel_finetune["interactive"] and not state.cancel_portraits["interactive"]
+    assert making.on_stop(*given) == gr.skip()
+    assert "Stopped" in finetune.on_stop(*given)
+    assert not shown("mei", root_of_mei).cancel_finetune["interactive"]
 
 
 def test_the_tabs_are_the_steps_in_their_order():

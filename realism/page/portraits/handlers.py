@@ -77,6 +77,11 @@ def on_open(
         return _kept_ranking(person, _run_folder(person, run), engine, language)
 
 
+def on_run(run: str | None) -> tuple:
+    """What is made of a run can be asked for once there is one."""
+    return gr.update(interactive=bool(run)), gr.update(interactive=bool(run))
+
+
 @uses_device
 def on_rank(unranked: str | None, name: str | None, root: Path | None, language: str) -> None:
     """Rank a run whose ranking is not kept, or holds no longer; the run keeps it."""

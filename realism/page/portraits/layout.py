@@ -20,7 +20,7 @@ from realism.page.session import (
     on_nothing,
     scroll_to_detail,
 )
-from realism.page.steps import foot, go_on
+from realism.page.steps import can_cancel, foot, go_on
 from realism.portraits.styles import load_presets
 
 LORA_FILES = [".safetensors", *PICKLES]
@@ -44,7 +44,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
             )  # fmt: skip
             with gr.Row():
                 make = localized(gr.Button, "portraits.make", variant="primary", min_width=160)
-                stop = localized(gr.Button, "portraits.stop", min_width=80)
+                stop = localized(gr.Button, "portraits.stop", min_width=80, interactive=False)
             resume = gr.Button(visible=False)
             with localized(gr.Accordion, "portraits.advanced", open=False, elem_classes="later"):
                 negative = localized(
@@ -89,9 +89,13 @@ def layout(localized: Localizer) -> SimpleNamespace:
             message = gr.HTML(elem_classes="tab-message")
             with gr.Row(elem_classes="foot"):
                 run = localized(gr.Dropdown, "portraits.run", choices=[], value=None, min_width=180)
-                zip_button = localized(gr.Button, "portraits.zip", min_width=190, scale=0)
+                zip_button = localized(
+                    gr.Button, "portraits.zip", min_width=190, scale=0, interactive=False
+                )
                 zip_file = hidden_download("portraits-pack")
-                present = localized(gr.Button, "portraits.present", min_width=210, scale=0)
+                present = localized(
+                    gr.Button, "portraits.present", min_width=210, scale=0, interactive=False
+                )
                 stage_file = hidden_download("stage-file")
             with gr.Row(visible=False, elem_classes="detail") as detail:
                 picture = localized(
@@ -170,6 +174,7 @@ def wire(
             api_name="make_portraits", api_visibility="public",
         )
     )  # fmt: skip
+    can_cancel(ui.stop, ui.make.click, ui.resume.click)
     made.then(**refresh_status)
     offer = listener(making.on_unfinished, visit, ui.resume)
     gr.on([shared.chosen.change, shared.shown_language.change, shared.tabs.select], **offer)
@@ -197,11 +202,13 @@ def wire(
             )
         )
     )
-    after_failure(following, shared, ui.message, offer)
+    following.success(**refresh_status)
+    after_failure(following, shared, ui.message, offer, refresh_status)
     shared.chosen.change(**listener(on_nothing, None, None, cancels=[following]))
     stopping = ui.stop.click(**listener(making.on_stop, visit, ui.message))
     stopping.then(**show).then(**offer).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
+    ui.run.change(**listener(handlers.on_run, ui.run, [ui.zip_button, ui.present]))
     download_after(
         ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)), ui.zip_file
     )

@@ -182,12 +182,13 @@ def _unranked(person: Person, run: Path) -> tuple:
     return gallery, gr.skip(), run_choice(person, run), [], gr.update(visible=False)
 
 
-def on_stop(name: str | None, root: Path | None, language: str) -> str:
-    """Stop the run; what the person reads after it."""
+def on_stop(name: str | None, root: Path | None, language: str) -> Any:
+    """Stop the run; what the person reads after it, nothing new where none ran."""
     with user_errors(language):
         job = find_job(chosen_person(name, root).folder, "portraits") if name else None
-    if job and job.running:
-        job.stop()
+    if job is None or not job.running:
+        return gr.skip()
+    job.stop()
     return paragraph(text(language, "portraits.stopped"))
 
 
