@@ -129,7 +129,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict) -> No
             api_name="finetune", api_visibility="public",
         )
     )  # fmt: skip
-    can_cancel(ui.stop, ui.start.click)
+    can_cancel(ui.stop, "finetune", ui.message, shared)
     running.then(**show).then(**refresh_status)
     after_failure(running, shared, ui.message, show, refresh_status)
     # Who comes back, or chooses the person again, finds the work running or done.

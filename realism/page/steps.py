@@ -5,7 +5,6 @@ tab that is given another label while one is clicked may select itself (Gradio 6
 only the one to press next has the accent colour: `on_show` says which, after all that changes it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +12,20 @@ from typing import Any
 
 import gradio as gr
 
+from realism.config import home
 from realism.errors import InputError
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.page.i18n import Localizer, text
 from realism.page.job import Kind, find_job
-from realism.page.session import PRIVATE, base_name, listener, person_lora, user_errors
+from realism.page.session import (
+    PRIVATE,
+    SharedWidgets,
+    base_name,
+    listener,
+    person_lora,
+    user_errors,
+)
+from realism.person.names import person_folder
 from realism.person.person import Person, open_person
 from realism.person.runs import portraits_of
 
@@ -128,12 +136,12 @@ def go_on(button: gr.Button, step: str | None = None) -> None:
     button.click(None, **going)
 
 
-def can_cancel(button: gr.Button, *begun: Callable) -> None:
-    """Have a Cancel button work as soon as one of these events begins what it ends.
+def can_cancel(button: gr.Button, kind: Kind, message: gr.HTML, shared: SharedWidgets) -> None:
+    """Have a Cancel button work while work of a kind runs, whose progress a message says.
 
-    When that has ended, `on_show` says so.
+    Each message asks anew: an answer of `on_show` from before the work may come after its start.
     """
-    gr.on(list(begun), **listener(lambda: gr.update(interactive=True), None, button))
+    message.change(**listener(on_message, [gr.State(kind), shared.person, shared.root], button))
 
 
 def coloured(
@@ -155,6 +163,12 @@ def on_show(name: str | None, root: Path | None, base: str, language: str) -> tu
     with user_errors(language):
         progress = read_progress(open_person(name, root), base) if name else None
     return _way(progress, base, language), *_colours(progress or Progress(), progress is not None)
+
+
+def on_message(kind: Kind, name: str | None, root: Path | None) -> Any:
+    """Whether there is something to cancel."""
+    job = find_job(person_folder(root or home(), name), kind) if name else None
+    return gr.update(interactive=job is not None and job.running)
 
 
 def on_tab(name: str | None, event: gr.SelectData) -> tuple[str | None, str]:

@@ -133,11 +133,15 @@ def test_what_runs_can_be_cancelled_and_nothing_else_is_told_to_have_stopped(roo
     given = ("mei", root_of_mei, "en")
     assert finetune.on_stop(*given) == making.on_stop(*given) == gr.skip()
     start_job(open_person("mei", root_of_mei).folder, "finetune", endless)
-    state = shown("mei", root_of_mei)
+    state, visit = shown("mei", root_of_mei), ("mei", root_of_mei)
     assert state.cancel_finetune["interactive"] and not state.cancel_portraits["interactive"]
+    assert steps.on_message("finetune", *visit)["interactive"]
+    assert not steps.on_message("portraits", *visit)["interactive"]
     assert making.on_stop(*given) == gr.skip()
     assert "Stopped" in finetune.on_stop(*given)
     assert not shown("mei", root_of_mei).cancel_finetune["interactive"]
+    assert not steps.on_message("finetune", *visit)["interactive"]
+    assert not steps.on_message("finetune", None, None)["interactive"]
 
 
 def test_the_tabs_are_the_steps_in_their_order():

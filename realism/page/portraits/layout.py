@@ -174,7 +174,7 @@ def wire(
             api_name="make_portraits", api_visibility="public",
         )
     )  # fmt: skip
-    can_cancel(ui.stop, ui.make.click, ui.resume.click)
+    can_cancel(ui.stop, "portraits", ui.message, shared)
     made.then(**refresh_status)
     offer = listener(making.on_unfinished, visit, ui.resume)
     gr.on([shared.chosen.change, shared.shown_language.change, shared.tabs.select], **offer)
