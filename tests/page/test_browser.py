@@ -290,3 +290,29 @@ def test_the_third_door_puts_marks_back_on_a_phone_and_a_card_switches_one(visit
         "least => document.querySelector('#marks-result .after img').clientWidth < least",
         arg=before - 10,
     )
+
+
+@pytest.mark.browser
+@needs_browser
+def test_a_deleted_person_leaves_an_empty_tab_4_and_nothing_but_the_confirmation(
+    visit, home, finished
+):
+    shutil.copytree(finished / "mei", home / "mei")
+    page = visit.begin(1280, 800, "en-US")
+    page.locator("#people button").get_by_text("Mei").click(timeout=60_000)
+    step(page, "marks").click()
+    page.locator("#marks-strip [data-mark]").nth(8).wait_for(timeout=60_000)
+    portrait = page.locator(".choices [data-testid=image] img")
+    portrait.filter(visible=True).wait_for(timeout=30_000)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete everything").click()
+    page.get_by_text("Mei was deleted").wait_for(timeout=30_000)
+    page.wait_for_timeout(3000)
+    said = page.locator(".toast-body").all_inner_texts()
+    assert len(said) == 1, said
+    page.get_by_role("button", name="I have a portrait already").click()
+    page.get_by_text("Put your marks back").filter(visible=True).wait_for()
+    for gone in (portrait, page.locator("#marks-result figure, #marks-strip [data-mark]")):
+        assert gone.count() == 0
+    assert not page.get_by_role("button", name="Download PNG").is_visible()
+    assert "Similarity 0." not in page.locator("#work").inner_text()

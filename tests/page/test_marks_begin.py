@@ -47,6 +47,7 @@ def test_name_consent_photos_and_portrait_are_enough_for_a_person_with_their_mar
 ):
     *progress, last = press()
     *_, message, choice, tour, filled, empty, consent, sent, portrait, go_on = last
+    assert (filled, portrait) == (None, None)
     said = " ".join(str(step[3]) for step in progress)
     assert "Checking photo 2 of 2" in said and "Looking for marks: photo 2 of 2" in said
     assert (message, empty, consent, sent) == ("", "", False, None) and not go_on["visible"]
@@ -56,7 +57,7 @@ def test_name_consent_photos_and_portrait_are_enough_for_a_person_with_their_mar
     # The page stays at tab 4, and the portrait is theirs, as those that are drawn here are, and so
     # is what was made of it: it fills the tab.
     assert front.on_person("Ada", None, "pocket", tour, "en")[1].selected == "marks"
-    file, result, *_ = kept.on_fill("Ada", filled, portrait, None, "en")
+    file, result, *_ = kept.on_fill("Ada", None, "en")
     plain, restored = stored.kept_result(person, file)
     assert person.runs() == [plain.parent] and result["after"].endswith(restored.name)
     assert (open_photo(plain).pixels == open_photo(mei_files[7]).pixels).all()
@@ -144,5 +145,3 @@ def test_the_form_is_there_while_nobody_is_chosen_and_not_after(home):
     create_person("Ada", True)
     needs, _ = handlers.on_show("Ada", None, "en")
     assert "nobody" not in needs and "no-run" in needs
-    forgotten = handlers.on_other_person()
-    assert forgotten[0] == {} and forgotten[-1] is None

@@ -24,14 +24,14 @@ AS_FIRST = ("ratio", "head", *astuple(Sliders()))
 def opened(home) -> str:
     """The finished example in a home of its own, and the portrait that fills the tab."""
     open_example("mei")
-    return kept.on_fill("Mei", None, None, None, "en")[0]
+    return kept.on_fill("Mei", None, "en")[0]
 
 
 def test_the_example_fills_the_tab_without_an_engine_and_download_is_the_next_button(
     finished, picture
 ):
     portrait, result, likeness, passport, atlas, filled, opened, restore, save, edit, _ = (
-        kept.on_fill("Mei", None, None, finished, "en")
+        kept.on_fill("Mei", finished, "en")
     )
     shown = Path(portrait)
     assert (picture(result["before"]) == open_photo(shown).pixels).all()
@@ -105,7 +105,7 @@ def test_a_kept_result_is_downloaded_as_it_is_unless_it_is_being_changed(opened)
 
 
 def test_the_kept_strip_has_every_mark_and_each_that_is_seen_a_ring_wrinkles_too(finished):
-    _, result, *_, cards = kept.on_fill("Mei", None, None, finished, "en")
+    _, result, *_, cards = kept.on_fill("Mei", finished, "en")
     pair = stored.newest_result(open_person("Mei", finished))
     report = stored.read_report(pair[1])
     ids = re.findall(r'data-mark="([^"]+)"', cards)
@@ -126,24 +126,16 @@ def test_why_a_mark_was_not_put_back_is_read_from_the_report():
 
 
 def test_what_is_said_of_the_kept_result_follows_the_language(finished):
-    portrait = kept.on_fill("Mei", None, None, finished, "en")[0]
+    portrait = kept.on_fill("Mei", finished, "en")[0]
     view, said, cards = kept.on_language("Mei", None, portrait, finished, "zh")
     assert "相似度" in said and view["words"]["after"] == "之后" and "张中见于" in cards
     assert kept.on_language(None, None, None, finished, "zh") == (gr.skip(),) * 3
 
 
-def test_a_portrait_that_was_brought_stays_when_a_person_is_chosen(finished):
-    skipped = kept.on_fill("Mei", None, "mine.png", finished, "en")
-    assert set(map(str, skipped)) == {str(gr.skip())}
-
-
-def test_another_person_s_result_leaves_the_tab(finished):
-    create_person("Zoe", True, root=finished)
-    portrait, result, *_, filled, _, restore, save, _, cards = kept.on_fill(
-        "Zoe", "Mei", "hers.png", finished, "en"
-    )
-    assert (portrait, result, filled, cards) == (None, None, None, "")
-    assert (restore["variant"], save["visible"]) == ("primary", False)
+def test_nothing_is_filled_in_for_nobody_or_a_person_without_a_result(home):
+    create_person("Zoe", True)
+    for name in (None, "Zoe"):
+        assert set(map(str, kept.on_fill(name, None, "en"))) == {str(gr.skip())}
 
 
 def test_a_damaged_report_takes_only_its_sentence_along(finished, tmp_path):

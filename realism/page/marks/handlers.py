@@ -68,17 +68,6 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
         return needs if files else _marker("no-run") + needs, gr.update(choices=choices)
 
 
-def on_other_photos() -> tuple:
-    """Other photos: what was found on the last ones, the passport too, is not theirs."""
-    hidden = gr.update(visible=False)
-    return {}, None, [], {}, None, None, None, None, "", hidden, hidden, None, ""
-
-
-def on_other_person() -> tuple:
-    """Another person: as other photos; dropped ones go."""
-    return *on_other_photos(), None
-
-
 def on_run_portrait(file: str | None, name: str, root: Path | None, language: str) -> str | None:
     """Take a portrait of the person's newest run."""
     with user_errors(language):

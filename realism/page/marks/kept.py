@@ -61,9 +61,7 @@ def wire(
     kept = [ui.result, ui.likeness, ui.passport, ui.atlas, filled, opened, ui.restore, ui.save,
             ui.edit, ui.cards]  # fmt: skip
     look = listener(on_look, [shared.here, filled, ui.portrait, *place, *ways], opened)
-    forgotten.then(
-        **listener(on_fill, [shared.chosen, filled, ui.portrait, *place], [ui.portrait, *kept])
-    ).then(**look)
+    forgotten.then(**listener(on_fill, [shared.chosen, *place], [ui.portrait, *kept])).then(**look)
     shared.here.change(**look)
     shared.shown_language.change(
         **listener(
@@ -91,21 +89,9 @@ def wire(
     return opening, sent.success(**listener(on_open_sent, [filled, *photos], found))
 
 
-def on_fill(
-    name: str | None, filled: str | None, portrait: str | None, root: Path | None, language: str
-) -> tuple:
-    """Fill the tab with what is kept of a person, unless the user brought a portrait.
-
-    Parameters
-    ----------
-    name : str or None
-        The person.
-    filled : str or None
-        Whose result fills the tab.
-    """
-    if name == filled or (portrait and filled is None):
-        return (gr.skip(),) * 11
-    nothing = (None, None, "", "", None, None, None, *next_button(False), "")
+def on_fill(name: str | None, root: Path | None, language: str) -> tuple:
+    """Fill the tab, which was emptied, with what is kept of a person."""
+    nothing = (gr.skip(),) * 11
     if not name:
         return nothing
     with user_errors(language):

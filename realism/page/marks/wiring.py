@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.page.failures import after_failure
-from realism.page.marks import begin, handlers, kept, results, strip
+from realism.page.marks import begin, handlers, kept, reset, results, strip
 from realism.page.session import SharedWidgets, download_after, listener, on_nothing
 
 
@@ -74,7 +74,7 @@ def _steps(ui: SimpleNamespace, shared: SharedWidgets) -> _Steps:
 
 def wire(
     ui: SimpleNamespace, shared: SharedWidgets, refresh_status: dict, portrait_sent: Dependency,
-    tour: gr.State,
+    front_ui: SimpleNamespace,
 ) -> None:  # fmt: skip
     """Join the widgets to the handlers.
 
@@ -88,22 +88,14 @@ def wire(
         Arguments of the event that redraws the status.
     portrait_sent : Dependency
         The event of a portrait's being sent here from tab 3: its marks are restored at once.
-    tour : gr.State
-        Of the front: at which step whoever is created here begins.
+    front_ui : SimpleNamespace
+        Of the front: its third door leads here; its `tour` is at which step whoever is created
+        here begins.
     """
     visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
     gr.on([shared.chosen.change, shared.shown_language.change, shared.here.change], **show)
-    forgotten = [
-        ui.photos, ui.placed, ui.off, ui.moves, ui.picked_up, ui.wrinkle_start, ui.atlas, ui.head,
-        ui.passport, ui.flip, ui.editing, ui.cutouts, ui.cards,
-    ]  # fmt: skip
-    # By the user's hand: the files that leave with another person change nothing more.
-    dropped = [ui.files.upload, ui.files.clear, ui.files.delete]
-    gr.on(dropped, **listener(handlers.on_other_photos, None, forgotten))
-    leaving = shared.chosen.change(
-        **listener(handlers.on_other_person, None, [*forgotten, ui.files])
-    )
+    leaving = reset.wire(ui, shared, front_ui.portrait)
     steps.show_after(shared.shown_language.change(**listener(on_nothing)))
     shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
@@ -115,8 +107,8 @@ def wire(
                 begin.on_restore,
                 [ui.portrait, ui.files, ui.photos, ui.new.name, ui.new.consent, ui.new.photos,
                  *shared.visit, gr.State(anyway)],
-                [ui.photos, ui.photo_name, ui.gallery, ui.message, shared.person, tour, ui.filled,
-                 ui.new.name, ui.new.consent, ui.new.photos, ui.portrait, ui.go_on],
+                [ui.photos, ui.photo_name, ui.gallery, ui.message, shared.person, front_ui.tour,
+                 ui.filled, ui.new.name, ui.new.consent, ui.new.photos, ui.portrait, ui.go_on],
                 **offered,
             )
         )
@@ -127,7 +119,7 @@ def wire(
     )  # fmt: skip
     # What was asked of another portrait, or with other photos, is no longer the question.
     gr.on(
-        [ui.portrait.upload, ui.portrait.clear, ui.new.photos.upload, shared.chosen.change],
+        [ui.portrait.upload, ui.portrait.clear, ui.new.photos.upload],
         **listener(lambda: gr.update(visible=False), None, ui.go_on),
     )
     for found in (finding, going_on, *kept.wire(ui, shared, leaving, portrait_sent)):
