@@ -145,7 +145,7 @@ def test_every_step_goes_on_from_there(pocket, engine, tmp_path):
     packed = write_zip(tmp_path / "run.zip", files, best.parent)
     assert f"restored/{best.name}" in zipfile.ZipFile(packed).namelist()
     said = {message.code: message.values["count"] for message in mei.delete()}
-    assert said["portraits_deleted"] == 27 and said["loras_deleted"] == 2
+    assert said["portraits_deleted"] == 21 and said["loras_deleted"] == 2
     assert list(tmp_path.iterdir()) == [packed]
 
 

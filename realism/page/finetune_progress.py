@@ -82,7 +82,7 @@ def show_learning(events: Iterable[object], language: str) -> Iterator[tuple]:
                 yield gr.skip(), _curves(losses, likeness, language), pictures
             case LoraSaved():
                 saved = _saved(event, language)
-    done = paragraph(f"{text(language, 'finetune.done', stage=stage)} {saved}")
+    done = paragraph(f"{text(language, 'finetune.done')} {saved}".strip())
     yield done + _last_notes(notes), _curves(losses, likeness, language), gr.skip()
 
 

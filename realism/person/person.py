@@ -24,7 +24,7 @@ from realism.person.marks import MarksFolder
 from realism.person.names import person_folder
 from realism.person.photo_record import PhotoRecord
 from realism.person.photos import PhotosFolder
-from realism.person.runs import Embeddings, RunsFolder, kept_ranking, rank_portraits
+from realism.person.runs import Embeddings, RunsFolder, kept_ranking, portraits_of, rank_portraits
 from realism.portraits.rank import Ranked
 
 TRIGGER = "ohwx"  # rare word that comes to mean the person; one SD token pair
@@ -146,7 +146,7 @@ class Person(PhotosFolder, RunsFolder, MarksFolder):
         pictures = [file for file in files if file.suffix == ".png"]
         counts = {
             "photos_deleted": sum(file.parent == self.folder / "photos" for file in pictures),
-            "portraits_deleted": sum("portraits" in file.parts for file in pictures),
+            "portraits_deleted": sum(len(portraits_of(run)) for run in self.runs()),
             "loras_deleted": sum(file.suffix == ".safetensors" for file in files),
             "files_deleted": len(files),
         }

@@ -16,6 +16,7 @@ from realism.diffusion.lora import describe_lora
 from realism.errors import InputError, Message
 from realism.images import open_photo
 from realism.person.person import open_person, people
+from realism.person.runs import portraits_of
 from realism.portraits.portrait import read_parameters
 
 DATA = Path(__file__).parent.parent / "data" / "people-v1"
@@ -114,6 +115,10 @@ def test_the_lora_is_found_with_what_it_says_of_itself(mei):
 
 
 def test_deleting_counts_what_was_there(mei):
+    restored = mei.runs()[0] / "restored"
+    restored.mkdir(exist_ok=True)
+    copy = portraits_of(mei.runs()[0])[0]
+    shutil.copy(copy, restored / copy.name)  # the same portrait, with its marks: counted once
     deleted = mei.delete()
     assert Message("photos_deleted", count=3) in deleted
     assert Message("portraits_deleted", count=2) in deleted
