@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from realism.faces.engine import load_engine
+from realism.page.copies import copies_of, delete_copies, show_in_window
 from realism.page.i18n import LANGUAGES, Localizer, preferred_language, text
 from realism.page.job import stop_jobs
 from realism.page.session import (
@@ -14,8 +15,6 @@ from realism.page.session import (
     EngineInfo,
     SharedWidgets,
     chosen_person,
-    delete_temp_files,
-    hosted,
     listener,
     never_waits,
     new_visitor_root,
@@ -93,7 +92,7 @@ def wire(
     loading.then(**listener(on_engine, shared.language, shared.engine))
     remember: dict = {"inputs": shared.person, "js": REMEMBER, **PRIVATE}
     shared.person.change(None, **remember)
-    shared.person.change(**listener(on_person, shared.person, shared.chosen))
+    shared.person.change(**listener(on_person, [shared.person, shared.root], shared.chosen))
     to_top: dict = {"js": TO_TOP, **PRIVATE}
     shared.chosen.change(None, **to_top)
     shared.chosen.change(**listener(on_chosen, shared.chosen, ui.delete))
@@ -117,8 +116,10 @@ def on_language(language: str) -> str:
     return language
 
 
-def on_person(name: str | None) -> str | None:
-    """Another person is chosen, or nobody."""
+def on_person(name: str | None, root: Path | None) -> str | None:
+    """Another person is chosen, or nobody; what is made for this window is theirs from now on."""
+    known = {person.name: person.folder for person in people(root)} if name else {}
+    show_in_window(known.get(name or ""))
     return name
 
 
@@ -148,10 +149,10 @@ def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
     with user_errors(language):
         person = chosen_person(name, root)
         stop_jobs(person.folder)
+        copies = copies_of(person.folder)
         deleted = person.delete()
+        delete_copies(copies)
         gone = ", ".join(message.text(language) for message in deleted)
-        if not hosted():  # there other visitors' pictures lie beside; they go by the hour
-            delete_temp_files()
         gr.Info(text(language, "header.deleted", name=name, gone=gone), title="Realism")
         return people_choice(root), _hide()
 

@@ -31,6 +31,7 @@ from realism.diffusion.families import FAMILIES
 from realism.diffusion.recommended import find_row
 from realism.disk import is_there, whole_file
 from realism.errors import InputError, Message
+from realism.page.copies import folder_for_copies
 from realism.page.job import device_held, stop_jobs, walk_on_device
 from realism.person.person import Person, open_person
 
@@ -278,7 +279,7 @@ def temp_dir() -> Path:
 def quick_png(pixels: np.ndarray) -> str:
     """A PNG of (H, W, 3) uint8 sRGB for the screen: little compression, since a person waits."""
     data = cv2.imencode(".png", pixels[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
-    file = temp_dir() / f"picture-{secrets.token_hex(8)}.png"
+    file = folder_for_copies() / f"picture-{secrets.token_hex(8)}.png"
     with whole_file(file, durable=False) as temporary:
         temporary.write_bytes(data)
     return str(file)
@@ -286,7 +287,7 @@ def quick_png(pixels: np.ndarray) -> str:
 
 def new_temp_dir() -> Path:
     """A new folder there, for files made for download."""
-    return Path(tempfile.mkdtemp(dir=temp_dir()))
+    return Path(tempfile.mkdtemp(dir=folder_for_copies()))
 
 
 def delete_temp_files() -> None:

@@ -1,11 +1,16 @@
 """Above the tabs: who is chosen, and deleting a person."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
+import pytest
+from gradio.context import LocalContext
+from gradio.processing_utils import save_file_to_cache, save_img_array_to_cache
 
 from realism.page import header, session
-from realism.person.person import create_person
+from realism.person.person import create_person, open_person
 
 
 def test_deleting_asks_first_and_then_says_what_went(home, engine, mei_files, monkeypatch):
@@ -17,14 +22,41 @@ def test_deleting_asks_first_and_then_says_what_went(home, engine, mei_files, mo
     assert "2 photos" in notices[0] and choice["choices"] == [] and not (home / "ada").exists()
 
 
-def test_copies_of_pictures_go_with_the_person(home, engine, mei_files, monkeypatch):
+@pytest.fixture
+def window(home, monkeypatch):
+    """Shows a person in the window of a name: what is made from then on is made for it."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(home / ".page"))
-    list(create_person("Ada", True).add_photos(mei_files[:1], engine))
-    copy = session.new_temp_dir() / "portrait.png"
-    copy.write_bytes(b"a picture")
     monkeypatch.setattr(gr, "Info", lambda *_, **__: None)
-    header.on_delete("Ada", None, "en")
-    assert not copy.exists() and list((home / ".page").iterdir()) == []
+
+    def show(window: str, name: str | None) -> None:
+        LocalContext.request.set(SimpleNamespace(session_hash=window))
+        assert header.on_person(name, None) == name
+
+    before = LocalContext.request.set(None)
+    yield show
+    LocalContext.request.reset(before)
+
+
+def test_copies_go_with_the_person_and_those_of_other_windows_stay(home, engine, mei_files, window):
+    made, blank = {}, np.zeros((8, 8, 3), np.uint8)
+    for number, name in enumerate(["Ada", "Eve", None]):
+        window(f"window of {name}", name := name and create_person(name, True).name)
+        made[name] = [session.new_temp_dir() / "portrait.zip", Path(session.quick_png(blank))]
+        made[name][0].write_bytes(b"a portrait")
+        if name:
+            list(open_person(name).add_photos([mei_files[number]], engine))
+            (photo,) = (record.path for record in open_person(name).records())
+            made[name].append(Path(save_file_to_cache(photo, str(home / ".page"))))
+    upload = Path(save_file_to_cache(mei_files[5], str(home / ".page")))
+    drawn = Path(save_img_array_to_cache(blank, str(home / ".page"), format="png"))
+    window("window of Ada", "Ada")
+    assert header.on_delete("Ada", None, "en")[0]["value"] is None
+    assert not any(copy.exists() for copy in made["Ada"]) and not drawn.exists()
+    assert all(copy.exists() for copy in (*made["Eve"], *made[None], upload))
+    window("another window of Eve", "Eve")
+    header.on_delete("Eve", None, "en")
+    assert not any(copy.exists() for copy in made["Eve"])
+    assert all(copy.exists() for copy in made[None])
 
 
 def test_a_new_visit_begins_with_nobody_and_a_reload_goes_on_with_the_person(home):
