@@ -25,7 +25,7 @@ from realism.page.session import (
     user_errors,
     uses_device,
 )
-from realism.page.steps import foot, go_on
+from realism.page.steps import foot, go_on, on_past
 from realism.person.person import Person
 from realism.person.photo_record import PhotoRecord
 from realism.workflow.photos import PhotoChecked, add_photos
@@ -99,6 +99,8 @@ def wire(
     details = [ui.detail, ui.picture, ui.verdict]
     show = listener(on_show, [*visit, ui.thumbs], [ui.summary, ui.gallery, ui.table, ui.thumbs])
     gr.on([shared.chosen.change, shared.shown_language.change], **show)
+    past = listener(on_past, ui.message, ui.message)
+    gr.on([shared.shown_language.change, ui.remove.click], **past)
     shared.chosen.change(**listener(on_leave, None, [ui.detail, ui.photo_name, ui.thumbs]))
     adding = ui.files.upload(
         **listener(

@@ -171,6 +171,14 @@ def on_message(kind: Kind, name: str | None, root: Path | None) -> Any:
     return gr.update(interactive=job is not None and job.running)
 
 
+def on_past(message: str | None) -> Any:
+    """Forget what was said of work that has ended: it is in the language, and the count, of then.
+
+    Progress is left alone.
+    """
+    return gr.skip() if 'role="progressbar"' in (message or "") else ""
+
+
 def on_tab(name: str | None, event: gr.SelectData) -> tuple[str | None, str]:
     """Which person and step are looked at now."""
     return name, STEPS[event.index]
@@ -194,6 +202,8 @@ def _way(progress: Progress | None, base: str, language: str) -> str:
         f'#steps [data-tab-id="{step}"]::after {{ content: "{_detail(step, progress, language)}" }}'
         for step in STEPS
     )
+    # Gradio's own words in a field for files follow the browser, not the page's language.
+    details += f':root {{ --upload: "{text(language, "steps.upload")}" }}'
     progress = progress or Progress()
     done = " ".join(f"done-{step}" for step, is_done in progress.done.items() if is_done)
     done += " with-pocket" if base == "pocket" else ""

@@ -115,12 +115,3 @@ def read_parameters(path: Path) -> GenerationParameters | None:
         return GenerationParameters(**values, adapters=applied)
     except (ValueError, TypeError, KeyError, AttributeError, OSError, SyntaxError):
         return None  # a portrait of another program, or a damaged one
-
-
-def describe_parameters(parameters: GenerationParameters) -> str:
-    """How a portrait was made, in one line."""
-    loras = "".join(f", {lora.name} at {lora.weight:g}" for lora in parameters.adapters)
-    return (
-        f"seed {parameters.seed}, {parameters.base}{loras}, {parameters.steps} steps, "
-        f"guidance {parameters.guidance_scale:g}: {parameters.prompt}"
-    )

@@ -62,7 +62,11 @@ def test_portraits_are_shown_as_they_are_made_then_ranked(learned, made, click_a
     assert len(gallery) == len(ranked) == 2 and "2 portraits" in message
     assert {read_info(file)["Seed"] for file, _ in gallery} == {"7", "8"}
     about = portraits.on_select(run["value"], ranked, "mei", learned.root, "en", click_at(0))
-    assert "seed" in about[2] and Path(about[3]).exists()
+    assert "Seed" in about[2] and Path(about[3]).exists()
+    about = portraits.on_select(run["value"], ranked, "mei", learned.root, "zh", click_at(0))[2]
+    assert (
+        "种子 " in about and "（权重 1）" in about and " steps" not in about and "Seed" not in about
+    )
     assert Path(portraits.on_zip(run["value"], "mei", learned.root, "en")).stat().st_size > 1000
     assert "2 made" in steps.on_show("mei", learned.root, learned.base, "en")[0]
 

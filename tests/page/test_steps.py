@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from realism.page import blocks, finetune, header, steps
+from realism.page import blocks, draw, finetune, header, steps
 from realism.page.job import start_job
 from realism.page.marks import kept
 from realism.page.portraits import handlers as portraits
@@ -142,6 +142,17 @@ def test_what_runs_can_be_cancelled_and_nothing_else_is_told_to_have_stopped(roo
     assert not shown("mei", root_of_mei).cancel_finetune["interactive"]
     assert not steps.on_message("finetune", *visit)["interactive"]
     assert not steps.on_message("finetune", None, None)["interactive"]
+
+
+def test_what_was_said_of_ended_work_goes_with_its_language_and_progress_stays():
+    assert steps.on_past("<p>8 photos were checked.</p>") == ""
+    assert steps.on_past(draw.progress_bar(0.5) + "<p>Photo 4 of 8</p>") == gr.skip()
+
+
+def test_fields_for_files_speak_the_language_of_the_page(finished):
+    for language, says in (("en", "Drop here, or click to choose"), ("zh", "拖到这里，或点击选择")):
+        assert f'--upload: "{says}"' in shown("Mei", finished, language=language).way
+    assert "content: var(--upload)" in blocks.STYLE.read_text(encoding="utf-8")
 
 
 def test_the_tabs_are_the_steps_in_their_order():

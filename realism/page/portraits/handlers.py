@@ -26,7 +26,7 @@ from realism.page.session import (
 )
 from realism.person.person import Person, write_zip
 from realism.person.runs import portraits_of
-from realism.portraits.portrait import describe_parameters, read_parameters
+from realism.portraits.portrait import GenerationParameters, read_parameters
 from realism.portraits.rank import Ranked, similarities_to
 from realism.workflow.portraits import (
     rank_run,
@@ -138,7 +138,7 @@ def on_select(
         about.append(_unseen([portrait], person.held_out_photo(file.parent), language))
         if portrait.copied:
             about.append(text(language, "portraits.copied"))
-        about.append(describe_parameters(parameters) if parameters else portrait.name)
+        about.append(_made_with(parameters, language) if parameters else portrait.name)
         return (
             gr.update(visible=True),
             str(file),
@@ -249,6 +249,19 @@ def _about(portrait: Ranked, person: Person, language: str) -> str:
         language, "portraits.details", rank=portrait.rank, similarity=portrait.similarity,
         photo=portrait.closest_photo, mean=portrait.mean_of_three, low=min(scale, default=0),
         high=max(scale, default=0),
+    )  # fmt: skip
+
+
+def _made_with(parameters: GenerationParameters, language: str) -> str:
+    """How a portrait was made, in one line."""
+    loras = [
+        text(language, "portraits.made_with_lora", name=lora.name, weight=lora.weight)
+        for lora in parameters.adapters
+    ]
+    return text(
+        language, "portraits.made_with", seed=parameters.seed, base=parameters.base,
+        loras="".join(loras), steps=parameters.steps, guidance=parameters.guidance_scale,
+        prompt=parameters.prompt,
     )  # fmt: skip
 
 
