@@ -188,9 +188,13 @@ def test_the_first_door_fills_all_four_tabs_and_the_coloured_button_leads_throug
     # A click on a card opens the photos behind it, and sliders and clicks work, too.
     mark = cards.nth(1).get_attribute("data-mark")
     cards.nth(1).click()
+    waiting = page.locator("#marks-result .waiting")
+    waiting.wait_for()
+    assert waiting.inner_text() == "Putting the marks on …"
     page.locator(f'#marks-strip [data-mark="{mark}"]').get_by_text("switched off").wait_for(
         timeout=180_000
     )
+    waiting.wait_for(state="hidden")
     page.locator(".clickable img").nth(1).wait_for(timeout=30_000)
     assert page.evaluate(shown) == ["Download PNG"]
     # No folder of this machine but in the folded part.

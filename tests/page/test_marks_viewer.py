@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from realism.page.marks import editor, handlers, viewer
+from realism.page import blocks
+from realism.page.i18n import words
+from realism.page.marks import editor, handlers, kept, strip, viewer
 
 FULL = (1.0,) * 5 + (1.0, 0.25, 0.5)
 
@@ -71,3 +73,14 @@ def test_what_stands_on_the_picture_is_in_the_page_s_language(found):
         for language in ("en", "zh")
     ]
     assert shown[0]["whole"] == "Whole portrait" and "肖像" in shown[1]["whole"]
+
+
+def test_the_picture_says_that_it_waits_and_no_failure_leaves_that_there(blended):
+    page = blocks.build_page()
+    assert "words.laying" in viewer.TEMPLATE and blended()["words"]["laying"]
+    assert {words(language)["marks.view"]["laying"] for language in ("en", "zh")} == {
+        "Putting the marks on …", "正在放置标记……",
+    }  # fmt: skip
+    freed = [each for each in page.fns.values() if each.js == viewer.LAID["js"]]
+    after = {page.fns[each.trigger_after].fn for each in freed if each.trigger_after is not None}
+    assert after >= {strip.on_click, kept.on_switch, kept.on_open, handlers.on_place}

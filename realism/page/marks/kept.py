@@ -14,7 +14,7 @@ from gradio.events import Dependency
 
 from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders
-from realism.page.marks import editor, handlers
+from realism.page.marks import editor, handlers, viewer
 from realism.page.marks.stored import (
     as_kept,
     holds,
@@ -73,7 +73,10 @@ def wire(
     touched = [slider.input for slider in ui.sliders]
     touched += [ui.method.input, ui.placement.input, ui.edit.click]
     gr.on(touched, **listener(on_touch, [filled, ui.placed], opened))
-    ui.cards.click(**listener(on_switch, [filled, ui.placed, ui.portrait, *place], opened))
+    switching = ui.cards.click(
+        **listener(on_switch, [filled, ui.placed, ui.portrait, *place], opened)
+    )
+    switching.failure(**viewer.LAID)
     brought = listener(on_brought, None, [filled, ui.restore, ui.save, ui.edit])
     gr.on([ui.portrait.upload, ui.portrait.clear, ui.files.upload], **brought)
     choosing = ui.run_portrait.input(

@@ -17,6 +17,7 @@ from realism.marks.restore.placement import Placement
 from realism.page.compare import changed_area, file_url, square_around
 from realism.page.i18n import Localizer, words
 from realism.page.marks import editor
+from realism.page.session import PRIVATE
 from realism.workflow.place import MarkKey, PlacedPortrait
 
 # Of the square that is shown near.
@@ -41,6 +42,7 @@ TEMPLATE = """
 <input type="range" min="0" max="100" step="0.5" value="50" aria-label="{{value.words.label}}">
 <nav><button data-view="near">{{value.words.near}}</button><button
   data-view="whole">{{value.words.whole}}</button></nav>
+<div class="waiting" role="status"><div class="bar"><i></i></div>{{value.words.laying}}</div>
 <button class="large" title="{{value.words.large}}" aria-label="{{value.words.large}}">⤢</button>
 </figure>
 </div>
@@ -67,6 +69,8 @@ const light = () => {
   rings().forEach(each => each.classList.toggle('lit', each.dataset.mark === (pointed ?? chosen)));
   show(edge(pointed));
 };
+// From the click on a card until the picture shows it: seconds, a minute where photos are opened.
+const wait = on => { element.dataset.waiting = on ? 'yes' : 'no'; };
 element.dataset.view = 'near';
 if (!document.fullscreenEnabled) element.dataset.large = 'no';
 element.addEventListener('input', event => { at = +event.target.value; show(at); });
@@ -80,6 +84,7 @@ element.addEventListener('click', event => {
 document.addEventListener('realism-mark', event => {
   pointed = event.detail.mark;
   if (event.detail.clicked && pointed) {
+    wait(true);
     chosen = pointed;
     at = edge(chosen);
     const grip = element.querySelector('input');
@@ -88,8 +93,13 @@ document.addEventListener('realism-mark', event => {
   element.classList.toggle('pointing', pointed !== null);
   if (element.querySelector('.compare')) light();
 });
-watch('value', light);
+document.addEventListener('realism-laid', () => wait(false));
+watch('value', () => { wait(false); light(); });
 """
+# Nothing is being laid any more: of an event after which no other picture comes.
+LAID: dict = {
+    "fn": None, "js": "() => document.dispatchEvent(new CustomEvent('realism-laid'))", **PRIVATE,
+}  # fmt: skip
 
 
 def layout(localized: Localizer) -> gr.HTML:

@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.page.failures import after_failure
-from realism.page.marks import begin, handlers, kept, reset, results, strip
+from realism.page.marks import begin, handlers, kept, reset, results, strip, viewer
 from realism.page.session import SharedWidgets, download_after, listener, on_nothing
 
 
@@ -126,8 +126,10 @@ def wire(
         placing, shown = steps.place_after(found)
         placing.success(**listener(kept.on_placed, ui.placed, [ui.restore, ui.save, ui.edit]))
         shown.then(**refresh_status)
+        shown.then(**viewer.LAID)
         for event in (found, placing):  # why is said as a notice; no progress stays behind
             event.failure(**listener(handlers.on_failure, None, ui.message))
+            event.failure(**viewer.LAID)
         running += [found, placing]
     for choice in (ui.method, ui.placement):
         steps.show_after(choice.input(**steps.place))
@@ -144,15 +146,16 @@ def wire(
     for event in running:
         after_failure(event, shared, ui.message)
     ui.stop.click(**listener(handlers.on_stop, language, [ui.message, ui.opened], cancels=running))
+    ui.stop.click(**viewer.LAID)
 
 
 def _wire_clicks(ui: SimpleNamespace, shared: SharedWidgets, steps: _Steps) -> None:
     """Join clicks on photo, portrait and strip."""
-    steps.show_after(
-        ui.cards.click(
-            **listener(strip.on_click, [ui.placed, ui.off, ui.files, *shared.visit], ui.off)
-        )
+    clicking = ui.cards.click(
+        **listener(strip.on_click, [ui.placed, ui.off, ui.files, *shared.visit], ui.off)
     )
+    clicking.failure(**viewer.LAID)
+    steps.show_after(clicking)
     choosing = ui.gallery.select(
         **listener(handlers.on_choose_photo, ui.photos, [ui.photo_name, ui.wrinkle_start])
     )
