@@ -42,7 +42,7 @@ TEMPLATE = """
 <input type="range" min="0" max="100" step="0.5" value="50" aria-label="{{value.words.label}}">
 <nav><button data-view="near">{{value.words.near}}</button><button
   data-view="whole">{{value.words.whole}}</button></nav>
-<div class="waiting" role="status"><div class="bar"><i></i></div>{{value.words.laying}}</div>
+<div class="waiting" role="status"><div class="bar"><span></span></div>{{value.words.laying}}</div>
 <button class="large" title="{{value.words.large}}" aria-label="{{value.words.large}}">⤢</button>
 </figure>
 </div>
