@@ -90,6 +90,7 @@ def build_page() -> gr.Blocks:
         photos.wire(photos_ui, shared, refresh_status, front_ui, created)
         finetune.wire(finetune_ui, shared, refresh_status)
         portrait_sent = portraits.wire(portraits_ui, shared, refresh_status, marks_ui)
+        front_ui.title = header_ui.title
         marks_wiring.wire(marks_ui, shared, refresh_status, portrait_sent, front_ui)
     return page
 

@@ -17,7 +17,7 @@ from realism.page.marks.kept import next_button
 from realism.page.session import SharedWidgets, listener
 
 
-def wire(ui: SimpleNamespace, shared: SharedWidgets, third_door: gr.Button) -> Dependency:
+def wire(ui: SimpleNamespace, shared: SharedWidgets, title: gr.HTML) -> Dependency:
     """Empty the tab where what is in it is nobody's any more.
 
     Parameters
@@ -26,8 +26,9 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, third_door: gr.Button) -> D
         Of `layout`.
     shared : SharedWidgets
         What every tab reads.
-    third_door : gr.Button
-        Of the front: leads here without a person.
+    title : gr.HTML
+        Leads back to the front. Emptied then, not at the third door: who is quick at the form
+        would lose what they wrote.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def wire(ui: SimpleNamespace, shared: SharedWidgets, third_door: gr.Button) -> D
     form = [ui.new.name, ui.new.consent, ui.new.photos]
     choices = [ui.method, ui.placement, ui.least_score, ui.least_sightings, *ui.sliders]
     return gr.on(
-        [shared.chosen.change, third_door.click],
+        [shared.chosen.change, title.click],
         **listener(on_other_person, None, [*found, *shown, *form, *choices]),
     )
 

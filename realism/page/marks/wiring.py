@@ -89,13 +89,13 @@ def wire(
     portrait_sent : Dependency
         The event of a portrait's being sent here from tab 3: its marks are restored at once.
     front_ui : SimpleNamespace
-        Of the front: its third door leads here; its `tour` is at which step whoever is created
+        Of the front: its `title` leads back to it; its `tour` is at which step whoever is created
         here begins.
     """
     visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
     gr.on([shared.chosen.change, shared.shown_language.change, shared.here.change], **show)
-    leaving = reset.wire(ui, shared, front_ui.portrait)
+    leaving = reset.wire(ui, shared, front_ui.title)
     steps.show_after(shared.shown_language.change(**listener(on_nothing)))
     shared.shown_language.change(
         **listener(handlers.on_language, [ui.placed, ui.atlas, language], [ui.message, ui.passport])
