@@ -3,6 +3,7 @@
 import errno
 import re
 import shutil
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,8 +19,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 @pytest.fixture
 def served(home):
     """The page on a free port, its address."""
+    # Gradio's own search leaves sockets open that it could not bind: a warning, an error here.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     page = blocks.build_page()
-    blocks.serve(page, "127.0.0.1", None, block=False)
+    blocks.serve(page, "127.0.0.1", port, block=False)
     yield page.local_url
     page.close()
 
