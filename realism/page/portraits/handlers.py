@@ -77,9 +77,9 @@ def on_open(
         return _kept_ranking(person, _run_folder(person, run), engine, language)
 
 
-def on_run(run: str | None) -> tuple:
-    """What is made of a run can be asked for once there is one."""
-    return gr.update(interactive=bool(run)), gr.update(interactive=bool(run))
+def on_run(run: str | None) -> dict:
+    """A run can be downloaded once there is one."""
+    return gr.update(interactive=bool(run))
 
 
 @uses_device

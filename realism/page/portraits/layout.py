@@ -93,9 +93,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
                     gr.Button, "portraits.zip", min_width=190, scale=0, interactive=False
                 )
                 zip_file = hidden_download("portraits-pack")
-                present = localized(
-                    gr.Button, "portraits.present", min_width=210, scale=0, interactive=False
-                )
+                present = localized(gr.Button, "portraits.present", min_width=210, scale=0)
                 stage_file = hidden_download("stage-file")
             with gr.Row(visible=False, elem_classes="detail") as detail:
                 picture = localized(
@@ -208,7 +206,7 @@ def wire(
     stopping = ui.stop.click(**listener(making.on_stop, visit, ui.message))
     stopping.then(**show).then(**offer).then(**arrive).then(**refresh_status)
     ui.run.input(**open_run)
-    ui.run.change(**listener(handlers.on_run, ui.run, [ui.zip_button, ui.present]))
+    ui.run.change(**listener(handlers.on_run, ui.run, ui.zip_button))
     download_after(
         ui.zip_button.click(**listener(handlers.on_zip, [ui.run, *visit], ui.zip_file)), ui.zip_file
     )
