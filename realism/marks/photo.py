@@ -49,7 +49,7 @@ class PhotoAnalysis:
 
     @cached_property
     def covered(self) -> np.ndarray:
-        """(H, W) bool, where glasses and hair lie over the face."""
+        """(H, W) bool, where glasses, hair, a mask, a hand or words lie over the face."""
         return self.occluders.mask()
 
     @cached_property
