@@ -181,7 +181,7 @@ def to_linear(pixels: np.ndarray) -> np.ndarray:
     np.ndarray, (..., 3) float32 in 0..1
     """
     if pixels.dtype == np.uint8:
-        return _LINEAR_BY_BYTE[pixels]
+        return look_up(_LINEAR_BY_BYTE, pixels)
     value = np.asarray(pixels, np.float32) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(
         np.float32
@@ -208,6 +208,13 @@ def to_srgb(linear: np.ndarray) -> np.ndarray:
 _LINEAR_BY_BYTE = to_linear(np.arange(256, dtype=np.float32))
 
 
+def look_up(by_byte: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Read a table of 256 float32 at every byte; four times as fast as indexing by them."""
+    if not pixels.size:
+        return by_byte[pixels]
+    return cv2.LUT(pixels.reshape(-1, 1), by_byte).reshape(pixels.shape)
+
+
 def log_light(pixels: np.ndarray, offset: float = DARKEST) -> np.ndarray:
     """Logarithm of linear light: in it skin in more or less light differs by a constant.
 
@@ -221,7 +228,7 @@ def log_light(pixels: np.ndarray, offset: float = DARKEST) -> np.ndarray:
     -------
     np.ndarray, (..., 3) float32
     """
-    return np.log(to_linear(pixels) + offset)
+    return look_up(np.log(_LINEAR_BY_BYTE + offset), pixels)
 
 
 def to_scene_light(pixels: np.ndarray) -> np.ndarray:
@@ -240,7 +247,12 @@ def to_scene_light(pixels: np.ndarray) -> np.ndarray:
     np.ndarray, (..., 3) float32
         Up to about 2.5: what is white may be brighter.
     """
-    return _SCENE_BY_BYTE[pixels]
+    return look_up(_SCENE_BY_BYTE, pixels)
+
+
+def log_scene_light(pixels: np.ndarray) -> np.ndarray:
+    """Logarithm of `to_scene_light` of pixels (..., 3) uint8, `DARKEST` added: float32."""
+    return look_up(np.log(_SCENE_BY_BYTE + DARKEST), pixels)
 
 
 def from_scene_light(light: np.ndarray) -> np.ndarray:

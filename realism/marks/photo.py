@@ -11,7 +11,7 @@ from realism.faces.occluders import Occluders, find_occluders
 from realism.faces.paintable import paintable_mask
 from realism.faces.skin import skin_mask
 from realism.head.fit import steady_mesh
-from realism.images import DARKEST, Photo, to_scene_light
+from realism.images import Photo, log_scene_light
 from realism.marks.mark import Mark, Wrinkle
 
 # Radii of marks that can be; age spots are the largest of the round ones.
@@ -40,7 +40,7 @@ class PhotoAnalysis:
     @cached_property
     def log_light(self) -> np.ndarray:
         """(H, W, 3) float32, log of the light that fell on the camera."""
-        return np.log(to_scene_light(self.pixels) + DARKEST)
+        return log_scene_light(self.pixels)
 
     @cached_property
     def paintable(self) -> np.ndarray:
