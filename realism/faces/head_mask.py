@@ -1,4 +1,4 @@
-"""Where a picture shows the head: MediaPipe's selfie segmentation, cut by head and hair.
+"""Where a picture shows the person, and where the head: MediaPipe's selfie segmentation.
 
 Segmentation: MediaPipe (Apache-2.0).
 """
@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 
 from realism.faces.face import Face, eye_centres
+from realism.faces.features import CORE, fill_outlines
 from realism.faces.mesh import roll_angle, upright_crop
 
 # Set by eye on photographs and renders of faces.
-HEAD_VIEW = 3.0  # face sizes that the segmentation is shown
+PERSON_VIEW, HEAD_VIEW = 2.0, 3.0  # face sizes that the segmentation is shown
+LEAST_OF_FACE = 0.9  # share of a face that must be person, or the segmentation has failed
 HEAD_ASIDE = 0.85  # face sizes from the face's middle to the side of the hair
 HEAD_UP = 1.15  # to the top of the hair
 HEAD_DOWN = 0.62  # to below the chin
@@ -38,15 +40,7 @@ def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     -------
     np.ndarray, (H, W) float32, 0..1
     """
-    roll = roll_angle(eye_centres(face.mesh))
-    points = face.mesh[:, :2]
-    extent = float(np.max(points.max(0) - points.min(0)))
-    centre = (points[10] + points[152]) / 2
-    crop, to_crop = upright_crop(pixels, centre, extent * HEAD_VIEW, roll, SEGMENTATION_SIDE)
-    with _ONE_AT_A_TIME:
-        net = _segmentation()
-        net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
-        person = net.forward()[0, 0].copy()
+    person, to_crop = _segment(pixels, face, HEAD_VIEW)
     # The head's outline in the crop: an egg round the face, wide at the top for hair, closing
     # under the chin.
     unit = SEGMENTATION_SIDE / HEAD_VIEW
@@ -59,6 +53,44 @@ def head_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
     back = cv2.invertAffineTransform(to_crop)
     size = (pixels.shape[1], pixels.shape[0])
     return np.clip(cv2.warpAffine(person * egg, back, size, flags=cv2.INTER_LINEAR), 0, 1)
+
+
+def person_mask(pixels: np.ndarray, face: Face) -> np.ndarray:
+    """The person around one face, and whoever else is there, soft.
+
+    Parameters
+    ----------
+    pixels : np.ndarray, (H, W, 3) uint8 sRGB
+    face : Face
+
+    Returns
+    -------
+    np.ndarray, (H, W) float32, 0..1
+        1 everywhere where the face itself is not seen to be a person.
+    """
+    person, to_crop = _segment(pixels, face, PERSON_VIEW)
+    points = face.mesh[:, :2] @ to_crop[:, :2].T + to_crop[:, 2]
+    core = fill_outlines(CORE, points, person.shape) > 0
+    if person[core].mean() < LEAST_OF_FACE:
+        return np.ones(pixels.shape[:2], np.float32)
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(person, to_crop, pixels.shape[1::-1], flags=way, borderValue=1)
+
+
+def _segment(pixels: np.ndarray, face: Face, view: float) -> tuple[np.ndarray, np.ndarray]:
+    """How likely each px of an upright square around a face is a person, and the map (2, 3) to it.
+
+    view    face sizes
+    """
+    roll = roll_angle(eye_centres(face.mesh))
+    points = face.mesh[:, :2]
+    extent = float(np.max(points.max(0) - points.min(0)))
+    centre = (points[10] + points[152]) / 2
+    crop, to_crop = upright_crop(pixels, centre, extent * view, roll, SEGMENTATION_SIDE)
+    with _ONE_AT_A_TIME:
+        net = _segmentation()
+        net.setInput(cv2.dnn.blobFromImage(crop, 1 / 255))
+        return net.forward()[0, 0].copy(), to_crop
 
 
 @cache

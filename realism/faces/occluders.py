@@ -7,7 +7,8 @@ and how likely hair, hat or beard. It learned from glasses, strands and wrinkles
 photo-like faces, see `training/faces/occluders.py`.
 
 A face wears glasses when they are seen at both eyes: one dark stroke at an eye may be a lash. What
-covers it for the moment, a mask or a hand, is found in the same view by `covers.py`.
+covers it for the moment, a mask or a hand, is found in the same view by `covers.py`; where the
+picture shows nobody is told by `head_mask.py`: a grey wall can be as brown as skin.
 
 Network: Ronneberger et al., "U-Net", MICCAI 2015, with sums for its joins.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from realism.faces.covers import find_covers
 from realism.faces.face import Face, eye_centres, mm_per_px_from_eyes
 from realism.faces.features import BROWS, CORE, EYES, LIPS, NOSTRILS, disc, fill_outlines
+from realism.faces.head_mask import person_mask
 from realism.faces.mesh import FACE_OVAL
 
 WEIGHTS = Path(__file__).parent / "weights" / "occluders.onnx"
@@ -51,6 +53,8 @@ class Occluders:
         face, backdrop, which colour tells better.
     covered, lettered : np.ndarray, (H, W) float32, 0..1
         How likely something is held before it, and how likely words are written over it.
+    backdrop : np.ndarray, (H, W) bool
+        Where nobody is seen.
     mm_per_px : float
     """
 
@@ -59,6 +63,7 @@ class Occluders:
     strands: np.ndarray
     covered: np.ndarray
     lettered: np.ndarray
+    backdrop: np.ndarray
     mm_per_px: float
 
     @property
@@ -67,9 +72,9 @@ class Occluders:
         return bool(self.glasses.any())
 
     def mask(self) -> np.ndarray:
-        """Where no skin can be seen for them, with their rims: (H, W) bool."""
+        """Where no skin can be seen for them, with their rims, or beside it: (H, W) bool."""
         worn = np.maximum(self.glasses, self.strands)
-        return self._with_rims(worn) | self._rimmed_cover
+        return self._with_rims(worn) | self._rimmed_cover | self.backdrop
 
     def hidden_by(self, x: int, y: int) -> str:
         """The code of what hides a px that shows no skin: "hidden_by_glasses", say, or ""."""
@@ -120,7 +125,8 @@ def find_occluders(pixels: np.ndarray, face: Face) -> Occluders:
     covered[chances[0] > LEAST_CHANCE] = 0  # dark lenses are glasses
     found = (*chances, strands, covered, lettered)
     layers = (cv2.warpAffine(chance, to_view, size, flags=way) for chance in found)
-    return Occluders(*layers, mm_per_px_from_eyes(face))
+    backdrop = person_mask(pixels, face) < LEAST_CHANCE
+    return Occluders(*layers, backdrop, mm_per_px_from_eyes(face))
 
 
 def upright_view(

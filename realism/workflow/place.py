@@ -21,7 +21,8 @@ from realism.marks.mark import Mark
 from realism.marks.observation import LEAST_OBSERVATIONS
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore.blend import Sliders, blend
-from realism.marks.restore.placement import Placement, find_obstacle
+from realism.marks.restore.obstacles import find_obstacle
+from realism.marks.restore.placement import Placement
 from realism.marks.restore.prepare import (
     METHODS,
     LayeredPortrait,

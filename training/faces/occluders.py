@@ -124,7 +124,8 @@ def read_views(data: Path) -> dict[str, View]:
         # By colour alone: what an earlier network believed is not taught to the next.
         unknown = np.full(pixels.shape[:2], UNKNOWN, np.float32)
         nothing = np.zeros_like(unknown)
-        occluders = Occluders(nothing, unknown, *3 * [nothing], mm_per_px_from_eyes(face))
+        mm = mm_per_px_from_eyes(face)
+        occluders = Occluders(nothing, unknown, *3 * [nothing], nothing > 0, mm)
         skin = (skin_mask(pixels, face, occluders) > LEAST_SKIN).astype(np.uint8)
         view, points, to_view = upright_view(pixels, face, SCALE)
         size = view.shape[1::-1]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.marks.mark import Wrinkle
@@ -15,9 +16,14 @@ from realism.marks.observation import (
     same_mark_weight,
 )
 from realism.marks.restore.placement import Placement
+from realism.marks.restore.wrinkle import even_parameters, interpolate_polyline, polyline_normals
 
 WORTH_AVERAGING = 0.4  # of the best view's quality: measured there too
 MEAN_STEPS = 4  # of reweighting
+# How much a fold's view in quite another light is worth: 0.2 / 2.2 of one in the portrait's. It
+# changes sides there, and what of it is the valley's own shade is not known well.
+OTHER_LIGHT = 1.2
+FIRM = 0.05  # of a line's points: keeps what only its ends tell, its place along itself
 
 
 def merge_placements(placements: Sequence[Placement], portrait_face: Face) -> list[Placement]:
@@ -40,12 +46,42 @@ def merge_placements(placements: Sequence[Placement], portrait_face: Face) -> li
     groups = group_by_distance(
         ordered, lambda first, second: _distance_mm(first, second, mm_per_px), SAME_MARK_MM
     )
-    return [_merge_group(group, mm_per_px) for group in groups]
+    return [_merge_group(group, mm_per_px) for group in _join_split(groups, mm_per_px)]
+
+
+def _join_split(groups: list[list[Placement]], mm_per_px: float) -> list[list[Placement]]:
+    """Groups of which no photo shows both, and whose mean places are near, made one.
+
+    The first two views of a mark may lie too far apart for one, and the others join either.
+    """
+    joined: list[list[Placement]] = []
+    for group in groups:
+        for other in joined:
+            both = sorted(other + group, key=_quality, reverse=True)
+            if len({member.photo for member in both}) < len(both):
+                continue
+            if _means_apart(other, group, mm_per_px) < SAME_MARK_MM:
+                other[:] = both
+                break
+        else:
+            joined.append(group)
+    return joined
+
+
+def _means_apart(first: list[Placement], second: list[Placement], mm_per_px: float) -> float:
+    """mm between the mean places of two groups; infinite of folds and of unlike kinds."""
+    best = first[0], second[0]
+    if any(len(member.polyline) for member in best) or best[0].mark.kind != best[1].mark.kind:
+        return np.inf
+    means = [_merge_group(group, mm_per_px).to for group in (first, second)]
+    return float(np.hypot(*(means[0] - means[1]))) * mm_per_px
 
 
 def _quality(placement: Placement) -> float:
+    # A fold is measured best where expression and light are as the portrait's.
+    alike = placement.depth_left * (OTHER_LIGHT + placement.shading_factor) / (OTHER_LIGHT + 1)
     # Visible ones first: a view that cannot be placed must not hide one that can.
-    return placement.visible * 100 + placement.view.quality
+    return placement.visible * 100 + placement.view.quality * alike
 
 
 def _distance_mm(first: Placement, second: Placement, mm_per_px: float) -> float:
@@ -70,12 +106,15 @@ def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
     """The best view, where the placements put it on average, the surest most."""
     best, appearances = group[0], tuple((member.photo, member.mark) for member in group)
     visible = [member for member in group if member.visible]
-    if len(visible) < 2 or len(best.polyline):
+    if len(visible) < 2:
         return replace(best, appearances=appearances)
-    mean = _robust_mean(
-        np.array([member.to for member in visible], np.float64),
-        np.array([member.deviation for member in visible]) / mm_per_px,
-    )
+    deviations = np.array([member.deviation for member in visible]) / mm_per_px
+    if len(best.polyline):
+        gaps = [_gap_between(best.polyline, member.polyline) for member in visible]
+        shift = _robust_mean(np.array(gaps), deviations).astype(np.float32)
+        to, polyline = best.to + shift, best.polyline + shift
+        return replace(best, to=to, polyline=polyline, appearances=appearances)
+    mean = _robust_mean(np.array([member.to for member in visible], np.float64), deviations)
     others = tuple(
         member.view
         for member in group[1:]
@@ -84,6 +123,22 @@ def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
     )
     to = mean.astype(np.float32)
     return replace(best, to=to, appearances=appearances, other_views=others)
+
+
+def _gap_between(course: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How far a second line of one fold lies from the first: (2,) px, along the fold unknown.
+
+    course, other    (n, 2) px
+    """
+    fine = interpolate_polyline(other.astype(np.float64), even_parameters(other))
+    _, nearest = KDTree(fine).query(course)
+    beside = (nearest > 0) & (nearest < len(fine) - 1)
+    if not beside.any():
+        return np.zeros(2)
+    normals = polyline_normals(course)[beside]
+    across = (normals * (fine[nearest] - course)[beside]).sum(1)
+    firm = FIRM * len(across) * np.eye(2)
+    return np.linalg.solve(normals.T @ normals + firm, normals.T @ across)
 
 
 def _robust_mean(places: np.ndarray, deviations: np.ndarray) -> np.ndarray:

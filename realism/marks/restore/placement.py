@@ -12,9 +12,7 @@ import numpy as np
 
 from realism.errors import InputError, Message
 from realism.faces.face import Face, mm_per_px_from_eyes
-from realism.faces.features import feature_at
 from realism.faces.occluders import Occluders
-from realism.faces.skin import LEAST_SKIN
 from realism.head.geometry import Head
 from realism.head.registration import ShiftField
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
@@ -22,9 +20,8 @@ from realism.marks.mark import Mark, SeenMark
 from realism.marks.observation import LEAST_PHOTO_FACING, Observation, observe_mark
 from realism.marks.restore.mark_view import MarkView
 from realism.marks.restore.nearest3 import transfer_by_nearest3
+from realism.marks.restore.obstacles import find_obstacle, off_backdrop
 
-LEAST_FACING = 0.12  # cosine; skin turned away further shows no mark
-LEAST_ON_SKIN = 0.3  # share of a mark that lies on skin where its middle does not
 LEAST_WRINKLE_FACING = 0.4  # cosine in the photo; flatter, a fold hides its own valley
 SHIFT_STEP = 3.0  # px over which a shift's slope is taken; it changes over tens of px
 
@@ -241,14 +238,17 @@ def _place_mark(
     occluders: Occluders | None,
 ) -> Placement:
     """The placement of one mark from its transferred points: its centre, then its line's."""
-    reach = 0.0 if mark.is_traced else mark.radius * scale
+    reach, to = 0.0 if mark.is_traced else mark.radius * scale, transferred.to
+    if not mark.is_traced and occluders is not None:
+        mm_per_px = mm_per_px_from_eyes(portrait_face)
+        to = np.array([off_backdrop(to[0], skin, occluders.backdrop, mm_per_px), *to[1:]])
     least_facing = LEAST_WRINKLE_FACING if mark.is_traced else LEAST_PHOTO_FACING
     reasons = [
         Message("seen_from_side")
         if photo_facing < least_facing
-        else find_obstacle(to, facing, hidden, portrait_face, skin, occluders, reach)
-        for to, facing, hidden, photo_facing in zip(
-            transferred.to,
+        else find_obstacle(point, facing, hidden, portrait_face, skin, occluders, reach)
+        for point, facing, hidden, photo_facing in zip(
+            to,
             transferred.facing,
             transferred.hidden,
             transferred.photo_facing,
@@ -265,9 +265,9 @@ def _place_mark(
     return Placement(
         mark,
         photo,
-        transferred.to[0].astype(np.float32),
+        to[0].astype(np.float32),
         transferred.matrix[0].astype(np.float32),
-        transferred.to[1:].astype(np.float32),
+        to[1:].astype(np.float32),
         polyline_visible,
         float(transferred.facing[0]),
         float(transferred.photo_facing[0]),
@@ -275,49 +275,3 @@ def _place_mark(
         reason,
         scale=scale,
     )
-
-
-def find_obstacle(
-    to: np.ndarray,
-    facing: float,
-    hidden: bool,
-    face: Face,
-    skin: np.ndarray,
-    occluders: Occluders | None = None,
-    radius: float = 0.0,
-) -> Message | None:
-    """Why nothing can be put at a point of the portrait.
-
-    Parameters
-    ----------
-    to : (2,) px
-    facing : float
-        Cosine between the skin and the line of sight there.
-    hidden : bool
-        Whether another part of the head lies in front.
-    face : Face
-    skin : (H, W), 0..1
-        Where marks may be put.
-    occluders : Occluders, optional
-        What lies over the face there.
-    radius : float, px
-        Of a round mark: it can be put where a part of it lies on skin.
-
-    Returns
-    -------
-    Message or None
-        None when it can.
-    """
-    height, width = skin.shape
-    x, y = round(to[0]), round(to[1])
-    if not (0 <= x < width and 0 <= y < height):
-        return Message("outside_picture")
-    if facing < LEAST_FACING or hidden:
-        return Message("hidden_by_turn")
-    reach = round(radius)
-    under = skin[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1]
-    if skin[y, x] < LEAST_SKIN and (under >= LEAST_SKIN).mean() < LEAST_ON_SKIN:
-        over = occluders.hidden_by(x, y) if occluders else ""
-        feature = "" if over == "hidden_by_glasses" else feature_at(to, face)
-        return Message(feature or over or "off_skin")
-    return None

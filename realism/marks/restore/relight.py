@@ -19,7 +19,8 @@ from realism.marks.restore.wrinkle import polyline_normals
 
 LIT_FACING = 0.3  # cosine from which skin tells of the light
 UNSURE_LIGHT = 0.3  # log units; across slopes of light below it say little
-SMOOTHED = 6.0  # share of its depth lost for a stretch of 1: gone at 17 %
+SMOOTHED = 6.0  # share of its depth lost for a stretch of 1
+UNSURE_STRETCH = 1.03  # two heads of one expression differ by so much; it smooths nothing
 LEAST_LEFT = 0.35  # of its depth, however smooth the expression
 
 
@@ -90,7 +91,7 @@ def estimate_relighting(
         across.append(np.einsum("nij,nj->ni", sides, steps))
     lengths = [np.linalg.norm(direction, axis=1) for direction in across]
     stretch = float(np.median(lengths[1] / np.maximum(lengths[0], 1e-6)))
-    depth_left = np.clip(1 - SMOOTHED * (stretch - 1), LEAST_LEFT, 1)
+    depth_left = np.clip(1 - SMOOTHED * (stretch - UNSURE_STRETCH), LEAST_LEFT, 1)
     here, there = (
         np.median(direction @ light / np.maximum(length, 1e-6))
         for direction, light, length in zip(across, lights, lengths, strict=True)

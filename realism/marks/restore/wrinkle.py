@@ -22,6 +22,7 @@ CORE = 0.3  # of its reach: as deep as measured; from there it fades
 TAPER = 0.2  # of its length: over which it fades in and out
 DEEPEST = 1.0  # log units of light that it takes at most
 BRIGHTEST_SIDE = 0.15  # log units by which skin beside it may be lighter
+BY_CHANCE = 0.2  # of a fold is shown by smooth skin as well: its shading has slopes too
 TINT = (0.6, 1.5)  # of a colour's depth over all colours'
 
 
@@ -174,7 +175,8 @@ def subtract_shown(wrinkle: WrinkleProfile, shown: np.ndarray) -> WrinkleProfile
         gaussian_filter1d((profile * wrinkle.profile).sum(1), stretch, mode="nearest")
         for profile in (shown, wrinkle.profile)
     )
-    share = np.clip(both / np.maximum(own, 1e-6), 0, 1)
+    share = both / np.maximum(own, 1e-6)
+    share = np.clip((share - BY_CHANCE) / (1 - BY_CHANCE), 0, 1)
     return replace(wrinkle, profile=wrinkle.profile * (1 - share)[:, None])
 
 

@@ -14,7 +14,8 @@ from realism.marks.mark import RoundMark
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore import prepare as restore
 from realism.marks.restore.merge import merge_placements
-from realism.marks.restore.placement import find_obstacle, place_marks
+from realism.marks.restore.obstacles import find_obstacle, off_backdrop
+from realism.marks.restore.placement import place_marks
 from realism.marks.restore.report import placements_to_json
 
 
@@ -106,6 +107,16 @@ def test_a_mark_whose_middle_is_a_px_off_the_skin_is_put_and_one_well_off_it_is_
     ]
     assert within == [True, True, False, False]
     assert find_obstacle(np.array([201.0, 20.0]), 1.0, False, face, skin).code == "off_skin"
+
+
+def test_a_mark_beside_the_outline_is_moved_onto_the_skin_and_one_far_from_it_is_not():
+    skin = np.zeros((100, 100), np.float32)
+    skin[:, :50] = 1
+    backdrop = skin == 0
+    moved = [off_backdrop(np.array([x, 40.0]), skin, backdrop, 0.5) for x in (40.0, 52.0, 60.0)]
+    np.testing.assert_allclose(moved, [[40, 40], [49, 40], [60, 40]])
+    hair = np.zeros_like(backdrop)
+    np.testing.assert_allclose(off_backdrop(np.array([52.0, 40.0]), skin, hair, 0.5), [52, 40])
 
 
 def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
