@@ -23,12 +23,14 @@ from realism.marks.photo import PhotoAnalysis
 from realism.marks.restore.falloff import fade_out
 from realism.marks.restore.mark_view import MarkView
 from realism.marks.restore.pigment import clip_to_pigment
+from realism.marks.restore.profile import fit_profile
 from realism.marks.restore.quotient import (
     NEVER_FADING,
     REACH,
     QuotientPatch,
     crop_square,
     distances_from,
+    fading_radius,
     is_on_shading_edge,
     mask_out_marks,
     measure_quotient,
@@ -97,6 +99,7 @@ def _measure_view(view: MarkView, photo: PhotoAnalysis, marks: list[Mark]) -> Me
             doubt = float(np.hypot(doubt, EDGE_DOUBT))
         if patch.radius >= NEVER_FADING * mark.radius:
             doubt = float(np.hypot(doubt, FADING_DOUBT))
+    patch = _without_grain(patch, photo.log_light, clean, mark)
     falloff = distances_from(patch.centre, patch.log_ratio.shape) / (REACH * patch.radius)
     ratio = lift_sheen(clip_to_pigment(patch, mark.kind), sheen(view.facing))
     # What is not skin in the photo (backdrop, hair, lips) must not come along.
@@ -105,6 +108,18 @@ def _measure_view(view: MarkView, photo: PhotoAnalysis, marks: list[Mark]) -> Me
     on_skin = np.maximum(skin, falloff * REACH < 0.7)
     ratio = ratio * (fade_out(falloff, FADE_FROM) * on_skin)[..., None]
     return MeasuredView(view, patch._replace(log_ratio=ratio.astype(np.float32)), doubt)
+
+
+def _without_grain(
+    patch: QuotientPatch, log_light: np.ndarray, clean: np.ndarray, mark: Mark
+) -> QuotientPatch:
+    """A measured mark without the grain of the skin that it lies on, of `fit_profile`."""
+    x, y = np.round(mark.xy).astype(int)
+    half = len(patch.log_ratio) // 2
+    light, skin = crop_square(log_light, x, y, half), crop_square(clean, x, y, half, edge=0)
+    ratio = fit_profile(light, skin, patch.centre, mark.radius)
+    away = distances_from(patch.centre, ratio.shape)
+    return patch._replace(log_ratio=ratio, radius=float(fading_radius(ratio, away, mark.radius)))
 
 
 def median_radius(measured: Sequence[MeasuredView]) -> float:
