@@ -6,6 +6,7 @@ It learned from such things painted on photo-like faces and renders, see `traini
 Small patches are not believed: they may be a mark.
 """
 
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,8 @@ MOST_COVERED = 0.8  # of the face: behind more no face would have been found, it
 SURE_LETTERS, LEAST_SURE = 0.98, 100  # and mm² of them within the face
 LIKELY_LETTERS = 0.8  # where they then are
 
+_ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
+
 
 def find_covers(inputs: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What covers one face in the view of `occluders.upright_view`, a pixel a millimetre.
@@ -40,9 +43,11 @@ def find_covers(inputs: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.
     covered, lettered : np.ndarray, (h, w) float32, 0..1
         How likely each pixel is; 0 where too little is seen to be believed.
     """
-    network = _network()
-    network.setInput(inputs[None])
-    chances = 1 / (1 + np.exp(-np.clip(network.forward()[0], -30, 30)))
+    with _ONE_AT_A_TIME:
+        network = _network()
+        network.setInput(inputs[None])
+        logits = network.forward()[0].copy()
+    chances = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
     oval = fill_outlines([FACE_OVAL], points, inputs.shape[1:]) > 0
     covered, lettered = chances.astype(np.float32)
     if (covered[oval] > LEAST_CHANCE).mean() > MOST_COVERED:

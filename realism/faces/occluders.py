@@ -13,6 +13,7 @@ picture shows nobody is told by `head_mask.py`: a grey wall can be as brown as s
 Network: Ronneberger et al., "U-Net", MICCAI 2015, with sums for its joins.
 """
 
+import threading
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -38,6 +39,8 @@ LEAST_AT_EYE = 25.0  # mm² of glasses at each eye of who wears some
 LEAST_WORN = 300.0  # mm² of them altogether
 BRIDGE, MID_NOSE = 168, 197  # mesh points
 SPREAD = 2.0  # mm around them: shadow, blur, and fine hair at a hairline
+
+_ONE_AT_A_TIME = threading.Lock()  # the network keeps state between calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +115,12 @@ def find_occluders(pixels: np.ndarray, face: Face) -> Occluders:
     face : Face
     """
     view, points, to_view = upright_view(pixels, face)
-    network, inputs = _network(), describe_view(view.astype(np.float32), points)
-    network.setInput(inputs[None])
-    chances = 1 / (1 + np.exp(-np.clip(network.forward()[0], -30, 30)))
+    inputs = describe_view(view.astype(np.float32), points)
+    with _ONE_AT_A_TIME:
+        network = _network()
+        network.setInput(inputs[None])
+        logits = network.forward()[0].copy()
+    chances = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
     if not _worn(chances[0], points):
         chances[0] = 0
     rows = np.arange(len(chances[1]))[:, None]
