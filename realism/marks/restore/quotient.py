@@ -163,7 +163,7 @@ def fit_bare_skin(patch: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, fl
         return np.broadcast_to(np.median(patch, (0, 1)), patch.shape), np.inf
     ring, design, near = patch[chosen].astype(np.float64), surface[chosen], weight[chosen]
     weights, fit = near.copy(), np.zeros((6, 3))
-    for _ in range(8):
+    for _ in range(4):
         weighted = design * weights[:, None]
         level = (weights[:, None] * ring).sum(0) / weights.sum()
         off = ring - design @ fit if fit.any() else ring - level
