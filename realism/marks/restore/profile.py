@@ -3,8 +3,8 @@
 A small mark is half noise: its ratio to bare skin holds that skin's grain, and the portrait has a
 grain of its own. So it is described by few numbers, fitted at once to all pixels of it and around
 it: a disc with a soft edge, seen aslant as an ellipse, that takes its share of each colour from a
-curved surface of skin. What a large mark has beyond that is kept as far as it exceeds the grain
-of the skin beside it.
+curved surface of skin. Nobody, finder or person, says its middle to the px: it is fitted as well.
+What a large mark has beyond that is kept as far as it exceeds the grain of the skin beside it.
 
 Fit: variable projection, Golub and Pereyra, SIAM J. Numer. Anal. 1973. Share kept: Lee, "Digital
 image enhancement and noise filtering by use of local statistics", PAMI 1980.
@@ -22,11 +22,13 @@ SIZES = np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.45])  # of the radius that the ma
 SOFTNESSES = np.array([0.12, 0.25, 0.45])  # of its radius: how far its edge runs out
 USUAL_SIZE = 0.3  # log units by which the radius is off
 UNUSUAL = 0.02  # share of the misfit that another size costs
+# px, and logarithms of the axes' ratio: its place is moved by no more in each step but the last.
+TRIED = np.array([0.5, 0.5, 0.4, 0.4])
+LONGEST = 0.9  # logarithm of the axes' ratio
 STEPS = 3  # of reweighting
 STIFF = 0.07  # log units against `PRIOR`: how far a curve of the skin is believed
 LEAST_SPREAD = 0.01  # log units of noise that skin has at least
 OUTLYING = 4.0  # spreads from which a pixel counts for nothing
-ROUNDEST, LONGEST = 2.5, 2.5  # px of radius from which a shape is told; axes, long over round
 DETAILED = 2.0, 5.0  # px of radius: from there on details are kept, from there all that stand out
 DETAIL = 0.6  # px: finer is grain
 LEAST_COLOUR = 0.03  # log units of depth that tell the colour
@@ -75,15 +77,16 @@ def fit_profile(
     # Under the mark all counts: so dark a place may be no skin to the mask.
     near = weight * np.exp(-np.maximum(away - 2 * radius - 2, 0) / (radius + 2))
     near = np.where(away < 1.2 * radius, np.maximum(near, 1), near)
-    terms, across = _terms(near.shape), np.eye(2)
-    weights = near
+    terms, weights = _terms(near.shape), near
+    place = np.array([*centre, 0.0, 0.0])
     for step in range(STEPS):
-        distance = _slanted_distance(centre, near.shape, across) / radius
-        fit = _fit_disc(patch, terms, weights, distance)
+        distance = _slanted_distance(place, near.shape) / radius
+        skin = _Skin(terms, weights)
+        fit = _fit_disc(patch, skin, distance)
         rest = patch - terms @ fit.surface - _disc(distance, fit)[..., None] * fit.depth
         weights = near * _agreement(rest, near, away < 1.3 * radius)
         if step < STEPS - 1:
-            across = _slant(patch - terms @ fit.surface, fit.depth, centre, away, radius)
+            place = _nearer(patch @ GREY, skin, fit, place, radius)
     ratio = _disc(distance, fit)[..., None] * fit.depth
     beside = (away > 1.9 * radius + 1) & (away < 3.2 * radius + 4) & (weight > 0.5)
     return ratio + _detail(rest, distance / fit.size, beside, fit.depth, radius)
@@ -97,11 +100,18 @@ def _terms(shape: tuple[int, int]) -> np.ndarray:
     return np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], -1)
 
 
-def _slanted_distance(centre: np.ndarray, shape: tuple[int, int], across: np.ndarray) -> np.ndarray:
-    """Distance (h, w) px from the mark's middle in the metric of its ellipse."""
+def _slanted_distance(place: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Distance (h, w) px from a mark's middle in the metric of its ellipse.
+
+    place    (4,) x and y of the middle, px, and how far the ellipse is drawn out along x (below 0
+             along y) and along the diagonal: logarithms of its axes' ratio
+    """
     ys, xs = np.mgrid[: shape[0], : shape[1]]
-    off = np.stack([xs - centre[0], ys - centre[1]], -1)
-    return np.sqrt(np.einsum("...i,ij,...j", off, across, off))
+    x, y = xs - place[0], ys - place[1]
+    long = float(np.hypot(place[2], place[3]))
+    grow, turn = np.cosh(long), np.sinh(long) / max(long, 1e-9)
+    squared = grow * (x * x + y * y) - turn * (place[2] * (x * x - y * y) + place[3] * 2 * x * y)
+    return np.sqrt(np.maximum(squared, 0))
 
 
 def _disc(distance: np.ndarray, fit: Fit) -> np.ndarray:
@@ -115,37 +125,62 @@ def _soft_discs(distance: np.ndarray, sizes: np.ndarray, softnesses: np.ndarray)
     return 1 / (1 + np.exp(np.clip(past, -30, 30)))
 
 
-def _fit_disc(
-    patch: np.ndarray, terms: np.ndarray, weights: np.ndarray, distance: np.ndarray
-) -> Fit:
+class _Skin:
+    """The curved surface of skin that is solved for along with whatever lies on it."""
+
+    def __init__(self, terms: np.ndarray, weights: np.ndarray):
+        self.use = weights > 0.02
+        self.terms, self.weight = terms[self.use], weights[self.use][:, None]
+        self.precision = self.terms.T @ (self.terms * self.weight) + np.diag((STIFF / PRIOR) ** 2)
+
+    def surface(self, light: np.ndarray) -> np.ndarray:
+        """Coefficients (6, c) of the surface through light (n, c) of the pixels in use."""
+        return np.linalg.solve(self.precision, self.terms.T @ (self.weight * light))
+
+    def explained(self, discs: np.ndarray, light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How much of light's misfit each of `discs` (n, m) takes off, and its depth.
+
+        light    (n, c)
+
+        Returns (m, c) both.
+        """
+        lean = discs - self.terms @ self.surface(discs)
+        weighted = self.weight * lean
+        power = (weighted * discs).sum(0)[:, None] + 1e-3
+        shared = weighted.T @ light
+        return shared**2 / power, shared / power
+
+
+def _fit_disc(patch: np.ndarray, skin: _Skin, distance: np.ndarray) -> Fit:
     """The disc of the size and softness that leaves least, and the skin under it."""
-    use = weights > 0.02
-    skin, light, weight = terms[use], patch[use].astype(np.float64), weights[use]
+    light = patch[skin.use].astype(np.float64)
     sizes, softnesses = (values.ravel() for values in np.meshgrid(SIZES, SOFTNESSES))
-    discs = _soft_discs(distance[use], sizes, softnesses)
-    grey = light @ GREY
-    # Without its surface of skin, which is solved for along with it, a disc is one number.
-    precision = skin.T @ (skin * weight[:, None]) + np.diag((STIFF / PRIOR) ** 2)
-    weighted = weight[:, None] * np.column_stack([discs, grey])
-    on_skin = np.linalg.solve(precision, skin.T @ weighted)
-    lean = np.column_stack([discs, grey]) - skin @ on_skin
-    power = (weighted[:, :-1] * lean[:, :-1]).sum(0) + 1e-3
-    shared = (weighted[:, :-1] * lean[:, -1:]).sum(0)
-    misfit = (weighted[:, -1] * lean[:, -1]).sum() - shared**2 / power
-    misfit = misfit * (1 + UNUSUAL * (np.log(sizes) / USUAL_SIZE) ** 2)
-    best = int(misfit.argmin())
-    depth = (weighted[:, best] @ (light - skin @ _solved(precision, skin, weight, light))) / power[
-        best
-    ]
-    surface = _solved(precision, skin, weight, light - discs[:, best : best + 1] * depth)
-    return Fit(float(sizes[best]), float(softnesses[best]), surface, depth)
+    discs = _soft_discs(distance[skin.use], sizes, softnesses)
+    grey = light @ GREY[:, None]
+    bare = grey - skin.terms @ skin.surface(grey)
+    misfit = float((skin.weight * grey * bare).sum()) - skin.explained(discs, grey)[0][:, 0]
+    best = int((misfit * (1 + UNUSUAL * (np.log(sizes) / USUAL_SIZE) ** 2)).argmin())
+    disc = discs[:, best : best + 1]
+    depth = skin.explained(disc, light)[1][0]
+    return Fit(
+        float(sizes[best]), float(softnesses[best]), skin.surface(light - disc * depth), depth
+    )
 
 
-def _solved(
-    precision: np.ndarray, skin: np.ndarray, weight: np.ndarray, light: np.ndarray
+def _nearer(
+    grey: np.ndarray, skin: _Skin, fit: Fit, place: np.ndarray, radius: float
 ) -> np.ndarray:
-    """Coefficients (6, 3) of the surface through light (n, 3)."""
-    return np.linalg.solve(precision, skin.T @ (weight[:, None] * light))
+    """A mark's place moved to where it explains more: the top of a parabola on each axis."""
+    beside = [place, *(place + side * step for step in np.diag(TRIED) for side in (1, -1))]
+    discs = [_disc(_slanted_distance(at, grey.shape) / radius, fit) for at in beside]
+    light = grey[skin.use][:, None].astype(np.float64)
+    explained = skin.explained(np.stack([disc[skin.use] for disc in discs], 1), light)[0][:, 0]
+    here, ahead, behind = explained[0], explained[1::2], explained[2::2]
+    bend = 2 * here - ahead - behind
+    top = np.where(bend > 0, (ahead - behind) / (2 * np.maximum(bend, 1e-9)), ahead - behind)
+    moved = place + TRIED * np.clip(top, -1, 1)
+    moved[2:] = np.clip(moved[2:], -LONGEST, LONGEST)
+    return moved
 
 
 def _agreement(rest: np.ndarray, near: np.ndarray, under: np.ndarray) -> np.ndarray:
@@ -155,27 +190,6 @@ def _agreement(rest: np.ndarray, near: np.ndarray, under: np.ndarray) -> np.ndar
     spread = max(1.4826 * float(np.median(usual)) if usual.size else 0.0, LEAST_SPREAD)
     weight = np.clip(1 - (off / (OUTLYING * spread)) ** 2, 0, None) ** 2
     return np.where(under, np.maximum(weight, 0.5), weight)
-
-
-def _slant(
-    ratio: np.ndarray, depth: np.ndarray, centre: np.ndarray, away: np.ndarray, radius: float
-) -> np.ndarray:
-    """The metric (2, 2) in which a mark is round, from the second moments of its darkness.
-
-    Of a mark of a few pixels they say little: it is drawn towards a circle.
-    """
-    tone = float(depth @ GREY)
-    dark = np.clip((ratio @ GREY) * (np.sign(tone) or -1), 0, None)
-    dark = dark * (away < 1.7 * radius) * np.exp(-((away / (1.6 * radius)) ** 2))
-    if dark.sum() <= 0:
-        return np.eye(2)
-    ys, xs = np.mgrid[: away.shape[0], : away.shape[1]]
-    off = np.stack([xs - centre[0], ys - centre[1]], -1)
-    moments = np.einsum("hw,hwi,hwj", dark, off, off) / dark.sum()
-    told = 0.8 * min(1.0, radius / ROUNDEST)
-    moments = told * moments + (1 - told) * np.trace(moments) / 2 * np.eye(2)
-    squares, axes = np.linalg.eigh(moments / np.sqrt(np.linalg.det(moments)))
-    return (axes / np.clip(squares, 1 / LONGEST, LONGEST)) @ axes.T
 
 
 def _detail(
