@@ -40,7 +40,7 @@ from training.finder.wrinkles import paint_wrinkles
 PAIRED = 0.35  # share of the samples on faces with marks of their own, where there are some
 PHOTOS = 0.55  # share of the others on photo-like faces, where there are some
 # Of photo-like faces: skin has its own unevenness and hair already.
-OWN_SKIN, OWN_COVER = 0.4, 0.6  # share of the samples where little is added
+OWN_SKIN, OWN_COVER = 0.2, 0.6  # share of the samples where little is added
 LITTLE = 0.35  # of the unevenness
 MOST_HIDDEN = 0.15  # of a mark that is to be found
 
