@@ -6,8 +6,9 @@ import pytest
 from marked import truth_of
 
 from realism.faces.engine import primary_face
-from realism.faces.head_mask import head_mask
+from realism.faces.head_mask import head_mask, person_mask
 from realism.faces.mesh import FACE_OVAL
+from realism.faces.paintable import paintable_mask
 from realism.faces.skin import LEAST_SKIN, skin_mask
 
 
@@ -47,6 +48,28 @@ def test_the_head_mask_holds_the_face_and_leaves_the_corners(engine, ravi):
         x, y = face.mesh[:, :2].round().astype(int).T
         assert np.mean(head[y, x] > 0.5) > 0.9
         assert max(head[0, 0], head[0, -1], head[-1, 0], head[-1, -1]) < 0.1
+
+
+def test_a_wall_as_brown_as_skin_is_no_place_for_a_mark(engine, mei):
+    """Beside a turned face the wall is near enough to the skin to be taken for it by its colour."""
+    photo = mei[5]
+    face = primary_face(engine.find(photo.pixels))
+    skin = skin_mask(photo.pixels, face)
+    backdrop = person_mask(photo.pixels, face) < 0.5
+    tone = np.median(photo.pixels[skin > 0.9], 0).astype(np.uint8)
+    walled = photo.pixels.copy()
+    walled[backdrop] = tone
+    seen = primary_face(engine.find(walled))
+    wide = paintable_mask(walled, skin_mask(walled, seen), seen)
+    inner = cv2.erode(backdrop.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert inner.any() and wide[inner].max() < LEAST_SKIN
+
+
+def test_where_the_face_is_no_person_to_the_segmentation_nothing_is_left_out(engine, mei):
+    photo = mei[0]
+    face = primary_face(engine.find(photo.pixels))
+    noise = np.random.default_rng(0).integers(0, 255, photo.pixels.shape).astype(np.uint8)
+    assert person_mask(noise, face).min() == 1
 
 
 def test_the_nose_of_a_turned_face_is_skin_though_it_leaves_the_outline(engine, mei, ravi):

@@ -8,9 +8,10 @@ import pytest
 from marked import round_marks, truth_of
 
 from realism.errors import InputError, Message
+from realism.faces.face import mm_per_px_from_eyes
 from realism.faces.skin import skin_mask
 from realism.head.registration import ShiftField
-from realism.marks.mark import RoundMark
+from realism.marks.mark import RoundMark, Wrinkle
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore import prepare as restore
 from realism.marks.restore.merge import merge_placements
@@ -132,6 +133,41 @@ def test_one_mark_in_two_photos_is_one_mark_with_two_sightings(views):
     assert len(merged) < len(placed)
     assert len(merged) <= len(moles) + 1
     assert max(spot.photo_count for spot in merged) >= 2
+
+
+def put_at(views, photo, mm, kind="mole", polyline=None, shading=1.0):
+    """A placement `mm` (x, y) from a cheek's middle, as a photo of that name has it."""
+    _, face, skin, _ = views[0]
+    middle = face.mesh[50, :2] + np.array(mm) / mm_per_px_from_eyes(face)
+    (spot,) = place_marks(
+        [RoundMark(kind, middle.astype(np.float32), 3.0)], photo, face, face, skin
+    )
+    if polyline is None:
+        return spot
+    line = (middle + np.array(polyline) / mm_per_px_from_eyes(face)).astype(np.float32)
+    fold = Wrinkle(line[len(line) // 2], 1.5, polyline=line)
+    seen = np.ones(len(line), bool)
+    return replace(spot, mark=fold, polyline=line, polyline_visible=seen, shading_factor=shading)
+
+
+def test_a_mark_that_two_groups_of_photos_split_is_one_and_two_of_one_photo_are_two(views):
+    face = views[0][1]
+    # The first two lie too far apart for one; the means of both groups do not.
+    split = [put_at(views, *at) for at in (("a", (0, 0)), ("b", (6.5, 0)), ("c", (3, 0)))]
+    assert len(merge_placements(split, face)) == 1
+    both = [put_at(views, "a", (0, 0)), put_at(views, "a", (4, 0)), put_at(views, "b", (0, 0))]
+    assert len(merge_placements(both, face)) == 2
+
+
+def test_a_fold_is_taken_from_the_photo_in_the_portraits_light_and_lies_where_all_have_it(views):
+    face = views[0][1]
+    line = [(0, y) for y in np.linspace(-6, 6, 13)]
+    other = put_at(views, "other", (0, 0), polyline=line, shading=-0.8)
+    alike = put_at(views, "alike", (2, 0), polyline=line)
+    (fold,) = merge_placements([other, alike], face)
+    assert fold.photo == "alike" and fold.photo_count == 2
+    off = (fold.polyline - other.polyline).mean(0) * mm_per_px_from_eyes(face)
+    np.testing.assert_allclose(off, [1, 0], atol=0.2)
 
 
 @pytest.mark.parametrize(
