@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from realism.images import GREY
-from realism.marks.restore.quotient import PRIOR, distances_from
+from realism.marks.restore.quotient import LEAST_RING, LEAST_SPREAD, PRIOR, distances_from
 
 SIZES = np.array([0.55, 0.7, 0.85, 1.0, 1.2, 1.45])  # of the radius that the mark has
 SOFTNESSES = np.array([0.12, 0.25, 0.45])  # of its radius: how far its edge runs out
@@ -27,7 +27,6 @@ TRIED = np.array([0.5, 0.5, 0.4, 0.4])
 LONGEST = 0.9  # logarithm of the axes' ratio
 STEPS = 3  # of reweighting
 STIFF = 0.07  # log units against `PRIOR`: how far a curve of the skin is believed
-LEAST_SPREAD = 0.01  # log units of noise that skin has at least
 OUTLYING = 4.0  # spreads from which a pixel counts for nothing
 DETAILED = 2.0, 5.0  # px of radius: from there on details are kept, from there all that stand out
 DETAIL = 0.6  # px: finer is grain
@@ -202,9 +201,9 @@ def _detail(
     beside      (h, w) bool  skin, to tell its grain
     """
     smooth = cv2.GaussianBlur(rest @ GREY, (0, 0), DETAIL)
-    core, few = distance < 1.2, 12
+    core = distance < 1.2
     kept = float(np.clip((radius - DETAILED[0]) / (DETAILED[1] - DETAILED[0]), 0, 1))
-    if not kept or core.sum() < few or beside.sum() < few:
+    if not kept or min(core.sum(), beside.sum()) < LEAST_RING:
         return np.zeros_like(rest)
     grain = 2.2 * float(np.median(np.abs(smooth[beside]))) ** 2
     kept *= max(1 - grain / max(float((smooth[core] ** 2).mean()), 1e-9), 0)
