@@ -23,6 +23,7 @@ MEAN_STEPS = 4  # of reweighting
 # How much a fold's view in quite another light is worth: 0.2 / 2.2 of one in the portrait's. It
 # changes sides there, and what of it is the valley's own shade is not known well.
 OTHER_LIGHT = 1.2
+BESIDE = 0.3  # of a line beside another in one photo: they are two
 FIRM = 0.05  # of a line's points: keeps what only its ends tell, its place along itself
 
 
@@ -46,7 +47,8 @@ def merge_placements(placements: Sequence[Placement], portrait_face: Face) -> li
     groups = group_by_distance(
         ordered, lambda first, second: _distance_mm(first, second, mm_per_px), SAME_MARK_MM
     )
-    return [_merge_group(group, mm_per_px) for group in _join_split(groups, mm_per_px)]
+    joined = _join_split(groups, mm_per_px)
+    return [_merge_group(group, mm_per_px, _other_parts(group, joined)) for group in joined]
 
 
 def _join_split(groups: list[list[Placement]], mm_per_px: float) -> list[list[Placement]]:
@@ -66,6 +68,31 @@ def _join_split(groups: list[list[Placement]], mm_per_px: float) -> list[list[Pl
         else:
             joined.append(group)
     return joined
+
+
+def _other_parts(group: list[Placement], groups: list[list[Placement]]) -> list[Placement]:
+    """What else photos show of a group's fold.
+
+    A photo that shows a fold in two parts has two marks of it, and one that shows it whole is
+    joined with one of them: the other would be laid beside it.
+    """
+    if not len(group[0].polyline):
+        return []
+    return [
+        other
+        for others in groups
+        if others is not group and _are_parts_of_one(group, others)
+        for other in others
+    ]
+
+
+def _are_parts_of_one(first: list[Placement], second: list[Placement]) -> bool:
+    """Whether no photo shows two groups of folds beside each other, and one at least shows both."""
+    shown = {member.photo: member.mark.points for member in first}
+    twice = [member for member in second if len(member.polyline) and member.photo in shown]
+    return bool(twice) and not any(
+        _beside(member.mark.points, shown[member.photo])[0].mean() > BESIDE for member in twice
+    )
 
 
 def _means_apart(first: list[Placement], second: list[Placement], mm_per_px: float) -> float:
@@ -102,18 +129,22 @@ def _distance_mm(first: Placement, second: Placement, mm_per_px: float) -> float
     return min(distance, distance_mm(first.observation, second.observation))
 
 
-def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
-    """The best view, where the placements put it on average, the surest most."""
+def _merge_group(
+    group: list[Placement], mm_per_px: float, other_parts: Sequence[Placement] = ()
+) -> Placement:
+    """The best view, where the placements put it on average, the surest most.
+
+    Of a fold, `other_parts` lie on the same line.
+    """
     best, appearances = group[0], tuple((member.photo, member.mark) for member in group)
-    visible = [member for member in group if member.visible]
-    if len(visible) < 2:
+    visible = [member for member in (*group, *other_parts) if member.visible]
+    if len(visible) < 2 or not best.visible:
         return replace(best, appearances=appearances)
-    deviations = np.array([member.deviation for member in visible]) / mm_per_px
     if len(best.polyline):
-        gaps = [_gap_between(best.polyline, member.polyline) for member in visible]
-        shift = _robust_mean(np.array(gaps), deviations).astype(np.float32)
+        shift = _fold_shift(best, visible, mm_per_px).astype(np.float32)
         to, polyline = best.to + shift, best.polyline + shift
         return replace(best, to=to, polyline=polyline, appearances=appearances)
+    deviations = np.array([member.deviation for member in visible]) / mm_per_px
     mean = _robust_mean(np.array([member.to for member in visible], np.float64), deviations)
     others = tuple(
         member.view
@@ -125,20 +156,46 @@ def _merge_group(group: list[Placement], mm_per_px: float) -> Placement:
     return replace(best, to=to, appearances=appearances, other_views=others)
 
 
-def _gap_between(course: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _fold_shift(best: Placement, fold: list[Placement], mm_per_px: float) -> np.ndarray:
+    """From the line of the best view of a fold to the mean line of all photos: (2,) px."""
+    gaps: dict[str, list[np.ndarray]] = {}
+    deviations = {}
+    for member in fold:
+        gap = _gap_between(best.polyline, member.polyline)
+        if gap is not None and np.hypot(*gap) * mm_per_px < SAME_MARK_MM:
+            gaps.setdefault(member.photo, []).append(gap)
+            deviations[member.photo] = member.deviation / mm_per_px
+    # A photo that shows it in parts says it once.
+    means = np.array([np.mean(parts, axis=0) for parts in gaps.values()])
+    return _robust_mean(means, np.array([*deviations.values()]))
+
+
+def _gap_between(course: np.ndarray, other: np.ndarray) -> np.ndarray | None:
     """How far a second line of one fold lies from the first: (2,) px, along the fold unknown.
+
+    None where it lies beyond its ends.
 
     course, other    (n, 2) px
     """
-    fine = interpolate_polyline(other.astype(np.float64), even_parameters(other))
-    _, nearest = KDTree(fine).query(course)
-    beside = (nearest > 0) & (nearest < len(fine) - 1)
+    beside, nearest = _beside(course, other)
     if not beside.any():
-        return np.zeros(2)
+        return None
     normals = polyline_normals(course)[beside]
-    across = (normals * (fine[nearest] - course)[beside]).sum(1)
+    across = (normals * (nearest - course)[beside]).sum(1)
     firm = FIRM * len(across) * np.eye(2)
     return np.linalg.solve(normals.T @ normals + firm, normals.T @ across)
+
+
+def _beside(course: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which points of a line lie beside another, not beyond its ends; and what is nearest to each.
+
+    course, other    (n, 2) px
+
+    Returns (n,) bool and (n, 2) px.
+    """
+    fine = interpolate_polyline(other.astype(np.float64), even_parameters(other))
+    _, nearest = KDTree(fine).query(course)
+    return (nearest > 0) & (nearest < len(fine) - 1), fine[nearest]
 
 
 def _robust_mean(places: np.ndarray, deviations: np.ndarray) -> np.ndarray:

@@ -170,6 +170,24 @@ def test_a_fold_is_taken_from_the_photo_in_the_portraits_light_and_lies_where_al
     np.testing.assert_allclose(off, [1, 0], atol=0.2)
 
 
+def test_both_parts_of_a_fold_that_one_photo_broke_lie_on_it_and_two_folds_stay_two(views):
+    face = views[0][1]
+    mm = mm_per_px_from_eyes(face)
+
+    def fold(photo, x, *ends):
+        return put_at(views, photo, (0, 0), polyline=[(x, y) for y in np.linspace(*ends, 25)])
+
+    whole, upper = fold("whole", 0, -12, 12), fold("broken", 3, -11, -1)
+    lower, beside = fold("broken", 3, 1, 11), fold("broken", 7, -11, -1)
+    merged = merge_placements([whole, upper, lower], face)
+    places = [float((part.polyline - whole.polyline)[:, 0].mean() * mm) for part in merged]
+    assert len(places) == 2
+    np.testing.assert_allclose(places, 1.5, atol=0.1)
+    merged = merge_placements([whole, upper, beside], face)
+    places = [float((part.polyline - whole.polyline)[:, 0].mean() * mm) for part in merged]
+    np.testing.assert_allclose(sorted(places), [1.5, 7], atol=0.1)
+
+
 @pytest.mark.parametrize(
     ("kind", "score", "visible_in", "begins_off"),
     [
