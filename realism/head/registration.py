@@ -1,15 +1,11 @@
 """Correct the heads' map between two pictures by what both of them show.
 
 The fitted heads transfer a point of skin to within a millimetre or two, and what they are off by
-changes slowly over the face. Brows, lids, lips, folds and whatever structure the skin has are
-seen in both pictures: the photo, laid on the portrait by the heads, is compared with it patch
-by patch, in two channels that light changes little: band-passed log-luminance, and the log-ratio
-of red to green. Each patch gives how far it lies off and with what precision in which
-direction; a smooth field is put through them.
-
-Field: kriging, see `kriging.py`.
-Precision of a match: Förstner, "Reliability analysis of parameter estimation in linear models
-with applications to mensuration problems in computer vision", 1987.
+changes slowly over the face. The photo, laid on the portrait by the heads, is compared with it
+twice. A network sees how far its parts lie off wherever there is form to be seen, however smooth
+the skin (`shift_network.py`); then patches are compared for whatever structure brows, lids, lips,
+folds and the skin itself have (`patches.py`), which is closer. A smooth field is put through both
+(`shift_field.py`).
 """
 
 from dataclasses import dataclass
@@ -18,62 +14,40 @@ import cv2
 import numpy as np
 
 from realism.head.geometry import Head
-from realism.head.kriging import gaussian_kernel
 from realism.head.model import load_model
-from realism.images import GREY, log_light
+from realism.head.patches import WORKING_PX, band_pass, match_patches
+from realism.head.shift_field import ShiftField, fit_field
+from realism.head.shift_network import PX, SIZE, STEP, SeenFace, see_face, see_shifts
 
-# Set on three people of the marked set (`benchmarks.restore`).
-WORKING_PX = 0.65  # mm in a px of the working pictures
-STEP = 8  # working px between the nodes that the heads transfer
 LEAST_FACING = 0.25  # cosine below which skin is not compared
-BAND = (0.6, 2.5)  # mm, sigmas of the band-pass
-EVENED = 6.0  # mm over which the strength of structure is evened out
-NOISE = 0.02  # log units; keeps noise from becoming structure
-# Linear light that is added before the logarithm: grain of deep shadows is no structure to match.
-SHADOW = 0.01
-PASSES = (
-    (18.0, 7.0, 9.0),
-    (12.0, 4.0, 7.0),
-    (8.0, 2.0, 7.0),
-)  # mm: patch, search, from one to the next
-LEAST_WHOLE = 0.6  # share of a patch that must be seen in both
-LEAST_LIKENESS = 0.2  # correlation
-PATCH_VALUES = 8.0  # independent values in a patch
-LEAST_DEVIATION = 0.25  # mm, standard deviation of the surest match
-CAUCHY_SCALE = 2.0  # standard deviations at which a patch has lost half its weight
-# mm, mm: usual size of what the heads are off by, and over what distance it is correlated
-BIAS = ((1.5, float("inf")), (2.5, 35.0), (0.8, 12.0))
+NODE_STEP = 8  # working px between the nodes of the patches
+LOWER = 10.7  # mm by which the network's picture lies below the middle of the head
+APART = 4  # answers of the network, of which one is taken: neighbours say the same
+# Standard deviations over the mean error that the network tells: 1.4 of one answer, and answers
+# err together. Set on eight newly rendered people.
+DOUBT = 4.2
+PASSES = ((12.0, 4.0, 7.0), (8.0, 2.0, 7.0))  # mm: patch, search, from one to the next
 
 
 @dataclass(frozen=True, eq=False)
-class ShiftField:
-    """How far points that the heads transfer lie off in the portrait, as a smooth field.
+class NodeGrid:
+    """Nodes over a portrait's face, and what of its head lies under them.
 
     Parameters
     ----------
-    at : np.ndarray, (n, 2) mm
-        Where the portrait was compared.
-    pull : np.ndarray, (n, 2) 1 / mm
-        The field's weights there.
-    mm : float
-        In a px of the portrait.
+    nodes : np.ndarray, (h, w, 2) px
+    triangle : np.ndarray, (h w,) int
+        Of the head, under each node.
+    weights : np.ndarray, (h w, 3)
+        Of the triangle's corners.
+    on_face : np.ndarray, (h w,) bool
+        Whether the head is there.
     """
 
-    at: np.ndarray
-    pull: np.ndarray
-    mm: float
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """What to add to transferred points `(n, 2)` px of the portrait: (n, 2) px."""
-        points = np.asarray(points, np.float64)
-        return _covariance(points * self.mm, self.at) @ self.pull / self.mm
-
-    def away(self, points: np.ndarray) -> np.ndarray:
-        """How far points `(n, 2)` px of the portrait lie from where it was compared: (n,) mm."""
-        if not len(self.at):
-            return np.full(len(points), np.inf)
-        apart = np.asarray(points, np.float64)[:, None] * self.mm - self.at
-        return np.linalg.norm(apart, axis=2).min(1)
+    nodes: np.ndarray
+    triangle: np.ndarray
+    weights: np.ndarray
+    on_face: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,24 +60,21 @@ class PortraitGrid:
         Fitted to it.
     mm : float
         In a px of it.
-    nodes : np.ndarray, (h, w, 2) px
-        Over its face.
-    triangle : np.ndarray, (h w,) int
-        Of the head, under each node.
-    weights : np.ndarray, (h w, 3)
-        Of the triangle's corners.
-    on_face : np.ndarray, (h w,) bool
-        Whether the head is there.
+    wide : NodeGrid
+        Of what the network sees.
+    seen : SeenFace
+        By the network.
+    fine : NodeGrid
+        Of the patches.
     features : np.ndarray, (H, W, 2) float32
-        What light changes little, at the nodes and between them.
+        What patches are compared by.
     """
 
     head: Head
     mm: float
-    nodes: np.ndarray
-    triangle: np.ndarray
-    weights: np.ndarray
-    on_face: np.ndarray
+    wide: NodeGrid
+    seen: SeenFace
+    fine: NodeGrid
     features: np.ndarray
 
 
@@ -118,14 +89,30 @@ def build_grid(portrait: np.ndarray, head: Head) -> PortraitGrid:
     """
     mm = head.mm_per_px
     outline = head.pixels[head.facings > LEAST_FACING]
-    low = np.maximum(np.floor(outline.min(0)), 0)
-    high = np.minimum(np.ceil(outline.max(0)), [portrait.shape[1] - 1, portrait.shape[0] - 1])
-    step = STEP * WORKING_PX / mm
+    low, high = outline.min(0), outline.max(0)
+    corner = (low + high) / 2 + np.array([0, LOWER / mm]) - np.array(SIZE) * PX / mm / 2
+    across, down = (np.arange(side // STEP) * STEP * PX / mm for side in SIZE)
+    wide = _cast(head, corner[0] + across, corner[1] + down)
+    low = np.maximum(np.floor(low), 0)
+    high = np.minimum(np.ceil(high), [portrait.shape[1] - 1, portrait.shape[0] - 1])
+    step = NODE_STEP * WORKING_PX / mm
     xs, ys = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
+    fine = _cast(head, xs, ys)
+    return PortraitGrid(
+        head,
+        mm,
+        wide,
+        see_face(_resample(portrait, wide.nodes, STEP, PX / mm, SIZE)),
+        fine,
+        band_pass(_resample(portrait, fine.nodes, NODE_STEP, WORKING_PX / mm)),
+    )
+
+
+def _cast(head: Head, xs: np.ndarray, ys: np.ndarray) -> NodeGrid:
+    """The grid of nodes at columns and rows (px)."""
     nodes = np.stack(np.meshgrid(xs, ys), -1)
     triangle, weights, depth = head.raycast(nodes.reshape(-1, 2))
-    features = _band_pass(_resample(portrait, nodes, mm))
-    return PortraitGrid(head, mm, nodes, triangle, weights, np.isfinite(depth), features)
+    return NodeGrid(nodes, triangle, weights, np.isfinite(depth))
 
 
 def register(photo: np.ndarray, photo_head: Head, portrait: PortraitGrid) -> ShiftField:
@@ -142,34 +129,54 @@ def register(photo: np.ndarray, photo_head: Head, portrait: PortraitGrid) -> Shi
     -------
     ShiftField
     """
-    mm, nodes = portrait.mm, portrait.nodes
-    photo_mm = photo_head.mm_per_px
-    shift = ShiftField(np.zeros((0, 2)), np.zeros((0, 2)), mm)
-    source, visible = _transferred_back(photo_head, portrait)
-    whole = _upsample(visible[..., None].astype(np.float32))[..., 0] > 0.99
+    mm = portrait.mm
+    told = _shifts_by_network(photo, photo_head, portrait)
+    shift = fit_field(*told, mm)
+    source, visible = _transferred_back(photo_head, portrait.head, portrait.fine)
+    whole = _upsample(visible[..., None].astype(np.float32), NODE_STEP)[..., 0] > 0.99
+    nodes = portrait.fine.nodes
     for window, search, apart in PASSES:
-        # What the last pass found is taken off before the next, closer one.
-        back = nodes - shift(nodes.reshape(-1, 2)).reshape(nodes.shape)
-        steps = (back - nodes[0, 0]) * mm / (STEP * WORKING_PX)
-        moved = _sample(source, steps)
-        ours = _band_pass(_resample(photo, moved, photo_mm))
-        at, off, precision = _match_patches(ours, portrait.features, whole, window, search, apart)
-        if not len(at):
-            break
-        at = nodes[0, 0] * mm + at * WORKING_PX
-        shift = _fit_field(at, off + shift(at / mm) * mm, precision, mm)
+        # What is known by now is taken off before the next, closer comparison.
+        moved = _moved(source, portrait.fine, shift)
+        ours = band_pass(_resample(photo, moved, NODE_STEP, WORKING_PX / photo_head.mm_per_px))
+        found = match_patches(ours, portrait.features, whole, window, search, apart)
+        at = nodes[0, 0] * mm + found[0] * WORKING_PX
+        found = at, found[1] + shift(at / mm) * mm, found[2]
+        shift = fit_field(*(np.concatenate(both) for both in zip(told, found, strict=True)), mm)
     return shift
 
 
-def _transferred_back(photo: Head, portrait: PortraitGrid) -> tuple[np.ndarray, np.ndarray]:
+def _shifts_by_network(
+    photo: np.ndarray, photo_head: Head, portrait: PortraitGrid
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the network compared, (n, 2) mm, how far that lies off, and (n, 2, 2) its precision."""
+    mm, nodes = portrait.mm, portrait.wide.nodes
+    source, visible = _transferred_back(photo_head, portrait.head, portrait.wide)
+    visible = cv2.erode(visible.astype(np.uint8), np.ones((3, 3))) > 0
+    rows, columns = np.indices(visible.shape)
+    asked = visible & (rows % APART == 0) & (columns % APART == 0)
+    ours = see_face(_resample(photo, source, STEP, PX / photo_head.mm_per_px, SIZE))
+    shifts, deviations = see_shifts(ours, portrait.seen, visible)
+    precision = (DOUBT * deviations[asked])[..., None] ** -2.0 * np.eye(2)
+    return nodes[asked] * mm, shifts[asked], precision
+
+
+def _moved(source: np.ndarray, grid: NodeGrid, shift: ShiftField) -> np.ndarray:
+    """Where a grid's nodes are seen in the photo (h, w, 2) px, less what is known to lie off."""
+    nodes = grid.nodes
+    apart = nodes[0, 1, 0] - nodes[0, 0, 0]
+    back = nodes - shift(nodes.reshape(-1, 2)).reshape(nodes.shape)
+    return _sample(source, (back - nodes[0, 0]) / apart)
+
+
+def _transferred_back(photo: Head, portrait: Head, grid: NodeGrid) -> tuple[np.ndarray, np.ndarray]:
     """Where the heads see a grid's nodes in the photo, (h, w, 2) px, and whether, (h, w) bool."""
-    corners, weights = load_model().triangles[portrait.triangle], portrait.weights
+    corners, weights = load_model().triangles[grid.triangle], grid.weights
     source = (photo.pixels[corners] * weights[..., None]).sum(1)
-    heads = photo, portrait.head
-    facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in heads))
+    facing = np.minimum(*((head.facings[corners] * weights).sum(1) for head in (photo, portrait)))
     own = (photo.vertices[corners, 2] * weights).sum(1)
-    visible = portrait.on_face & (facing > LEAST_FACING) & ~photo.hides(source, own)
-    return source.reshape(portrait.nodes.shape), visible.reshape(portrait.nodes.shape[:2])
+    visible = grid.on_face & (facing > LEAST_FACING) & ~photo.hides(source, own)
+    return source.reshape(grid.nodes.shape), visible.reshape(grid.nodes.shape[:2])
 
 
 def _sample(image: np.ndarray, at: np.ndarray) -> np.ndarray:
@@ -178,140 +185,30 @@ def _sample(image: np.ndarray, at: np.ndarray) -> np.ndarray:
     return read.reshape(*at.shape[:2], -1)
 
 
-def _upsample(nodes: np.ndarray) -> np.ndarray:
-    """Values on nodes (h, w, c) at every working pixel."""
-    height, width = ((n - 1) * STEP + 1 for n in nodes.shape[:2])
-    at = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) / STEP
+def _upsample(nodes: np.ndarray, step: int, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Values on nodes (h, w, c) at every working pixel, of `size` (width, height) or up to them."""
+    width, height = size or tuple((n - 1) * step + 1 for n in nodes.shape[1::-1])
+    at = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) / step
     return _sample(nodes, at)
 
 
-def _resample(pixels: np.ndarray, nodes: np.ndarray, mm: float) -> np.ndarray:
-    """A picture of `mm` a px, read at nodes (h, w, 2) px and between them: (H, W, 3) uint8."""
-    if mm < 0.8 * WORKING_PX:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * WORKING_PX / mm)
-    return _remap(pixels, _upsample(nodes))
+def _resample(
+    pixels: np.ndarray,
+    nodes: np.ndarray,
+    step: int,
+    scale: float,
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """A picture read at nodes (h, w, 2) px and between them: (H, W, 3) uint8.
+
+    scale    px of the picture in a working px
+    """
+    if scale > 1.25:
+        pixels = cv2.GaussianBlur(pixels, (0, 0), 0.45 * scale)
+    return _remap(pixels, _upsample(nodes, step, size))
 
 
 def _remap(image: np.ndarray, at: np.ndarray) -> np.ndarray:
     """An image read bilinearly at (H, W, 2) px, x and y; its border goes on outside it."""
     x, y = (np.ascontiguousarray(at[..., axis], np.float32) for axis in (0, 1))
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _band_pass(pixels: np.ndarray) -> np.ndarray:
-    """What light changes little, at working size: (H, W, 2) float32 of about unit strength."""
-    light = log_light(pixels, SHADOW)
-    channels = np.stack([light @ GREY, light[..., 0] - light[..., 1]], -1)
-    fine, coarse = (length / WORKING_PX for length in BAND)
-    band = cv2.GaussianBlur(channels, (0, 0), fine) - cv2.GaussianBlur(channels, (0, 0), coarse)
-    strength = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), EVENED / WORKING_PX))
-    return band / (strength + NOISE)
-
-
-def _match_patches(
-    ours: np.ndarray,
-    theirs: np.ndarray,
-    whole: np.ndarray,
-    window: float,
-    search: float,
-    apart: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Patches of one picture found again in the other.
-
-    Parameters
-    ----------
-    ours, theirs : np.ndarray, (H, W, 2) float32
-    whole : np.ndarray, (H, W) bool
-        Seen in both.
-    window : float, mm
-        Side of a patch.
-    search : float, mm
-        How far it may lie off.
-    apart : float, mm
-        From one patch to the next.
-
-    Returns
-    -------
-    at : np.ndarray, (n, 2) working px
-        Their middles.
-    off : np.ndarray, (n, 2) mm
-        How far each lies off.
-    precision : np.ndarray, (n, 2, 2) 1 / mm²
-        Of that.
-    """
-    half, reach = round(window / 2 / WORKING_PX), round(search / WORKING_PX)
-    share = cv2.blur(whole.astype(np.float32), (2 * half + 1, 2 * half + 1))
-    margin, step = half + reach, max(1, round(apart / WORKING_PX))
-    at, steps, peaks = [], [], []
-    for y in range(margin, len(ours) - margin, step):
-        for x in range(margin, ours.shape[1] - margin, step):
-            if share[y, x] < LEAST_WHOLE:
-                continue
-            patch = ours[y - half : y + half + 1, x - half : x + half + 1]
-            around = theirs[y - margin : y + margin + 1, x - margin : x + margin + 1]
-            likeness = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
-            _, best, _, (u, v) = cv2.minMaxLoc(likeness)
-            # A best match at the rim of the search is the flank of something else.
-            if best < LEAST_LIKENESS or not (0 < u < 2 * reach and 0 < v < 2 * reach):
-                continue
-            at.append((x, y))
-            steps.append((u - reach, v - reach))
-            peaks.append(likeness[v - 1 : v + 2, u - 1 : u + 2])
-    peaks = np.array(peaks, np.float64).reshape(-1, 3, 3)
-    bend, slope = _paraboloid(peaks)
-    fine = np.clip(np.linalg.solve(bend, slope[..., None])[..., 0], -1, 1)
-    best = peaks[:, 1, 1]
-    confidence = PATCH_VALUES * best / np.maximum(1 - best, 0.02)
-    return (
-        np.array(at, np.float64).reshape(-1, 2),
-        (fine + np.array(steps, np.float64).reshape(-1, 2)) * WORKING_PX,
-        bend * confidence[:, None, None] / WORKING_PX**2,
-    )
-
-
-def _paraboloid(peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bending (n, 2, 2), positive definite, and slope (n, 2) of peaks' 3 x 3 values."""
-    p = peaks.transpose(1, 2, 0)
-    xx = p[1, 0] - 2 * p[1, 1] + p[1, 2]
-    yy = p[0, 1] - 2 * p[1, 1] + p[2, 1]
-    xy = (p[2, 2] + p[0, 0] - p[0, 2] - p[2, 0]) / 4
-    values, axes = np.linalg.eigh(-np.array([[xx, xy], [xy, yy]]).transpose(2, 0, 1))
-    slope = np.stack([p[1, 2] - p[1, 0], p[2, 1] - p[0, 1]], 1) / 2
-    return (axes * np.maximum(values, 1e-4)[:, None]) @ axes.transpose(0, 2, 1), slope
-
-
-def _fit_field(at: np.ndarray, off: np.ndarray, precision: np.ndarray, mm: float) -> ShiftField:
-    """The smooth field through what patches found, in which those that disagree weigh less.
-
-    Parameters
-    ----------
-    at : np.ndarray, (n, 2) mm
-        Middles of the patches.
-    off : np.ndarray, (n, 2) mm
-        How far each was found to lie off.
-    precision : np.ndarray, (n, 2, 2) 1 / mm²
-        Of `off`.
-    mm : float
-        In a px of the portrait.
-    """
-    count = len(at)
-    own = np.linalg.inv(precision + 1e-4 * np.eye(2)) + LEAST_DEVIATION**2 * np.eye(2)
-    prior = np.kron(np.eye(2), _covariance(at, at))
-    data, each, weight = off.T.ravel(), np.arange(count), np.ones(count)
-    pull = np.zeros_like(data)
-    for _ in range(4):
-        variance = np.zeros_like(prior)
-        for row in (0, 1):
-            for column in (0, 1):
-                variance[row * count + each, column * count + each] = own[:, row, column] / weight
-        pull = np.linalg.solve(prior + variance, data)
-        residual = (data - prior @ pull).reshape(2, count).T
-        # Cauchy weights, as in the head's fit.
-        outlying = np.einsum("ni,nij,nj->n", residual, np.linalg.inv(own), residual)
-        weight = 1 / (1 + outlying / CAUCHY_SCALE**2)
-    return ShiftField(at, pull.reshape(2, count).T, mm)
-
-
-def _covariance(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Of what the heads are off by at points (n, 2) and (m, 2) mm: (n, m) mm²."""
-    return np.sum([size**2 * gaussian_kernel(points, others, reach) for size, reach in BIAS], 0)

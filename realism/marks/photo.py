@@ -30,12 +30,17 @@ class PhotoAnalysis:
     face : Face
         The person's, in it.
     skin : (H, W) float32 ndarray, 0..1
-        The strict mask, from `faces.skin.skin_mask`.
+        The strict mask, from `faces.skin.skin_mask`; made here where it is not given.
     """
 
     pixels: np.ndarray
     face: Face
-    skin: np.ndarray
+    skin: np.ndarray = None  # type: ignore[assignment]  # always set below
+
+    def __post_init__(self):
+        if self.skin is None:
+            skin = skin_mask(self.pixels, self.face, self.occluders)
+            object.__setattr__(self, "skin", skin)
 
     @cached_property
     def log_light(self) -> np.ndarray:
@@ -130,4 +135,5 @@ def analyse_photo(photo: Photo, face: Face, marks: list[Mark] | None = None) -> 
     marks : list of Mark, optional
         None: `find.multiview.find_marks_multiview` is to find them.
     """
-    return MarkedPhoto(photo.name, photo.pixels, face, skin_mask(photo.pixels, face), marks or [])
+    analysis = PhotoAnalysis(photo.pixels, face)
+    return MarkedPhoto(photo.name, photo.pixels, face, analysis.skin, marks or [], analysis)

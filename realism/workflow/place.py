@@ -15,7 +15,6 @@ import numpy as np
 from realism.errors import InputError, Message
 from realism.faces.engine import Engine
 from realism.faces.face import Face
-from realism.faces.skin import skin_mask
 from realism.images import Photo, open_photo
 from realism.marks.mark import Mark
 from realism.marks.observation import LEAST_OBSERVATIONS
@@ -203,8 +202,7 @@ def place_portrait(
     embeddings = tuple(photo.face.embedding for photo in photos)
     face, faces = find_person_among(picture, embeddings, engine)
     notes = note_doubts(face, faces, embeddings, engine)
-    skin = skin_mask(picture.pixels, face)
-    analysis = PhotoAnalysis(picture.pixels, face, skin)
+    analysis = PhotoAnalysis(picture.pixels, face)
     digest = sha256(picture.pixels.tobytes()).hexdigest()
     placements = [
         _moved(
@@ -217,7 +215,8 @@ def place_portrait(
     prepared = build_layers(analysis, list(photos), placements, options.method)
     if not placements:
         notes.append(Message("no_marks_to_put_back"))
-    return PlacedPortrait(file, picture, digest, face, skin, prepared, tuple(photos), tuple(notes))
+    marked, told = tuple(photos), tuple(notes)
+    return PlacedPortrait(file, picture, digest, face, analysis.skin, prepared, marked, told)
 
 
 def blend_portrait(

@@ -14,7 +14,7 @@ from realism.errors import InputError, Message
 from realism.faces.face import Face, mm_per_px_from_eyes
 from realism.faces.occluders import Occluders
 from realism.head.geometry import Head
-from realism.head.registration import ShiftField
+from realism.head.shift_field import ShiftField
 from realism.head.transfer import TransferredPoints, transfer_on_head, transfer_on_mesh
 from realism.marks.mark import Mark, SeenMark
 from realism.marks.observation import LEAST_PHOTO_FACING, Observation, observe_mark
@@ -25,12 +25,12 @@ from realism.marks.restore.obstacles import find_obstacle, off_backdrop
 LEAST_WRINKLE_FACING = 0.4  # cosine in the photo; flatter, a fold hides its own valley
 SHIFT_STEP = 3.0  # px over which a shift's slope is taken; it changes over tens of px
 
-# How far a place is off, from one photo to a portrait: a deviation seen face on, and the powers
-# of e by which it grows with 1 / facing², with the turn between the heads, and with the distance
-# to where both were compared. Set on ten newly rendered people (seed 4411) and the two examples.
-LEAST_DEVIATION = 0.8  # mm
-BY_FACING, BY_TURN, BY_DISTANCE = 0.1, 0.9 / 30, 0.6 / 10  # 1, 1 / degree, 1 / mm
-FARTHEST = 25.0  # mm from where both were compared; beyond it is no worse
+# How far a place is off, from one photo to a portrait: a deviation of what lies face on, more where
+# the registration is unsure, and the powers of e by which it grows with 1 / facing² and with the
+# turn between the heads. Set on eight newly rendered people (seed 5103).
+LEAST_DEVIATION = 0.4  # mm
+UNSURE = 2.0  # times what the registration says of itself
+BY_FACING, BY_TURN = 0.05, 0.02  # 1, 1 / degree
 MESH_DEVIATION = 1.0  # mm seen face on, of what the mesh alone or `nearest3` carries
 
 PLACEMENTS = ("head", "nearest3")
@@ -205,9 +205,9 @@ def _deviations(
     edge_on = np.array([max(placement.photo_facing, 0.05) for placement in placements]) ** -2
     if shift is None:
         return MESH_DEVIATION * edge_on
-    away = np.minimum(shift.away(np.array([placement.to for placement in placements])), FARTHEST)
-    growth = BY_FACING * edge_on + BY_TURN * heads[0].turn_to(heads[1]) + BY_DISTANCE * away
-    return LEAST_DEVIATION * np.exp(growth)
+    unsure = shift.deviation(np.array([placement.to for placement in placements]))
+    growth = BY_FACING * edge_on + BY_TURN * heads[0].turn_to(heads[1])
+    return np.hypot(LEAST_DEVIATION, UNSURE * unsure) * np.exp(growth)
 
 
 def _transferred_points(mark: Mark) -> np.ndarray:

@@ -16,7 +16,8 @@ from realism.errors import InputError, Message
 from realism.faces.face import Face
 from realism.head.fit import fit_person
 from realism.head.geometry import Head
-from realism.head.registration import ShiftField, build_grid, register
+from realism.head.registration import build_grid, register
+from realism.head.shift_field import ShiftField
 from realism.images import GREY
 from realism.marks.coverage import are_shown
 from realism.marks.observation import LEAST_OBSERVATIONS, LEAST_VISIBLE_IN

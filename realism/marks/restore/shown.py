@@ -2,7 +2,8 @@
 
 The mark as it would be laid is searched for near its place by normalised cross-correlation, along
 its own colour. Skin that is lively all around has something like a faint mark everywhere, so the
-place must stand out among its neighbours.
+place must stand out among its neighbours; what is like it just where it goes is it all the same,
+as one freckle of many.
 
 Matching: Lewis, "Fast normalized cross-correlation", Vision Interface 1995.
 """
@@ -15,6 +16,8 @@ from realism.marks.restore.quotient import crop_square, measure_quotient
 
 SEARCH_MM = 3.5  # mm: how far off the portrait's own mark may lie
 SAME_MARK_CORRELATION = 0.6  # correlation with the mark from which it is the same one
+CLOSE_MM = 1.2  # mm: so near its place it need not stand out, and be so like it
+CLOSE_CORRELATION, CLOSE_SHOWN = 0.5, 0.7
 LEAST_SHOWN = 0.3  # of its strength; less is the skin's own texture
 STANDS_OUT = 4.0  # standard deviations of what is like it around there
 
@@ -66,10 +69,13 @@ def measure_shown(
     # A large mark fills its own window of search: what is usual is asked of skin beyond it.
     beyond = max(search, 2 * small)
     field = crop_square(log_pixels, x, y, small + beyond) - around.bare_log_light
-    return find_shown(middle, field, search)
+    close = max(1, round(CLOSE_MM / mm_per_px))
+    return find_shown(middle, field, search, close)
 
 
-def find_shown(wanted: np.ndarray, shown: np.ndarray, search: int) -> tuple[float, np.ndarray]:
+def find_shown(
+    wanted: np.ndarray, shown: np.ndarray, search: int, close: int
+) -> tuple[float, np.ndarray]:
     """Find a mark in a part of a portrait.
 
     Parameters
@@ -79,8 +85,8 @@ def find_shown(wanted: np.ndarray, shown: np.ndarray, search: int) -> tuple[floa
     shown : (h + 2 beyond, w + 2 beyond, 3) ndarray
         Log-ratio of the portrait itself around the mark's place; beyond >= search, and wide enough
         that most of it lies off the mark.
-    search : int, px
-        How far off the mark is looked for.
+    search, close : int, px
+        How far off the mark is looked for, and how far off it need not stand out.
 
     Returns
     -------
@@ -99,18 +105,22 @@ def find_shown(wanted: np.ndarray, shown: np.ndarray, search: int) -> tuple[floa
     field = (shown @ colour).astype(np.float32)
     height, width = template.shape
     beyond = (field.shape[0] - height) // 2
-    near = np.s_[beyond - search : beyond + search + 1, beyond - search : beyond + search + 1]
     correlation = cv2.matchTemplate(field, template, cv2.TM_CCOEFF_NORMED)
-    _, best, _, (x, y) = cv2.minMaxLoc(np.ascontiguousarray(correlation[near]))
-    if best < SAME_MARK_CORRELATION:
-        return 0.0, np.zeros(2)
-    row, column = y + beyond - search, x + beyond - search
-    there = field[row : row + height, column : column + width]
-    share = float((there * template).sum()) / energy
     # Skin that is lively all around has something like a faint mark everywhere.
     around = cv2.matchTemplate(field, template, cv2.TM_CCOEFF)
-    usual = 1.4826 * float(np.median(np.abs(around - np.median(around))))
-    stands_out = float(around[row, column] - np.median(around)) > STANDS_OUT * usual
-    if share < LEAST_SHOWN or not stands_out:
-        return 0.0, np.zeros(2)
-    return float(np.clip(share, 0, 1)), np.array([x - search, y - search], np.float64)
+    usual = float(np.median(around))
+    spread = 1.4826 * float(np.median(np.abs(around - usual)))
+    ways = (
+        (search, SAME_MARK_CORRELATION, LEAST_SHOWN, True),
+        (close, CLOSE_CORRELATION, CLOSE_SHOWN, False),
+    )
+    for reach, alike, least, must_stand_out in ways:
+        near = np.s_[beyond - reach : beyond + reach + 1, beyond - reach : beyond + reach + 1]
+        _, best, _, (x, y) = cv2.minMaxLoc(np.ascontiguousarray(correlation[near]))
+        row, column = y + beyond - reach, x + beyond - reach
+        there = field[row : row + height, column : column + width]
+        share = float((there * template).sum()) / energy
+        stands_out = around[row, column] - usual > STANDS_OUT * spread
+        if best >= alike and share >= least and (stands_out or not must_stand_out):
+            return float(np.clip(share, 0, 1)), np.array([x - reach, y - reach], np.float64)
+    return 0.0, np.zeros(2)

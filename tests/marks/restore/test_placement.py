@@ -10,7 +10,7 @@ from marked import round_marks, truth_of
 from realism.errors import InputError, Message
 from realism.faces.face import mm_per_px_from_eyes
 from realism.faces.skin import skin_mask
-from realism.head.registration import ShiftField
+from realism.head.shift_field import ShiftField
 from realism.marks.mark import RoundMark, Wrinkle
 from realism.marks.photo import MarkedPhoto, PhotoAnalysis
 from realism.marks.restore import prepare as restore
@@ -231,7 +231,7 @@ def pulled(px):
         def __call__(self, points):
             return np.tile([px, 0.0], (len(points), 1))
 
-    return Pulled(np.zeros((1, 2)), np.zeros((1, 2)), 1.0)
+    return Pulled(np.zeros((1, 2)), np.zeros((1, 2)), 1.0, np.eye(2))
 
 
 def test_the_photo_that_is_surest_of_a_place_says_most(views):
