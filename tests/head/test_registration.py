@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from marked import round_marks, truth_of
 
+from realism.head import registration
 from realism.head.fit import fit_person, steady_mesh
 from realism.head.registration import build_grid, register
 
@@ -50,3 +51,12 @@ def test_registration_brings_true_marks_nearer_to_their_places(views):
                 after.append(np.hypot(*(off + shift(seen.xy[None])[0])) * truth_there["mm_per_px"])
     assert len(before) > 10
     assert np.median(after) < 0.8 * np.median(before)
+
+
+def test_pictures_that_share_no_skin_say_nothing_of_each_other(views, monkeypatch):
+    (pixels, face, _, head), (other, _, _, portrait), _ = views
+    grid = build_grid(other, portrait)
+    monkeypatch.setattr(registration, "LEAST_FACING", 1.1)
+    shift = register(pixels, head, grid)
+    np.testing.assert_array_equal(shift(face.mesh[:5, :2]), 0)
+    assert (shift.deviation(face.mesh[:5, :2]) > 2).all()
