@@ -161,7 +161,9 @@ def _fold_shift(best: Placement, fold: list[Placement], mm_per_px: float) -> np.
     gaps: dict[str, list[np.ndarray]] = {}
     deviations = {}
     for member in fold:
-        gap = _gap_between(best.polyline, member.polyline)
+        # Its own line is there however short: one of a px or two lies beside none, itself neither.
+        own = member is best
+        gap = np.zeros(2) if own else _gap_between(best.polyline, member.polyline)
         if gap is not None and np.hypot(*gap) * mm_per_px < SAME_MARK_MM:
             gaps.setdefault(member.photo, []).append(gap)
             deviations[member.photo] = member.deviation / mm_per_px

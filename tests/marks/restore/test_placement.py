@@ -188,6 +188,14 @@ def test_both_parts_of_a_fold_that_one_photo_broke_lie_on_it_and_two_folds_stay_
     np.testing.assert_allclose(sorted(places), [1.5, 7], atol=0.1)
 
 
+def test_a_line_of_a_pixel_that_two_photos_show_stays_where_the_better_one_has_it(views):
+    face = views[0][1]
+    short = [(0, 0), (0, 0.2)]
+    first, second = (put_at(views, photo, (0, 0), polyline=short) for photo in ("a", "b"))
+    (merged,) = merge_placements([first, second], face)
+    np.testing.assert_allclose(merged.polyline, first.polyline)
+
+
 @pytest.mark.parametrize(
     ("kind", "score", "visible_in", "begins_off"),
     [
