@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from realism.faces.engine import load_engine, primary_face
-from realism.faces.skin import skin_mask
 from realism.images import open_photo
 from realism.marks.mark import KINDS, Mark, RoundMark, Wrinkle
 from realism.marks.photo import PhotoAnalysis
@@ -103,4 +102,4 @@ def analyse_picture(path: Path) -> PhotoAnalysis:
     """
     pixels = open_photo(path).pixels
     face = primary_face(load_engine().find(pixels))
-    return PhotoAnalysis(pixels, face, skin_mask(pixels, face))
+    return PhotoAnalysis(pixels, face)
