@@ -51,6 +51,7 @@ INSIDE = (2.0, 30.0)  # px of it from the strict mask's edge: nearer or further 
 LOG_ODDS = (-7.0, 8.0)  # log odds of the heat map
 LEAST_STRENGTH = 2.0  # of a blob
 LEAST_RIDGE = 0.05  # strength of a ridge
+LEAST_LINE = 0.0  # log odds of the line map, above which a fold goes on where faces seldom fold
 LEAST_HEAT = 0.02  # chance of the heat map's peaks that are looked at
 PEAKS = 120  # strongest peaks looked at
 PEAK_SIDE = 5  # cells of the maps: a peak is the largest of so many by so many
@@ -299,16 +300,17 @@ def _wrinkle_candidates(
     line = cv2.resize(full, size, interpolation=cv2.INTER_LINEAR)
     # The network's line may run a pixel or two beside the valley's bottom.
     line = cv2.dilate(line, disc(2))
-    evidence = [
-        (
+    reaching, evidence = [], []
+    for ridge in ridges:
+        odds = line[ridge.points[:, 1], ridge.points[:, 0]]
+        reaching.append(ridge.reaching(odds > LEAST_LINE))
+        evidence.append((
             1.0,
-            float(line[ridge.points[:, 1], ridge.points[:, 0]].mean()),
+            float(odds[ridge.core].mean()),
             float(np.log(max(ridge.strength, LEAST_RIDGE))),
-            float(np.log(len(ridge.points) / WRINKLES.usual_length)),
-        )
-        for ridge in ridges
-    ]
-    return WrinkleCandidates(wide, ridges, np.array(evidence, np.float64).reshape(-1, 4))
+            float(np.log(len(odds[ridge.core]) / WRINKLES.usual_length)),
+        ))  # fmt: skip
+    return WrinkleCandidates(wide, reaching, np.array(evidence, np.float64).reshape(-1, 4))
 
 
 def sigmoid(value: np.ndarray) -> np.ndarray:

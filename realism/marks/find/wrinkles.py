@@ -9,12 +9,15 @@ Ridges: Lindeberg, "Edge detection and ridge detection with automatic scale sele
 1998. Hysteresis: Canny, PAMI 1986.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from realism.faces.face import Face
+from realism.faces.features import disc
 from realism.faces.skin import LEAST_SKIN
 from realism.marks.find.blobs import MARK_GREY, hessian
 from realism.marks.find.crop import FaceCrop
@@ -32,6 +35,8 @@ class WrinkleSettings:
     low: float = 1.5  # times the usual: a fold goes on above it
     high: float = 3.0  # times the usual: a fold starts above it
     gap: float = 12.0  # px; ends so near may be one line
+    aside: float = 6.0  # px: how far from a fold's end what goes on from it may begin
+    beyond: int = 48  # px, about 10 mm: how far a fold goes on where faces do not usually fold
     shortest: int = 28  # px, about 6 mm
     usual_length: float = 60.0  # px; longer lines count for more, shorter for less
     even_odds: float = 2.6  # strength of a line that is as likely a wrinkle as not
@@ -39,6 +44,8 @@ class WrinkleSettings:
 
 
 WRINKLES = WrinkleSettings()
+SHORTEST_PIECE = 4  # px of a skeleton; shorter ones are no piece of a line
+STRAIGHT = 0.87  # cosine: of what goes on from a line, within 30 degrees
 HALF_WIDTH = 2.0  # px of the crop: of a wrinkle as it is drawn
 
 
@@ -50,12 +57,26 @@ class Ridge:
     ----------
     points : (n, 2) int ndarray, px of the crop
         x, y of each pixel along it.
+    core : slice
+        Of `points`: from the first to the last where faces fold. What is before and after goes on
+        from there, up to `WrinkleSettings.beyond`.
     strength : float
-        Median response times how well it runs as the face folds there.
+        Median response of the core times how well that runs as the face folds there.
     """
 
     points: np.ndarray
+    core: slice
     strength: float
+
+    def reaching(self, goes_on: np.ndarray) -> Ridge:
+        """The core and what goes on from it while (n,) bool `goes_on` says so."""
+        start, stop = self.core.start, self.core.stop
+        while start and goes_on[start - 1]:
+            start -= 1
+        while stop < len(self.points) and goes_on[stop]:
+            stop += 1
+        core = slice(self.core.start - start, self.core.stop - start)
+        return Ridge(self.points[start:stop], core, self.strength)
 
 
 def find_wrinkles(
@@ -84,7 +105,8 @@ def find_wrinkles(
         In px of the picture that the crop was cut from, of any score.
     """
     wrinkles = []
-    for ridge in find_ridges(crop, face, strict, glasses, settings):
+    for reaching in find_ridges(crop, face, strict, glasses, settings):
+        ridge = reaching.reaching(np.zeros(len(reaching.points), bool))
         # Longer lines count for more.
         strength = ridge.strength * np.sqrt(len(ridge.points) / settings.usual_length)
         score = 1 / (1 + (settings.even_odds / max(strength, 1e-6)) ** 2)
@@ -124,8 +146,12 @@ def find_ridges(
     response = valley / usual
     mesh = crop.from_picture(face.mesh[:, :2])
     folds, way, slack = fold_zones(mesh, light.shape)
-    strong = np.where(folds & (crop.skin > LEAST_SKIN), response, 0)
+    response = np.where(crop.skin > LEAST_SKIN, response, 0)
+    strong = np.where(folds, response, 0)
     thin = skeletonize(apply_hysteresis_threshold(strong, settings.low, settings.high))
+    near = cv2.dilate(folds.astype(np.uint8), disc(settings.beyond)) > 0
+    # Thinned as one with what is within, or lines would fork where they are cut.
+    ends = trace_skeleton(skeletonize(near & (response > settings.low)) & ~folds)
     ridges, sure = [], sure_skin(strict)
     for points in join_polylines(trace_skeleton(thin), settings.gap):
         if len(points) < settings.shortest:
@@ -134,7 +160,14 @@ def find_ridges(
             continue
         at = (points[:, 1], points[:, 0])
         fits = _alignment(points, way[at], slack[at])
-        ridges.append(Ridge(points, float(np.median(response[at]) * fits)))
+        strength = float(np.median(response[at]) * fits)
+        before, after = (
+            _going_on(turned, ends, settings.aside)[: len(points)]
+            for turned in (points[::-1], points)
+        )
+        core = slice(len(before), len(before) + len(points))
+        whole = np.concatenate([before[::-1], points, after])
+        ridges.append(Ridge(whole, core, strength))
     return ridges
 
 
@@ -203,7 +236,7 @@ def join_polylines(polylines: list[np.ndarray], gap: float) -> list[np.ndarray]:
     Parameters
     ----------
     polylines : list of (n, 2) int ndarray, px
-        Those of fewer than 4 pixels are left out.
+        Those of fewer than `SHORTEST_PIECE` pixels are left out.
     gap : float, px
         Most between two ends that are joined.
 
@@ -211,7 +244,9 @@ def join_polylines(polylines: list[np.ndarray], gap: float) -> list[np.ndarray]:
     -------
     list of (n, 2) int ndarray, px
     """
-    left = sorted((points for points in polylines if len(points) >= 4), key=len, reverse=True)
+    left = sorted(
+        (points for points in polylines if len(points) >= SHORTEST_PIECE), key=len, reverse=True
+    )
     joined = []
     while left:
         polyline = left.pop(0)
@@ -238,11 +273,41 @@ def _follows(polyline: np.ndarray, other: np.ndarray, gap: float) -> bool:
     length = np.hypot(*step)
     if length > gap:
         return False
-    out = polyline[-1] - polyline[-min(12, len(polyline))]
-    on = other[min(11, len(other) - 1)] - other[0]
-    along = np.dot(out, on) / max(np.hypot(*out) * np.hypot(*on), 1e-6)
-    straight = np.dot(out, step) / max(np.hypot(*out) * length, 1e-6) if length > 2 else 1
-    return bool(along > 0.87 and straight > 0.7)
+    out = -_run(polyline[::-1])
+    straight = _cosine(out, step) if length > 2 else 1
+    return _cosine(out, _run(other)) > STRAIGHT and straight > 0.7
+
+
+def _going_on(polyline: np.ndarray, others: list[np.ndarray], aside: float) -> np.ndarray:
+    """What of others goes on from a polyline's last end, (n, 2); they may begin beside it.
+
+    Parameters
+    ----------
+    polyline : (m, 2) int ndarray, px
+    others : list of (k, 2) int ndarray, px
+    aside : float, px
+        Most between the end and what goes on.
+    """
+    way = -_run(polyline[::-1])
+    for other in others:
+        for tail in (other, other[::-1]):
+            forward = np.flatnonzero((tail - polyline[-1]) @ way > 0)
+            if not len(forward) or _cosine(way, _run(tail[forward[0] :])) < STRAIGHT:
+                continue
+            away = np.hypot(*(tail[forward[0]] - polyline[-1]))
+            ahead = tail[forward[0] + round(2 * away) :]  # or the line would jump aside
+            if away < aside and len(ahead) >= SHORTEST_PIECE:
+                return ahead
+    return polyline[:0]
+
+
+def _run(polyline: np.ndarray) -> np.ndarray:
+    """Which way a polyline sets out, (2,) px."""
+    return polyline[min(11, len(polyline) - 1)] - polyline[0]
+
+
+def _cosine(way: np.ndarray, other: np.ndarray) -> float:
+    return float(np.dot(way, other) / max(np.hypot(*way) * np.hypot(*other), 1e-6))
 
 
 def _alignment(points: np.ndarray, way: np.ndarray, slack: np.ndarray) -> float:

@@ -58,12 +58,42 @@ def test_a_ridge_lies_where_a_face_folds(ravi, engine):
     for ridge in ridges:
         assert ridge.strength > 0 and len(ridge.points) >= 28
         # Where two stretches were joined a few pixels may lie between zones.
-        assert folds[ridge.points[:, 1], ridge.points[:, 0]].mean() > 0.95
+        core = ridge.points[ridge.core]
+        assert folds[core[:, 1], core[:, 0]].mean() > 0.95
 
 
 def between(mesh: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Points on the way from one to the other."""
     return np.rint(np.linspace(start, end, 40)).astype(int)
+
+
+def test_a_fold_goes_on_from_where_faces_fold_as_far_as_is_said(ravi, engine):
+    pixels = ravi[0].pixels
+    face = engine.find(pixels)[0]
+    # From the fold beside the mouth down the cheek, where no zone of folds is.
+    start = face.mesh[207, :2]
+    end = face.mesh[[214, 136], :2].mean(0)
+    shade = np.zeros(pixels.shape[:2], np.float32)
+    cv2.line(shade, *(tuple(map(int, np.rint(point))) for point in (start, end)), 1.0, 2)
+    shade = cv2.GaussianBlur(shade, (0, 0), 1.0)
+    pixels = (pixels * (1 - 0.5 * shade[..., None])).astype(np.uint8)
+    crop = crop_face(pixels, face, np.ones(pixels.shape[:2], np.float32))
+    folds, _, _ = fold_zones(crop.from_picture(face.mesh[:, :2]), crop.skin.shape)
+    line = crop.from_picture(np.linspace(start, end, 40))
+
+    def away(ridge):
+        return np.linalg.norm(ridge.points[:, None] - line[None], axis=2).min(1).mean()
+
+    ridge = min(find_ridges(crop, face, crop.skin), key=away)
+    outside = ~folds[ridge.points[:, 1], ridge.points[:, 0]]
+    assert away(ridge) < 5 and outside.sum() > 10
+    core = ridge.points[ridge.core]
+    assert (ridge.reaching(np.zeros(len(outside), bool)).points == core).all()
+    assert (ridge.reaching(np.ones(len(outside), bool)).points == ridge.points).all()
+    # What goes on only after a break does not.
+    broken = np.ones(len(outside), bool)
+    broken[ridge.core.stop + 3 if ridge.core.start == 0 else ridge.core.start - 4] = False
+    assert len(ridge.reaching(broken).points) == len(core) + 3
 
 
 def test_a_line_under_the_hairline_is_a_strand_and_one_further_down_a_fold(mei, engine):
