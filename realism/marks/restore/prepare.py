@@ -37,6 +37,9 @@ METHODS = ("ratio", "paste")
 # Score of a mole or spot that one photo shows. Of 14 such places found on newly rendered people,
 # with scores from 0.52 on, all were marks.
 SURE_ALONE = 0.6
+# A fold of which the portrait's expression leaves less than this is one of the photo's expression,
+# where no more than so many of the photos that could show it do.
+SMOOTH, OFTEN = 0.75, 0.5
 FILLED = 1.5  # of a mark's radius: what is filled in
 FILL_FROM = 3  # px beside it, from which it is filled
 
@@ -247,7 +250,8 @@ def seldom_seen(
 ) -> list[int]:
     """The marks to begin without: those that too few of the photos show.
 
-    One photo among many shows a pimple of that day or a speck. Of fewer than three photos that
+    One photo among many shows a pimple of that day or a speck, and some a fold of a smile that the
+    portrait has not. Of fewer than three photos that
     show its place each may be the only one that could show a mark; a mole or spot of a high score
     is believed all the same, as that says what the others show there; and what a person placed by
     hand (score 1) is meant.
@@ -267,13 +271,16 @@ def seldom_seen(
     """
     if photos < LEAST_VISIBLE_IN:
         return []
-    return [
-        index
-        for index, placement in enumerate(placements)
-        if placement.photo_count < least
-        and placement.mark.score < 1
-        and not (least <= LEAST_OBSERVATIONS and _is_believed_alone(placement))
-    ]
+    usual = least <= LEAST_OBSERVATIONS
+
+    def begins_off(placement: Placement) -> bool:
+        if placement.mark.score == 1:
+            return False
+        if placement.photo_count < least:
+            return not (usual and _is_believed_alone(placement))
+        return least > 1 and _is_of_another_expression(placement)
+
+    return [index for index, placement in enumerate(placements) if begins_off(placement)]
 
 
 def _is_believed_alone(placement: Placement) -> bool:
@@ -283,3 +290,11 @@ def _is_believed_alone(placement: Placement) -> bool:
         return False
     lasting = mark.kind != "acne" and mark.score >= SURE_ALONE
     return lasting or (chances is not None and chances < LEAST_VISIBLE_IN)
+
+
+def _is_of_another_expression(placement: Placement) -> bool:
+    """Whether a fold is one that the face has only when it moves as it does not in the portrait."""
+    if not placement.mark.is_traced or placement.visible_in is None:
+        return False
+    often = placement.photo_count > OFTEN * placement.visible_in
+    return placement.depth_left < SMOOTH and not often

@@ -216,6 +216,22 @@ def test_a_mark_of_one_photo_begins_off_where_others_show_the_place_without_it(
     assert restore.seldom_seen([spot], 5, least=3) == [0]
 
 
+@pytest.mark.parametrize(
+    ("depth_left", "seen", "begins_off"),
+    [(0.6, 2, True), (1.0, 2, False), (0.6, 3, False)],  # of a smile, of any, of most photos
+)
+def test_a_fold_that_few_photos_show_begins_off_where_the_face_does_not_move_so(
+    views, depth_left, seen, begins_off
+):
+    photo, face, _, _ = views[0]
+    fold = put_at(views, photo.name, (0, 0), polyline=[(0, 0), (0, 20)])
+    shown = tuple((str(number), fold.mark) for number in range(seen))
+    fold = replace(fold, depth_left=depth_left, visible_in=4, appearances=shown)
+    fold = replace(fold, mark=replace(fold.mark, score=0.9))
+    assert bool(restore.seldom_seen([fold], 5)) is begins_off
+    assert not restore.seldom_seen([fold], 5, least=1)
+
+
 def test_photos_that_a_smeared_portrait_pulls_apart_still_show_one_mark(views, monkeypatch):
     portrait, face, skin, _ = views[6]
     sources, ids = [], {}
