@@ -111,6 +111,8 @@ def _suppress_neighbours(blobs: BlobCandidates, odds: np.ndarray, apart: float) 
     kept: list[int] = []
     for index in np.argsort(-odds):
         away = np.linalg.norm(blobs.xy[kept] - blobs.xy[index], axis=1)
-        if (away >= np.maximum(apart, RADII_APART * blobs.radius[kept])).all():
+        # Nor is the shade around a mark another.
+        radius = np.maximum(RADII_APART * blobs.radius[kept], blobs.radius[index])
+        if (away >= np.maximum(apart, radius)).all():
             kept.append(int(index))
     return np.array(kept, int)

@@ -105,8 +105,9 @@ def find_wrinkles(
         In px of the picture that the crop was cut from, of any score.
     """
     wrinkles = []
-    for reaching in find_ridges(crop, face, strict, glasses, settings):
-        ridge = reaching.reaching(np.zeros(len(reaching.points), bool))
+    for found in find_ridges(crop, face, strict, glasses, settings):
+        # Without the network nobody knows how far it goes on.
+        ridge = found.reaching(np.zeros(len(found.points), bool))
         # Longer lines count for more.
         strength = ridge.strength * np.sqrt(len(ridge.points) / settings.usual_length)
         score = 1 / (1 + (settings.even_odds / max(strength, 1e-6)) ** 2)

@@ -146,11 +146,12 @@ def _merge_group(
         return replace(best, to=to, polyline=polyline, appearances=appearances)
     deviations = np.array([member.deviation for member in visible]) / mm_per_px
     mean = _robust_mean(np.array([member.to for member in visible], np.float64), deviations)
+    # Photos call one mark a mole or a spot as it seems; a pimple is another thing.
     others = tuple(
         member.view
         for member in group[1:]
         if member.view.quality > WORTH_AVERAGING * best.view.quality
-        and member.mark.kind == best.mark.kind
+        and (member.mark.kind == "acne") == (best.mark.kind == "acne")
     )
     to = mean.astype(np.float32)
     return replace(best, to=to, appearances=appearances, other_views=others)

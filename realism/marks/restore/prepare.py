@@ -251,10 +251,9 @@ def seldom_seen(
     """The marks to begin without: those that too few of the photos show.
 
     One photo among many shows a pimple of that day or a speck, and some a fold of a smile that the
-    portrait has not. Of fewer than three photos that
-    show its place each may be the only one that could show a mark; a mole or spot of a high score
-    is believed all the same, as that says what the others show there; and what a person placed by
-    hand (score 1) is meant.
+    portrait has not. Of fewer than three photos that show its place each may be the only one that
+    could show a mark; a mole or spot of a high score is believed all the same, as that says what
+    the others show there; and what a person placed by hand (score 1) is meant.
 
     Parameters
     ----------

@@ -70,6 +70,16 @@ def test_round_marks_lie_on_skin_only(dotted):
         assert wide[y, x] > 0.5 and feature_at(mark.xy, face, slack=0) == ""
 
 
+def test_the_shade_around_a_mark_is_not_another(ravi, engine):
+    pixels = ravi[7].pixels  # on it such a shade was found, four fifths of a radius off
+    face = engine.find(pixels)[0]
+    marks = find_marks(pixels, face, skin_mask(pixels, face), threshold=0.0)
+    spots = sorted((m for m in marks if isinstance(m, RoundMark)), key=lambda m: -m.score)
+    assert len(spots) > 5
+    for number, spot in enumerate(spots):
+        assert all(np.hypot(*(spot.xy - surer.xy)) >= spot.radius for surer in spots[:number])
+
+
 @pytest.mark.parametrize("place", [346, 369, 428])  # by the edge of the strict mask
 def test_a_mole_much_darker_than_skin_is_on_skin_and_found(frontal, place):
     pixels, face, _ = frontal

@@ -159,6 +159,15 @@ def test_a_mark_that_two_groups_of_photos_split_is_one_and_two_of_one_photo_are_
     assert len(merge_placements(both, face)) == 2
 
 
+@pytest.mark.parametrize(("other", "measured_too"), [("spot", 1), ("acne", 0)])
+def test_a_mark_is_measured_where_photos_call_it_mole_or_spot_but_not_in_a_pimple(
+    views, other, measured_too
+):
+    seen = [put_at(views, "a", (0, 0)), put_at(views, "b", (0, 0), kind=other)]
+    (mark,) = merge_placements(seen, views[0][1])
+    assert len(mark.other_views) == measured_too
+
+
 def test_a_fold_is_taken_from_the_photo_in_the_portraits_light_and_lies_where_all_have_it(views):
     face = views[0][1]
     line = [(0, y) for y in np.linspace(-6, 6, 13)]
