@@ -232,8 +232,7 @@ def test_a_mark_of_one_photo_begins_off_where_others_show_the_place_without_it(
 def test_a_fold_that_few_photos_show_begins_off_where_the_face_does_not_move_so(
     views, depth_left, seen, begins_off
 ):
-    photo, face, _, _ = views[0]
-    fold = put_at(views, photo.name, (0, 0), polyline=[(0, 0), (0, 20)])
+    fold = put_at(views, "a", (0, 0), polyline=[(0, 0), (0, 20)])
     shown = tuple((str(number), fold.mark) for number in range(seen))
     fold = replace(fold, depth_left=depth_left, visible_in=4, appearances=shown)
     fold = replace(fold, mark=replace(fold.mark, score=0.9))
