@@ -51,7 +51,7 @@ def compose_overview(
     name = compared[0].closest_photo if compared else None
     best = person.record(name or max(scale, key=lambda photo: scale[photo]))
     subtitle = f"{len(scale)} photos, {len(ranked)} portraits, the closest first"
-    own = f"likeness among photos {min(scale.values()):.2f} to {max(scale.values()):.2f}"
+    own = f"likeness of photos {min(scale.values()):.2f} to {max(scale.values()):.2f}"
     tiles = [
         Tile(open_photo(run / row.name).pixels, f"{row.rank}.  likeness {row.similarity:.2f}")
         for row in compared
