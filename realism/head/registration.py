@@ -87,12 +87,8 @@ def build_grid(portrait: np.ndarray, head: Head) -> PortraitGrid:
     head : Head
         Fitted to it.
     """
-    mm = head.mm_per_px
-    outline = head.pixels[head.facings > LEAST_FACING]
-    low, high = outline.min(0), outline.max(0)
-    corner = (low + high) / 2 + np.array([0, LOWER / mm]) - np.array(SIZE) * PX / mm / 2
-    across, down = (np.arange(side // STEP) * STEP * PX / mm for side in SIZE)
-    wide = _cast(head, corner[0] + across, corner[1] + down)
+    mm, wide = head.mm_per_px, network_nodes(head)
+    low, high = _outline(head)
     low = np.maximum(np.floor(low), 0)
     high = np.minimum(np.ceil(high), [portrait.shape[1] - 1, portrait.shape[0] - 1])
     step = NODE_STEP * WORKING_PX / mm
@@ -102,10 +98,32 @@ def build_grid(portrait: np.ndarray, head: Head) -> PortraitGrid:
         head,
         mm,
         wide,
-        see_face(_resample(portrait, wide.nodes, STEP, PX / mm, SIZE)),
+        see_face(read_for_network(portrait, head, wide.nodes)),
         fine,
         band_pass(_resample(portrait, fine.nodes, NODE_STEP, WORKING_PX / mm)),
     )
+
+
+def network_nodes(head: Head) -> NodeGrid:
+    """The nodes of what the network sees of a picture, by the head fitted to it."""
+    mm = head.mm_per_px
+    middle = np.mean(_outline(head), axis=0) + np.array([0, LOWER / mm])
+    corner = middle - np.array(SIZE) * PX / mm / 2
+    return _cast(
+        head,
+        *(a + np.arange(s // STEP) * STEP * PX / mm for a, s in zip(corner, SIZE, strict=True)),
+    )
+
+
+def read_for_network(pixels: np.ndarray, head: Head, nodes: np.ndarray) -> np.ndarray:
+    """A picture, (H, W, 3) uint8 sRGB, at nodes (h, w, 2) px and between: likewise, of `SIZE`."""
+    return _resample(pixels, nodes, STEP, PX / head.mm_per_px, SIZE)
+
+
+def _outline(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """The box of what of a head is compared: least and most x and y, px."""
+    outline = head.pixels[head.facings > LEAST_FACING]
+    return outline.min(0), outline.max(0)
 
 
 def _cast(head: Head, xs: np.ndarray, ys: np.ndarray) -> NodeGrid:
@@ -132,7 +150,7 @@ def register(photo: np.ndarray, photo_head: Head, portrait: PortraitGrid) -> Shi
     mm = portrait.mm
     told = _shifts_by_network(photo, photo_head, portrait)
     shift = fit_field(*told, mm)
-    source, visible = _transferred_back(photo_head, portrait.head, portrait.fine)
+    source, visible = transfer_back(photo_head, portrait.head, portrait.fine)
     whole = _upsample(visible[..., None].astype(np.float32), NODE_STEP)[..., 0] > 0.99
     nodes = portrait.fine.nodes
     for window, search, apart in PASSES:
@@ -151,11 +169,11 @@ def _shifts_by_network(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the network compared, (n, 2) mm, how far that lies off, and (n, 2, 2) its precision."""
     mm, nodes = portrait.mm, portrait.wide.nodes
-    source, visible = _transferred_back(photo_head, portrait.head, portrait.wide)
+    source, visible = transfer_back(photo_head, portrait.head, portrait.wide)
     visible = cv2.erode(visible.astype(np.uint8), np.ones((3, 3))) > 0
     rows, columns = np.indices(visible.shape)
     asked = visible & (rows % APART == 0) & (columns % APART == 0)
-    ours = see_face(_resample(photo, source, STEP, PX / photo_head.mm_per_px, SIZE))
+    ours = see_face(read_for_network(photo, photo_head, source))
     shifts, deviations = see_shifts(ours, portrait.seen, visible)
     precision = (DOUBT * deviations[asked])[..., None] ** -2.0 * np.eye(2)
     return nodes[asked] * mm, shifts[asked], precision
@@ -169,7 +187,7 @@ def _moved(source: np.ndarray, grid: NodeGrid, shift: ShiftField) -> np.ndarray:
     return _sample(source, (back - nodes[0, 0]) / apart)
 
 
-def _transferred_back(photo: Head, portrait: Head, grid: NodeGrid) -> tuple[np.ndarray, np.ndarray]:
+def transfer_back(photo: Head, portrait: Head, grid: NodeGrid) -> tuple[np.ndarray, np.ndarray]:
     """Where the heads see a grid's nodes in the photo, (h, w, 2) px, and whether, (h, w) bool."""
     corners, weights = load_model().triangles[grid.triangle], grid.weights
     source = (photo.pixels[corners] * weights[..., None]).sum(1)

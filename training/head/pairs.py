@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realism.head.raycast import ProjectedSurface, vertex_normals
+from realism.head.raycast import Hits, ProjectedSurface, vertex_normals
 from realism.head.shift_field import BIAS
 from realism.head.shift_network import SIZE, STEP, describe
 from realism.images import open_photo
@@ -44,7 +44,7 @@ class Pictures:
             self.points[..., :2] / self.points[..., 2:]
         )
         self.facing = np.stack([_facing(points, self.triangles) for points in self.points])
-        self.px, self.corner, self.hits = [], [], []
+        self.px, self.corner, self.surfaces, self.hits = [], [], [], []
         for picture, focal in enumerate(known["focals"]):
             towards = self.facing[picture] > LEAST_FACING
             depth = self.points[picture][:, 2]
@@ -55,6 +55,7 @@ class Pictures:
             surface = ProjectedSurface(
                 self.seen[picture].astype(np.float64), depth.astype(np.float64), self.triangles
             )
+            self.surfaces.append(surface)
             self.hits.append(surface.raycast(self.nodes(picture).reshape(-1, 2)))
         self.by_person = {
             person: np.flatnonzero(self.people == person) for person in np.unique(self.people)
@@ -68,21 +69,36 @@ class Pictures:
     def transferred(self, portrait: int, photo: int) -> tuple[np.ndarray, np.ndarray]:
         """Where the photo has what lies at the portrait's nodes, (h, w, 2) px, and whether."""
         hits = self.hits[portrait]
-        corners, weights = self.triangles[hits.triangle], hits.weights
-        at = (self.seen[photo][corners] * weights[..., None]).sum(1)
-        depth = (self.points[photo][:, 2][corners] * weights).sum(1)
-        facing = np.minimum(
-            *((self.facing[n][corners] * weights).sum(1) for n in (portrait, photo))
-        )
+        at, depth, facing = self._shown(hits, portrait, photo)
         steps = (at - self.corner[photo]) / self.px[photo] / STEP
         front = _remap(
             self.hits[photo].depth.reshape(DOWN, ACROSS),
             steps.reshape(DOWN, ACROSS, 2),
             cv2.INTER_NEAREST,
         )
-        hidden = depth - front.ravel() > IN_FRONT
-        visible = hits.found & (facing > LEAST_FACING) & ~hidden & np.isfinite(front.ravel())
+        visible = hits.found & facing & _in_front(depth, front.ravel())
         return at.reshape(DOWN, ACROSS, 2), visible.reshape(DOWN, ACROSS)
+
+    def carried(
+        self, photo: int, portrait: int, source: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where a portrait has what lies at places (h, w, 2) px of a photo: likewise; and whether.
+
+        (h, w) bool.
+        """
+        hits = self.surfaces[photo].raycast(source.reshape(-1, 2))
+        at, depth, facing = self._shown(hits, photo, portrait)
+        front = self.surfaces[portrait].raycast(at).depth
+        visible = hits.found & facing & _in_front(depth, front)
+        return at.reshape(source.shape), visible.reshape(source.shape[:2])
+
+    def _shown(self, hits: Hits, here: int, there: int) -> tuple[np.ndarray, ...]:
+        """Where another picture shows what was hit (px), how deep, and whether it faces both."""
+        corners, weights = self.triangles[hits.triangle], hits.weights
+        at = (self.seen[there][corners] * weights[..., None]).sum(1)
+        depth = (self.points[there][:, 2][corners] * weights).sum(1)
+        facing = np.minimum(*((self.facing[n][corners] * weights).sum(1) for n in (here, there)))
+        return at, depth, facing > LEAST_FACING
 
     def read(self, picture: int, nodes: np.ndarray, blur: float = 0.0) -> np.ndarray:
         """A picture at nodes and between them, (h, w, 3) uint8."""
@@ -92,6 +108,11 @@ class Pictures:
         if blur:
             pixels = cv2.GaussianBlur(pixels, (0, 0), blur)
         return _remap(pixels, _between(nodes), cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+
+
+def _in_front(depth: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """Whether what lies so deep is what is frontmost there; where nothing is, not."""
+    return (depth - front <= IN_FRONT) & np.isfinite(front)
 
 
 def _facing(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -132,7 +153,7 @@ def random_shift(rng: np.random.Generator) -> np.ndarray:
 
 def make_pair(
     rng: np.random.Generator, pictures: Pictures, portrait: int, photo: int, vary: bool = True
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, ...]:
     """A photo laid on a portrait, off by a random shift.
 
     Returns
@@ -141,8 +162,8 @@ def make_pair(
         Of `describe`, of photo and portrait.
     shift : (2, h / STEP, w / STEP) float32, px
         From what lies at each node of the photo to where it belongs.
-    seen : (h / STEP, w / STEP) bool
-        Where that is to be told.
+    visible, seen : (h / STEP, w / STEP) bool
+        Where the heads show the same skin, and where that is to be told: both the same here.
     """
     at, visible = pictures.transferred(portrait, photo)
     shift = random_shift(rng)
@@ -157,22 +178,32 @@ def make_pair(
         pictures.read(photo, moved),
     )
     if vary:
-        theirs, ours = _another_light(rng, theirs), _another_light(rng, ours)
+        theirs, ours = another_light(rng, theirs), another_light(rng, ours)
     both = np.concatenate([describe(ours), describe(theirs)], -1)
     if vary and rng.random() < 0.5:
-        # Nodes lie at the left of their cells: mirrored, the last column comes first.
-        both, shift, seen = (np.roll(value[:, ::-1], 1, 1) for value in (both, shift, seen))
-        shift = shift * np.float32([-1, 1])
-        seen[:, 0] = False
+        both, shift, seen, _ = mirrored(both, shift, seen, seen)
     if vary:
         across, down = rng.integers(-4, 5), rng.integers(-5, 3)
         both = np.roll(both, (STEP * down, STEP * across), (0, 1))
         shift, seen = (np.roll(value, (down, across), (0, 1)) for value in (shift, seen))
     both = np.ascontiguousarray(both.transpose(2, 0, 1))
-    return both[:4], both[4:], np.ascontiguousarray(shift.transpose(2, 0, 1)), seen.copy()
+    shift = np.ascontiguousarray(shift.transpose(2, 0, 1))
+    return both[:4], both[4:], shift, seen.copy(), seen.copy()
 
 
-def _another_light(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
+def mirrored(
+    both: np.ndarray, shift: np.ndarray, visible: np.ndarray, seen: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """A pair (h, w, c), its shift and where that is seen, as in a mirror."""
+    # Nodes lie at the left of their cells: mirrored, the last column comes first.
+    both, shift, visible, seen = (
+        np.roll(value[:, ::-1], 1, 1) for value in (both, shift, visible, seen)
+    )
+    seen[:, 0] = False
+    return both, shift * np.float32([-1, 1]), visible, seen
+
+
+def another_light(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     """The picture brighter or darker, of another tint, noisy or soft."""
     gain = np.exp(rng.normal(0, 0.12) + rng.normal(0, 0.05, 3))
     varied = pixels * gain + rng.normal(0, rng.uniform(0, 4), pixels.shape)

@@ -1,11 +1,15 @@
 """Train the network that sees how far a photo, laid on a portrait, lies off there.
 
     python -m training.head.shift_network --truth work/head/truth.npz --sharp work/head/twins.npz \
-        --held-out work/head/others.npz --out work/head/shift.pt --export realism/head/weights
+        --held-out work/head/others.npz --laid work/head/laid.npz --sharp-laid work/head/sharp.npz \
+        --held-out-laid work/head/others-laid.npz --out work/head/shift.pt \
+        --export realism/head/weights
 
 `--truth` are the many small renders of `synthetic-faces`, `--sharp` fewer of other people at the
-size of users' photos; two in five pairs are of these. `--held-out` people are only judged on. The
-loss is the likelihood of the true shift under a Laplace distribution of the spread that is told.
+size of users' photos; two in five pairs are of these. Most are laid on each other as fitted heads
+lay them (`laid.py`), the others off by a smooth field that is drawn (`pairs.py`). People held out
+are only judged on. The loss is the likelihood of the true shift under a Laplace distribution of
+the spread that is told.
 
 Spread: Kendall and Gal, "What uncertainties do we need in Bayesian deep learning for computer
 vision?", NIPS 2017.
@@ -14,7 +18,7 @@ vision?", NIPS 2017.
 import argparse
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +27,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from realism.head.shift_network import CELL, LEAST_SPREAD, LOG_SPREAD, REACH, SIZE, STEP
+from training.head.laid import LaidPairs
 from training.head.pairs import Pictures, make_pair
 
 WIDTHS = (16, 24, 56, 72, 96)  # of what is seen, at first and to be compared; of the answers
 COMPARED = 16  # numbers that a cell is compared by
 BATCH = 4
 SHARP = 0.4  # share of pairs of large pictures
+BY_HEADS = 0.7  # share of pairs that fitted heads laid
 RATE = 1.2e-3
 STEADY = 0.4  # share of the time before the rate falls
 DECAY = 0.998  # of the weights' average over steps
@@ -145,12 +151,18 @@ def shift_loss(
     return (each * seen).sum() / seen.sum().clamp(1)
 
 
-def batches(rng: np.random.Generator, sets: list[Pictures]) -> Iterator[list[torch.Tensor]]:
-    """Pairs of two pictures of one person, without end."""
+def batches(
+    rng: np.random.Generator, sets: list[Pictures], laid: list[LaidPairs]
+) -> Iterator[list[torch.Tensor]]:
+    """Pairs of two pictures of one person, without end; of both lists the second is sharp."""
     while True:
         pairs = []
         for _ in range(BATCH):
-            pictures = sets[-1] if rng.random() < SHARP else sets[0]
+            sharp = rng.random() < SHARP
+            if rng.random() < BY_HEADS:
+                pairs.append(laid[sharp].pair(rng.integers(len(laid[sharp])), rng))
+                continue
+            pictures = sets[sharp]
             views = pictures.by_person[rng.choice(list(pictures.by_person))]
             pairs.append(make_pair(rng, pictures, *rng.choice(views, 2, replace=False)))
         yield [
@@ -159,22 +171,30 @@ def batches(rng: np.random.Generator, sets: list[Pictures]) -> Iterator[list[tor
         ]
 
 
-def judge(net: ShiftNet, held_out: Pictures) -> str:
+def judge(net: ShiftNet, held_out: Pictures, laid: LaidPairs) -> str:
     """How far pairs of people held out lie off, before and after."""
     rng = np.random.default_rng(5)
+    drawn = [
+        make_pair(rng, held_out, *rng.choice(views, 2, replace=False), vary=False)
+        for views in held_out.by_person.values()
+        for _ in range(JUDGED)
+    ]
+    by_heads = (laid.pair(index) for index in range(len(laid)))
+    return f"{_judge_pairs(net, drawn)}\nlaid by heads: {_judge_pairs(net, by_heads)}"
+
+
+def _judge_pairs(net: ShiftNet, pairs: Iterable[tuple[np.ndarray, ...]]) -> str:
     before, after, over_spread = [], [], []
+    net.eval()
     with torch.inference_mode():
-        for views in held_out.by_person.values():
-            for _ in range(JUDGED):
-                chosen = rng.choice(views, 2, replace=False)
-                *both, true, seen = make_pair(rng, held_out, *chosen, vary=False)
-                inputs = [
-                    torch.from_numpy(value)[None] for value in (*both, seen.astype(np.float32))
-                ]
-                shift, spread = (value[0].numpy() for value in net.eval()(*inputs))
-                before.append(np.linalg.norm(true, axis=0)[seen])
-                after.append(np.linalg.norm(true - shift, axis=0)[seen])
-                over_spread.append((np.abs(true - shift) / spread).mean(0)[seen])
+        for *both, true, visible, seen in pairs:
+            inputs = [
+                torch.from_numpy(value)[None] for value in (*both, visible.astype(np.float32))
+            ]
+            shift, spread = (value[0].numpy() for value in net(*inputs))
+            before.append(np.linalg.norm(true, axis=0)[seen])
+            after.append(np.linalg.norm(true - shift, axis=0)[seen])
+            over_spread.append((np.abs(true - shift) / spread).mean(0)[seen])
     net.train()
     before, after = np.concatenate(before), np.concatenate(after)
     figures = [f"{np.median(off):.2f} / {np.quantile(off, 0.95):.2f}" for off in (before, after)]
@@ -191,26 +211,25 @@ def settle(net: ShiftNet, coming: Iterator[list[torch.Tensor]]) -> None:
     net.train()
     with torch.no_grad():
         for _ in range(SETTLED):
-            ours, theirs, _, seen = next(coming)
-            net(ours, theirs, seen)
+            ours, theirs, _, visible, _ = next(coming)
+            net(ours, theirs, visible)
 
 
-def train(sets: list[Pictures], held_out: Pictures, minutes: float, start: Path | None) -> ShiftNet:
+def train(coming: Iterator[list[torch.Tensor]], minutes: float, start: Path | None) -> ShiftNet:
     """The average of the weights over the steps of so many minutes."""
     net = ShiftNet()
     if start:
         net.load_state_dict(torch.load(start, weights_only=True))
     average = copy.deepcopy(net)
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-4)
-    coming = batches(np.random.default_rng(), sets)
     began, step, mean = time.monotonic(), 0, 0.0
     while (share := (time.monotonic() - began) / 60 / minutes) < 1:
         falling = 1 if share < STEADY else max(0.02, (1 - share) / (1 - STEADY))
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 100) * falling
-        ours, theirs, true, seen = next(coming)
+        ours, theirs, true, visible, seen = next(coming)
         with torch.autocast("cpu", torch.bfloat16):
-            shift, spread = net(ours, theirs, seen)
+            shift, spread = net(ours, theirs, visible)
         loss = shift_loss(shift, spread, true, seen)
         optimizer.zero_grad()
         loss.backward()
@@ -225,7 +244,6 @@ def train(sets: list[Pictures], held_out: Pictures, minutes: float, start: Path 
         if step % 100 == 0:
             print(f"{step:6d} {share * minutes:5.1f} min: {mean:.3f}", flush=True)
     settle(average, coming)
-    print(judge(average, held_out), flush=True)
     return average.eval()
 
 
@@ -249,6 +267,8 @@ def main() -> None:
     parser.add_argument("--truth", type=Path, required=True)
     parser.add_argument("--sharp", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
+    for name in ("--laid", "--sharp-laid", "--held-out-laid"):
+        parser.add_argument(name, type=Path, required=True, help="the same, of laid.py")
     parser.add_argument("--minutes", type=float, default=50)
     parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--out", type=Path, required=True)
@@ -256,7 +276,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     sets = [Pictures(given.truth), Pictures(given.sharp)]
-    net = train(sets, Pictures(given.held_out), given.minutes, given.start)
+    laid = [LaidPairs(given.laid), LaidPairs(given.sharp_laid)]
+    coming = batches(np.random.default_rng(), sets, laid)
+    net = train(coming, given.minutes, given.start)
+    print(judge(net, Pictures(given.held_out), LaidPairs(given.held_out_laid)), flush=True)
     torch.save(net.state_dict(), given.out)
     if given.export:
         export(net, given.export)
