@@ -1,9 +1,9 @@
 """Train the network that sees how far a photo, laid on a portrait, lies off there.
 
     python -m training.head.shift_network --truth work/head/truth.npz --sharp work/head/twins.npz \
-        --held-out work/head/others.npz --laid work/head/laid.npz --sharp-laid work/head/sharp.npz \
-        --held-out-laid work/head/others-laid.npz --out work/head/shift.pt \
-        --export realism/head/weights
+        --held-out work/head/others.npz --laid work/head/laid.npz \
+        --sharp-laid work/head/twins-laid.npz --held-out-laid work/head/others-laid.npz \
+        --out work/head/shift.pt --export realism/head/weights
 
 `--truth` are the many small renders of `synthetic-faces`, `--sharp` fewer of other people at the
 size of users' photos; two in five pairs are of these. Most are laid on each other as fitted heads

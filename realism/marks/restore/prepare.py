@@ -38,7 +38,8 @@ METHODS = ("ratio", "paste")
 # with scores from 0.52 on, all were marks.
 SURE_ALONE = 0.6
 # A fold of which the portrait's expression leaves less than this is one of the photo's expression,
-# where no more than so many of the photos that could show it do.
+# where no more than so many of the photos that could show it do. Set on eight newly rendered people
+# (seed 5103): of 10 folds that were none of theirs 5 are left, of 118 others 117.
 SMOOTH, OFTEN = 0.75, 0.5
 FILLED = 1.5  # of a mark's radius: what is filled in
 FILL_FROM = 3  # px beside it, from which it is filled
