@@ -6,7 +6,7 @@ import sys
 
 from realism.errors import InputError
 from realism.page.blocks import main
-from realism.page.session import default_host
+from realism.page.visitors import default_host
 
 
 def _options() -> argparse.Namespace:

@@ -17,6 +17,6 @@ def page(
 ) -> None:
     """Open the page for a browser; Ctrl-C ends it."""
     from realism.page.blocks import main
-    from realism.page.session import default_host
+    from realism.page.visitors import default_host
 
     main(host or default_host(), port)

@@ -30,11 +30,9 @@ from realism.page.portraits import layout as portraits
 from realism.page.session import (
     SharedWidgets,
     delete_temp_files,
-    delete_visitor,
-    hosted,
     listener,
-    visitors_folder,
 )
+from realism.page.visitors import delete_visitor, hosted, visitors_folder
 
 STYLE = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
@@ -85,8 +83,8 @@ def build_page() -> gr.Blocks:
         tabs.select(**listener(steps.on_tab, chosen, shared.here, trigger_mode="always_last"))
         gr.on([shared.shown_language.change, shared.base.change, engine.change], **note)
         known = listener(front.on_people, [shared.root, shared.language], front_ui.known)
-        header.wire(header_ui, localized, shared, page, [refresh_status, note, known])
-        created = front.wire(front_ui, header_ui, shared)
+        deleted = header.wire(header_ui, localized, shared, page, [refresh_status, note, known])
+        created = front.wire(front_ui, header_ui, shared, deleted)
         photos.wire(photos_ui, shared, refresh_status, front_ui, created)
         finetune.wire(finetune_ui, shared, refresh_status)
         portrait_sent = portraits.wire(portraits_ui, shared, refresh_status, marks_ui)

@@ -16,6 +16,7 @@ from realism.config import page_copies
 DRAWN = "image.png"  # what Gradio calls a picture that was handed to it as pixels
 
 _shown: dict[str, Path] = {}  # the folder of the person whom a window shows
+_left: set[tuple[str, Path]] = set()  # windows and the folders of people who were deleted in them
 
 
 def show_in_window(folder: Path | None) -> None:
@@ -24,6 +25,17 @@ def show_in_window(folder: Path | None) -> None:
         _shown.pop(window, None)
         if folder is not None:
             _shown[window] = folder.resolve()
+
+
+def leave_in_window(folder: Path) -> None:
+    """Remember that a person was deleted in the window whose event is handled, by their folder."""
+    if window := _window():
+        _left.add((window, folder.resolve()))
+
+
+def left_in_window(folder: Path) -> bool:
+    """Whether a person was deleted in the window whose event is handled."""
+    return (_window() or "", folder.resolve()) in _left
 
 
 def folder_for_copies() -> Path:

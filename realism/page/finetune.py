@@ -29,7 +29,6 @@ from realism.page.session import (
     chosen_person,
     download_after,
     hidden_download,
-    hosted,
     listener,
     never_waits,
     new_temp_dir,
@@ -39,6 +38,7 @@ from realism.page.session import (
     user_errors,
 )
 from realism.page.steps import can_cancel, foot, go_on
+from realism.page.visitors import hosted
 from realism.workflow.finetune import FinetuneEvent, FinetuneOptions, finetune
 
 

@@ -22,13 +22,13 @@ from realism.page.marks.stored import newest_result
 from realism.page.session import (
     SharedWidgets,
     chosen_person,
-    hosted,
     listener,
     paragraph,
     sentence,
     user_errors,
 )
 from realism.page.steps import STEPS, read_progress
+from realism.page.visitors import hosted
 from realism.person.person import (
     CLASS_WORDS,
     Person,
@@ -90,7 +90,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
     )  # fmt: skip
 
 
-def wire(ui: SimpleNamespace, header_ui: SimpleNamespace, shared: SharedWidgets) -> Dependency:
+def wire(
+    ui: SimpleNamespace, header_ui: SimpleNamespace, shared: SharedWidgets, deleted: Dependency
+) -> Dependency:
     """Join the widgets to the handlers below.
 
     Parameters
@@ -99,6 +101,8 @@ def wire(ui: SimpleNamespace, header_ui: SimpleNamespace, shared: SharedWidgets)
         Of `layout` here and of the header.
     shared : SharedWidgets
         What every tab reads.
+    deleted : Dependency
+        The event of a person's being deleted, which leads back here.
 
     Returns
     -------
@@ -116,16 +120,16 @@ def wire(ui: SimpleNamespace, header_ui: SimpleNamespace, shared: SharedWidgets)
         **listener(
             on_person,
             [shared.person, shared.root, shared.base, ui.tour, shared.language],
-            [ui.view, shared.tabs, shared.here, ui.known, ui.message],
+            [ui.view, shared.tabs, shared.here, ui.message],
         )
     )
     shared.shown_language.change(**listener(on_people, place, ui.known))
     ui.known.click(**listener(on_pick, shared.root, [shared.person, ui.tour]))
     gr.on([ui.photos.click, header_ui.new.click], **listener(on_photos, None, ui.view))
     ui.leave.click(**listener(on_leave, shared.person, ui.view))
-    header_ui.title.click(
-        **listener(on_home, place, [shared.person, ui.view, ui.known, shared.here])
-    )
+    home = listener(on_home, place, [shared.person, ui.view, ui.known, shared.here])
+    header_ui.title.click(**home)
+    deleted.success(**home)
     ui.portrait.click(**listener(on_portrait, None, [ui.view, shared.tabs, shared.here]))
     return ui.create.click(
         **listener(
@@ -150,13 +154,13 @@ def on_example(root: Path | None, language: str) -> tuple:
 def on_person(
     name: str | None, root: Path | None, base: str, tour: tuple[str, str] | None, language: str
 ) -> tuple:
-    """Show the work on a person, at the step that comes next; the front without one."""
+    """Show the work on a person, at the step that comes next."""
+    if not name:  # the front is shown already, and may have been left by its third door meanwhile
+        return gr.skip(), gr.skip(), gr.skip(), ""
     with user_errors(language):
-        if not name:
-            return _view("front"), gr.skip(), None, on_people(root, language), ""
         step = read_progress(chosen_person(name, root), base).next_step
         step = tour[1] if tour and name == tour[0] else step
-    return _view("work"), gr.Tabs(selected=step), (name, step), gr.skip(), ""
+    return _view("work"), gr.Tabs(selected=step), (name, step), ""
 
 
 def on_pick(root: Path | None, event: gr.EventData) -> tuple:

@@ -1,13 +1,15 @@
 """The bar above everything: the way back to the front, the person, their deletion, the language."""
 
+from abc import ABCMeta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from realism.faces.engine import load_engine
-from realism.page.copies import copies_of, delete_copies, show_in_window
+from realism.page.copies import copies_of, delete_copies, leave_in_window, show_in_window
 from realism.page.i18n import LANGUAGES, Localizer, preferred_language, text
 from realism.page.job import stop_jobs
 from realism.page.session import (
@@ -17,9 +19,9 @@ from realism.page.session import (
     chosen_person,
     listener,
     never_waits,
-    new_visitor_root,
     user_errors,
 )
+from realism.page.visitors import new_visitor_root
 from realism.person.person import people
 
 # A page that is loaded anew in the same browser tab goes on with the person; a new visit begins
@@ -29,19 +31,32 @@ TO_TOP = "() => { window.scrollTo({top: 0}) }"
 RECALL = "() => [sessionStorage.getItem('realism-person') || null]"
 
 
+def _any_name(self: gr.Dropdown, payload: str | None) -> str | None:
+    """Looked up where it is used: Gradio refuses a name that this visit's list does not show.
+
+    Another page may have created it, a client of the API may name it in its first call, or this
+    window may have deleted the person after it asked for something.
+    """
+    return payload or None
+
+
+# Not by a class statement: Gradio's metaclass would write a stub file beside this one. Not set on
+# the one chooser: Gradio makes a new one of its class whenever its names change.
+PersonChooser: type[gr.Dropdown] = ABCMeta.__new__(
+    type(gr.Dropdown), "PersonChooser", (gr.Dropdown,),
+    {"preprocess": _any_name, "is_template": True},
+)  # fmt: skip
+
+
 def layout(localized: Localizer) -> SimpleNamespace:
     """The title, the person, the language; below them the question before a deletion."""
     with gr.Row(elem_id="top"):
         title = localized(gr.HTML, "header.title", elem_id="title", min_width=120, scale=1)
         with gr.Row(elem_id="person-row"):
             person = localized(
-                gr.Dropdown, "header.person", choices=[], value=None, min_width=160, scale=3,
+                PersonChooser, "header.person", choices=[], value=None, min_width=160, scale=3,
                 show_label=False, container=False,
             )  # fmt: skip
-            # Looked up where it is used: Gradio would refuse a name that this visit's list does
-            # not show yet, which another page created or a client of the API names in its first
-            # call.
-            person.preprocess = lambda payload: payload or None
             new = localized(gr.Button, "header.new", size="sm", min_width=90, scale=0)
             delete = localized(
                 gr.Button, "header.delete", size="sm", min_width=70, scale=0, variant="stop",
@@ -65,7 +80,7 @@ def layout(localized: Localizer) -> SimpleNamespace:
 def wire(
     ui: SimpleNamespace, localized: Localizer, shared: SharedWidgets, page: gr.Blocks,
     refresh: list[dict],
-) -> None:  # fmt: skip
+) -> Dependency:  # fmt: skip
     """Join the widgets to the handlers below.
 
     Parameters
@@ -80,6 +95,11 @@ def wire(
         The page.
     refresh : list of dict
         Arguments of the events that show what is there once the page is loaded.
+
+    Returns
+    -------
+    Dependency
+        The event of a person's being deleted.
     """
     loading = page.load(
         **listener(
@@ -102,7 +122,7 @@ def wire(
     )
     ui.delete.click(**listener(on_ask_delete, shared.visit, [ui.deletion, ui.question]))
     ui.keep.click(**listener(_hide, None, ui.deletion))
-    ui.confirm.click(**listener(on_delete, shared.visit, [shared.person, ui.deletion]))
+    return ui.confirm.click(**listener(on_delete, shared.visit, [shared.person, ui.deletion]))
 
 
 def on_load(recalled: str | None, request: gr.Request) -> tuple:
@@ -152,6 +172,7 @@ def on_delete(name: str | None, root: Path | None, language: str) -> tuple:
         copies = copies_of(person.folder)
         deleted = person.delete()
         delete_copies(copies)
+        leave_in_window(person.folder)
         gone = ", ".join(message.text(language) for message in deleted)
         gr.Info(text(language, "header.deleted", name=name, gone=gone), title="Realism")
         return people_choice(root), _hide()

@@ -8,7 +8,8 @@ from realism import __version__
 from realism.config import cache_folder, home
 from realism.diffusion.recommended import recommended_bases
 from realism.page.i18n import Localizer, text
-from realism.page.session import EngineInfo, hosted, paragraph, user_errors
+from realism.page.session import EngineInfo, paragraph, user_errors
+from realism.page.visitors import hosted
 from realism.person.person import damaged_people
 
 

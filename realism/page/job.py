@@ -7,6 +7,7 @@ engine and the base that is loaded: whoever uses it holds it, so that work waits
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -179,6 +180,8 @@ class Job:
                 self._walk_events(work)
         except InputError as error:
             self.error = error
+        except Exception:
+            traceback.print_exc()  # before followers hear of the end and point to the log
         finally:
             with self._changed:
                 self.ended_at = time.monotonic()

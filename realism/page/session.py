@@ -1,4 +1,4 @@
-"""What every tab shares: who visits, how events are wired, notices, files for the browser.
+"""What every tab shares: how events are wired, who is chosen, notices, files for the browser.
 
 There is one device. Handlers that use it (the face engine, a base) say so with `uses_device`:
 they hold it while they run, and `listener`, through which every event is wired, puts them into its
@@ -31,8 +31,9 @@ from realism.diffusion.families import FAMILIES
 from realism.diffusion.recommended import find_row
 from realism.disk import is_there, whole_file
 from realism.errors import InputError, Message
-from realism.page.copies import folder_for_copies
-from realism.page.job import device_held, stop_jobs, walk_on_device
+from realism.page.copies import folder_for_copies, left_in_window
+from realism.page.job import device_held, walk_on_device
+from realism.person.names import person_folder
 from realism.person.person import Person, open_person
 
 Handler = TypeVar("Handler", bound=Callable)
@@ -184,10 +185,19 @@ def user_errors(language: str) -> Iterator[None]:
 
 
 def chosen_person(name: str | None, root: Path | None) -> Person:
-    """The person chosen; raises InputError when there is none."""
+    """The person chosen; raises InputError when there is none.
+
+    Raises a gr.Error that is not shown where they were deleted in this window.
+    """
     if not name:
         raise InputError("person_not_chosen")
-    return open_person(name, root)
+    try:
+        return open_person(name, root)
+    except InputError as error:
+        if error.code == "person_not_found" and left_in_window(person_folder(root or home(), name)):
+            # Asked for before they were deleted here, and reached only now: nobody waits for it.
+            raise gr.Error(str(error), visible=False, print_exception=False) from error
+        raise
 
 
 def owner(files: list[str] | None, name: str | None, root: Path | None) -> Person | None:
@@ -294,34 +304,3 @@ def delete_temp_files() -> None:
     """Delete all copies; what is still on a screen is copied again when it is shown again."""
     for path in temp_dir().iterdir():
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-# Visitors of a hosted page --------------------------------------------------------------------
-
-
-def hosted() -> bool:
-    """Whether strangers share this machine: a Space of Hugging Face or a ModelScope studio."""
-    return any(os.environ.get(name) for name in ("SPACE_ID", "MODELSCOPE_ENVIRONMENT"))
-
-
-def default_host() -> str:
-    """Where the page listens unless told otherwise: everywhere if hosted, else this machine."""
-    return "0.0.0.0" if hosted() else "127.0.0.1"
-
-
-def visitors_folder() -> Path:
-    """Where the people of the visitors of a hosted page are kept, a folder each."""
-    return home() / "visitors"
-
-
-def new_visitor_root() -> Path | None:
-    """A visitor's own folder where the page is hosted, None (the common home) elsewhere."""
-    # Nobody else's folder can be guessed: 128 random bits.
-    return visitors_folder() / secrets.token_hex(16) if hosted() else None
-
-
-def delete_visitor(root: Path | None) -> None:
-    """Delete a visitor's folder once the visit is over; the common home stays."""
-    if root is not None and root.exists():
-        stop_jobs(root)
-        shutil.rmtree(root)

@@ -21,12 +21,13 @@ from realism.page.session import (
     PRIVATE,
     SharedWidgets,
     base_name,
+    chosen_person,
     listener,
     person_lora,
     user_errors,
 )
 from realism.person.names import person_folder
-from realism.person.person import Person, open_person
+from realism.person.person import Person
 from realism.person.runs import portraits_of
 
 STEPS = ("photos", "finetune", "portraits", "marks")
@@ -161,7 +162,7 @@ def coloured(
 def on_show(name: str | None, root: Path | None, base: str, language: str) -> tuple:
     """The status, and the buttons of `coloured`."""
     with user_errors(language):
-        progress = read_progress(open_person(name, root), base) if name else None
+        progress = read_progress(chosen_person(name, root), base) if name else None
     return _way(progress, base, language), *_colours(progress or Progress(), progress is not None)
 
 

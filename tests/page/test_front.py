@@ -95,6 +95,12 @@ def test_the_third_door_leads_to_tab_4_without_a_person():
     assert "at-work" in view and tabs.selected == "marks" and here == (None, "marks")
 
 
+def test_who_is_quick_at_the_third_door_is_not_sent_back_to_the_front():
+    # Nobody is chosen any more since the front is shown; the page hears of it a moment later.
+    view, tabs, here, _ = front.on_person(None, None, "pocket", None, "en")
+    assert view == tabs == here == gr.skip()
+
+
 def test_who_comes_back_finds_their_people_with_their_faces_and_chooses_by_a_click(
     home, mei_files, engine
 ):

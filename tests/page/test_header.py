@@ -9,7 +9,7 @@ import pytest
 from gradio.context import LocalContext
 from gradio.processing_utils import save_file_to_cache, save_img_array_to_cache
 
-from realism.page import header, session
+from realism.page import header, session, steps
 from realism.person.person import create_person, open_person
 
 
@@ -57,6 +57,26 @@ def test_copies_go_with_the_person_and_those_of_other_windows_stay(home, engine,
     header.on_delete("Eve", None, "en")
     assert not any(copy.exists() for copy in made["Eve"])
     assert all(copy.exists() for copy in made[None])
+
+
+def test_what_was_asked_before_a_deletion_and_is_reached_after_it_says_nothing(home, window):
+    create_person("Ada", True)
+    window("this window", "Ada")
+    header.on_delete("Ada", None, "en")
+    with pytest.raises(gr.Error) as late:
+        steps.on_show("Ada", None, "pocket", "en")
+    assert not late.value.visible
+    window("another window", None)
+    with pytest.raises(gr.Error, match="no person called Ada") as told:
+        steps.on_show("Ada", None, "pocket", "en")
+    assert told.value.visible
+
+
+def test_a_name_that_the_chooser_does_not_show_is_looked_up_where_it_is_used():
+    chooser = header.PersonChooser(choices=["Ada"])
+    anew = chooser.__class__(**{**chooser.constructor_args, "choices": []})  # as Gradio does it
+    assert anew.preprocess("Ada") == "Ada" and anew.preprocess("") is None
+    assert anew.get_block_name() == "dropdown"
 
 
 def test_a_new_visit_begins_with_nobody_and_a_reload_goes_on_with_the_person(home):

@@ -133,8 +133,7 @@ def test_the_sentence_of_what_went_wrong_is_for_whoever_follows(tmp_path):
         assert error.value.code == "no_photos_given"
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_is_not_taken_for_an_end(tmp_path):
+def test_a_fault_is_not_taken_for_an_end_and_is_in_the_log_by_then(tmp_path, capsys):
     def faulty(_progress):
         yield 0
         raise ZeroDivisionError
@@ -142,6 +141,7 @@ def test_a_fault_is_not_taken_for_an_end(tmp_path):
     work = job.start_job(tmp_path, "finetune", faulty)
     with pytest.raises(RuntimeError, match="fault"):
         events_of(work)
+    assert "ZeroDivisionError" in capsys.readouterr().err
     assert events_of(job.start_job(tmp_path, "finetune", count_to(1))) == [0]  # the device is free
 
 

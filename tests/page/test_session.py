@@ -1,11 +1,10 @@
-"""What every tab shares: copies of pictures, visitors, events that wait for the device."""
+"""What every tab shares: copies of pictures, events that wait for the device."""
 
 import gradio as gr
 import pytest
 
 from realism.errors import InputError, Message
-from realism.page import front, session
-from realism.person.person import people
+from realism.page import session
 
 
 def test_copies_have_a_folder_of_their_own_that_may_be_emptied():
@@ -15,17 +14,6 @@ def test_copies_have_a_folder_of_their_own_that_may_be_emptied():
     session.new_temp_dir()
     session.delete_temp_files()
     assert beside.exists() and not list(session.temp_dir().iterdir())
-
-
-def test_visitors_of_a_hosted_page_do_not_see_each_other(home, monkeypatch):
-    assert session.new_visitor_root() is None
-    monkeypatch.setenv("SPACE_ID", "someone/realism")
-    mine, another_s = session.new_visitor_root(), session.new_visitor_root()
-    front.on_create("Ada", "person", True, mine, "en")
-    assert [person.name for person in people(mine)] == ["Ada"]
-    assert people(another_s) == [] and people(None) == []
-    session.delete_visitor(mine)
-    assert not mine.exists() and home.exists()
 
 
 def test_an_event_waits_for_the_device_when_its_handler_says_that_it_uses_it():
