@@ -6,6 +6,7 @@ by the hash of what is in them, uploads of all windows beside them.
 
 import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from gradio.context import LocalContext
@@ -16,6 +17,7 @@ from realism.config import page_copies
 DRAWN = "image.png"  # what Gradio calls a picture that was handed to it as pixels
 
 _shown: dict[str, Path] = {}  # the folder of the person whom a window shows
+_given: dict[Path, set[Path]] = {}  # uploads to windows that showed a person, by their folder
 _left: set[tuple[str, Path]] = set()  # windows and the folders of people who were deleted in them
 
 
@@ -25,6 +27,18 @@ def show_in_window(folder: Path | None) -> None:
         _shown.pop(window, None)
         if folder is not None:
             _shown[window] = folder.resolve()
+
+
+def uploads_among(files: Iterable[str | None]) -> list[str]:
+    """Those files that the page holds; others are somebody's own, as of the example or a person."""
+    return [file for file in files if file and Path(file).is_relative_to(page_copies())]
+
+
+def give_to_person(files: Iterable[str | None]) -> None:
+    """Remember whose uploads to the window whose event is handled are: the person's it shows."""
+    person = _shown.get(_window() or "")
+    if person is not None:
+        _given.setdefault(person, set()).update(map(Path, uploads_among(files)))
 
 
 def leave_in_window(folder: Path) -> None:
@@ -50,13 +64,16 @@ def copies_of(folder: Path) -> list[Path]:
     """Files and folders that are a person's: made for them, copied from their folder, or drawn.
 
     Of pictures that Gradio was handed as pixels nobody knows whose they were: all are taken, for
-    a window asks for one only once. No upload is among them but of what the person's folder holds.
+    a window asks for one only once. Of uploads those of what the person's folder holds are, and
+    those to windows that showed the person.
     """
     places, blocks = page_copies(), LocalContext.blocks.get(None)
     uploads = {Path(file) for file in blocks.upload_file_set} if blocks else set()
     same = (places / hash_file(file) for file in folder.rglob("*") if file.is_file())
     drawn = (file for file in places.glob(f"*/{DRAWN}") if file not in uploads)
-    return [path for path in (_folder_of(folder.resolve()), *same, *drawn) if path.exists()]
+    person = folder.resolve()
+    own = (_folder_of(person), *_given.pop(person, ()))
+    return [path for path in (*own, *same, *drawn) if path.exists()]
 
 
 def delete_copies(paths: list[Path]) -> None:

@@ -1,6 +1,5 @@
 """The bar above everything: the way back to the front, the person, their deletion, the language."""
 
-from abc import ABCMeta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +8,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from realism.faces.engine import load_engine
+from realism.page.components import PersonChooser
 from realism.page.copies import copies_of, delete_copies, leave_in_window, show_in_window
 from realism.page.i18n import LANGUAGES, Localizer, preferred_language, text
 from realism.page.job import stop_jobs
@@ -29,23 +29,6 @@ from realism.person.person import people
 REMEMBER = "name => { sessionStorage.setItem('realism-person', name ?? '') }"
 TO_TOP = "() => { window.scrollTo({top: 0}) }"
 RECALL = "() => [sessionStorage.getItem('realism-person') || null]"
-
-
-def _any_name(self: gr.Dropdown, payload: str | None) -> str | None:
-    """Looked up where it is used: Gradio refuses a name that this visit's list does not show.
-
-    Another page may have created it, a client of the API may name it in its first call, or this
-    window may have deleted the person after it asked for something.
-    """
-    return payload or None
-
-
-# Not by a class statement: Gradio's metaclass would write a stub file beside this one. Not set on
-# the one chooser: Gradio makes a new one of its class whenever its names change.
-PersonChooser: type[gr.Dropdown] = ABCMeta.__new__(
-    type(gr.Dropdown), "PersonChooser", (gr.Dropdown,),
-    {"preprocess": _any_name, "is_template": True},
-)  # fmt: skip
 
 
 def layout(localized: Localizer) -> SimpleNamespace:

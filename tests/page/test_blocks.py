@@ -24,6 +24,7 @@ from realism.page import (
     session,
     steps,
 )
+from realism.page.components import PortraitImage
 from realism.page.marks import begin, kept, results
 from realism.page.marks import handlers as marks
 from realism.page.portraits import handlers as portraits
@@ -129,7 +130,7 @@ def test_restoring_from_tab_3_sends_the_portrait_to_tab_4_and_begins_there(page)
     shown = after[begins]
     assert page.fns[shown].fn is kept.on_sent
     sent = [page.fns[after[shown]].outputs]
-    assert [[type(output) for output in outputs] for outputs in sent] == [[gr.Image, gr.Tabs]]
+    assert [[type(output) for output in outputs] for outputs in sent] == [[PortraitImage, gr.Tabs]]
 
 
 def test_a_click_begins_the_work_itself_so_that_a_page_closed_meanwhile_changes_nothing(page):

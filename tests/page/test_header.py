@@ -10,6 +10,8 @@ from gradio.context import LocalContext
 from gradio.processing_utils import save_file_to_cache, save_img_array_to_cache
 
 from realism.page import header, session, steps
+from realism.page.components import PersonChooser
+from realism.page.marks import handlers
 from realism.person.person import create_person, open_person
 
 
@@ -59,6 +61,24 @@ def test_copies_go_with_the_person_and_those_of_other_windows_stay(home, engine,
     assert all(copy.exists() for copy in made[None])
 
 
+def test_what_was_dropped_in_tab_4_goes_with_the_person_whom_its_window_showed(
+    home, window, mei_files
+):
+    uploads = {}
+    for number, name in enumerate(["Ada", "Eve", None]):
+        window(f"window of {name}", name := name and create_person(name, True).name)
+        files = mei_files[3 * number : 3 * number + 3]
+        uploads[name] = [save_file_to_cache(file, str(home / ".page")) for file in files]
+        portrait, *photos = uploads[name]
+        handlers.on_given(portrait, photos)
+        handlers.on_given(str(mei_files[0]), None)  # a picture that is no upload stays where it is
+    window("window of Ada", "Ada")
+    header.on_delete("Ada", None, "en")
+    left = {name: [Path(file).exists() for file in files] for name, files in uploads.items()}
+    assert left == {"Ada": [False] * 3, "Eve": [True] * 3, None: [True] * 3}
+    assert mei_files[0].exists()
+
+
 def test_what_was_asked_before_a_deletion_and_is_reached_after_it_says_nothing(home, window):
     create_person("Ada", True)
     window("this window", "Ada")
@@ -73,7 +93,7 @@ def test_what_was_asked_before_a_deletion_and_is_reached_after_it_says_nothing(h
 
 
 def test_a_name_that_the_chooser_does_not_show_is_looked_up_where_it_is_used():
-    chooser = header.PersonChooser(choices=["Ada"])
+    chooser = PersonChooser(choices=["Ada"])
     anew = chooser.__class__(**{**chooser.constructor_args, "choices": []})  # as Gradio does it
     assert anew.preprocess("Ada") == "Ada" and anew.preprocess("") is None
     assert anew.get_block_name() == "dropdown"

@@ -8,7 +8,7 @@ from gradio.data_classes import ImageData
 
 from realism.marks.restore.blend import Sliders
 from realism.page import blocks
-from realism.page.marks import begin, kept, layout, reset
+from realism.page.marks import begin, kept, reset
 
 
 @pytest.fixture(scope="module")
@@ -56,5 +56,8 @@ def test_a_portrait_whose_file_went_with_its_person_is_no_portrait_and_no_fault(
     gone = ImageData(path=str(tmp_path / "q03-01.png"))
     assert isinstance(portrait, gr.Image) and portrait.preprocess(gone) is None
     assert portrait.preprocess(None) is None
-    there = ImageData(path=str(mei_files[0]))
-    assert layout._while_there(lambda payload: payload)(there) == there
+    there = ImageData(path=str(mei_files[0]), orig_name="mei.jpg")
+    anew = portrait.__class__(**{**portrait.constructor_args, "label": "画像"})  # as Gradio does it
+    for component in (portrait, anew):
+        assert component.preprocess(there) == str(mei_files[0])  # no copy beside it
+        assert component.preprocess(gone) is None and component.get_block_name() == "image"

@@ -15,6 +15,7 @@ from realism.errors import InputError
 from realism.faces.engine import load_engine
 from realism.marks.photo import MarkedPhoto
 from realism.page import draw
+from realism.page.copies import uploads_among
 from realism.page.header import people_choice
 from realism.page.i18n import Localizer, text
 from realism.page.marks.handlers import MOST_PHOTOS, on_find, progress_of
@@ -86,7 +87,7 @@ def on_restore(
             return
         begun = (person.name, STEPS[-1])
         choice = people_choice(root, person.name)
-        delete_uploads(new_files)
+        delete_uploads([*(new_files or []), *uploads_among([portrait])])
         # The tab is filled with what is kept once they are chosen, the portrait too.
         form = (None, "", False, None, None, gr.update(visible=False))
         yield *(gr.skip(),) * 3, "", choice, begun, *form

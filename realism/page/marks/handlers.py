@@ -19,6 +19,7 @@ from realism.marks.mark import Wrinkle, make_mark
 from realism.marks.photo import MarkedPhoto
 from realism.marks.restore.blend import Sliders
 from realism.page import draw
+from realism.page.copies import give_to_person
 from realism.page.i18n import text
 from realism.page.marks import editor, strip, viewer
 from realism.page.session import (
@@ -66,6 +67,11 @@ def on_show(name: str | None, root: Path | None, language: str) -> tuple:
         files = [file for run in person.runs()[:1] for file in portraits_of(run)]
         choices = [(file.name, str(file)) for file in files]
         return needs if files else _marker("no-run") + needs, gr.update(choices=choices)
+
+
+def on_given(portrait: str | None, files: list[str] | None) -> None:
+    """What is dropped while a person is chosen is deleted with them."""
+    give_to_person([portrait, *(files or [])])
 
 
 def on_run_portrait(file: str | None, name: str, root: Path | None, language: str) -> str | None:

@@ -1,19 +1,16 @@
 """Layout of tab 4, Marks; what its widgets do is joined to them in `wiring.py`."""
 
-from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import gradio as gr
 
-from realism.disk import is_there
 from realism.marks.find.finders import DEFAULT_FINDER
 from realism.marks.mark import KINDS
 from realism.marks.observation import LEAST_OBSERVATIONS
 from realism.marks.restore.blend import Sliders
 from realism.marks.restore.placement import PLACEMENTS
 from realism.marks.restore.prepare import METHODS
+from realism.page.components import PortraitImage
 from realism.page.i18n import Localizer
 from realism.page.marks import begin, handlers, strip, viewer
 from realism.page.session import hidden_download
@@ -31,10 +28,9 @@ def layout(localized: Localizer) -> SimpleNamespace:
         with gr.Column(scale=2, min_width=280, elem_classes="choices"):
             new = begin.layout(localized)
             portrait = localized(
-                gr.Image, "marks.portrait", format="png", type="filepath", height=270,
+                PortraitImage, "marks.portrait", format="png", type="filepath", height=270,
                 sources=["upload", "clipboard"], buttons=[], elem_classes="beside-form",
             )  # fmt: skip
-            portrait.preprocess = _while_there(portrait.preprocess)
             with gr.Column(elem_classes="of-chosen"):
                 run_portrait = localized(
                     gr.Dropdown, "marks.mine", choices=[], value=None, elem_classes="of-run"
@@ -128,16 +124,6 @@ def layout(localized: Localizer) -> SimpleNamespace:
         # photos were opened, since something was changed on it.
         filled=gr.State(None), opened=gr.State(None),
     )  # fmt: skip
-
-
-def _while_there(preprocess: Callable) -> Callable:
-    """As Gradio hands a picture over, or None: a file that went with its person is no fault."""
-
-    def handed_over(payload: Any) -> Any:
-        gone = payload and payload.path and not is_there(Path(payload.path))
-        return preprocess(None if gone else payload)
-
-    return handed_over
 
 
 def _slider(localized: Localizer, name: str, maximum: float) -> gr.Slider:

@@ -117,6 +117,8 @@ def wire(
             (ui.go_on, True, {}),
         )
     )  # fmt: skip
+    given = [ui.portrait.upload, ui.files.upload]
+    gr.on(given, **listener(handlers.on_given, [ui.portrait, ui.files]))
     # What was asked of another portrait, or with other photos, is no longer the question.
     gr.on(
         [ui.portrait.upload, ui.portrait.clear, ui.new.photos.upload],
