@@ -44,7 +44,7 @@ DEVICE_QUEUE = {"concurrency_id": "device", "concurrency_limit": 1}
 FOLDERS = re.compile(r"(?<![\w:/.~])(?:[A-Za-z]:|~)?(?:[/\\][^\s/\\'\"]+)*[/\\](?=[^\s/\\'\"])")
 # For events of the page alone: no name for other programs, and no veil over what they change:
 # Gradio 6.31 leaves one after an error, through which nothing can be clicked.
-PRIVATE = {"show_progress": "hidden", "api_visibility": "private"}
+PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)

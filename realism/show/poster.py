@@ -103,11 +103,13 @@ def draw_poster(story: Story, language: str = "en") -> np.ndarray:
 
 def _header(story: Story, say: _Words) -> Image.Image:
     block, draw = _block(500)
-    font = font_for(story.name, 220)
+    size, room = 220, WIDTH - 2 * MARGIN
+    font = font_for(story.name, size)
     _write(draw, (MARGIN, 100), "Realism", 56, ACCENT)
-    if font is not None:  # a script that no font here can write
-        while font.getlength(story.name) > WIDTH - 2 * MARGIN and font.size > 60:
-            font = font_for(story.name, int(font.size * 0.9))
+    while font is not None and size > 60 and font.getlength(story.name) > room:
+        size = int(size * 0.9)
+        font = font_for(story.name, size)
+    if font is not None:  # else a script that no font here can write
         draw.text((MARGIN - 10, 350), story.name, INK, font, anchor="ls")
     _write(draw, (MARGIN, 402), say("show_end"), 70, QUIET)
     if story.portraits or story.restored:
@@ -121,6 +123,7 @@ def _header(story: Story, say: _Words) -> Image.Image:
 
 def _best(story: Story, room: int, say: _Words) -> Image.Image:
     """A photo, a portrait, and the same with the marks, as far as there are: large."""
+    pictures: list[tuple[np.ndarray, str, float | None]]
     pictures = [(story.best_photo.pixels, say("show_photo"), None)]
     if story.restored:
         pair = story.restored[0]
