@@ -56,11 +56,11 @@ def test_what_was_written_is_read_back_as_its_type(tmp_path):
     [
         ('{"widths": {}}', "file_does_not_fit", "name is missing"),
         ('{"name": "a", "widths": {"b": "wide"}}', "file_does_not_fit", "widths.b is not a number"),
-        ("[]", "file_does_not_fit", "cannot be used as person"),
+        ("[]", "file_does_not_fit", "cannot be used as a person"),
         ('{"name": ', "file_not_json", "line 1, column 10"),
         ("[" * 100_000, "file_not_json", "cannot be read as JSON"),
         ("9" * 5000, "file_not_json", "cannot be read as JSON"),
-        (None, "file_not_there", "There is no person"),
+        (None, "file_not_there", "person.json, which should be a person"),
     ],
     ids=[
         "a field is missing",
