@@ -7,7 +7,6 @@ engine and the base that is loaded: whoever uses it holds it, so that work waits
 
 import threading
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -165,6 +164,7 @@ class Job:
         if self.error:
             raise self.error
         if not self.whole:
+            self._thread.join()  # its last act is to write the fault into the log
             raise RuntimeError(f"the {self.kind} ended by a fault; see the log")
 
     def stop(self) -> None:
@@ -180,8 +180,6 @@ class Job:
                 self._walk_events(work)
         except InputError as error:
             self.error = error
-        except Exception:
-            traceback.print_exc()  # before followers hear of the end and point to the log
         finally:
             with self._changed:
                 self.ended_at = time.monotonic()
