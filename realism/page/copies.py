@@ -72,7 +72,7 @@ def copies_of(folder: Path) -> list[Path]:
     same = (places / hash_file(file) for file in folder.rglob("*") if file.is_file())
     drawn = (file for file in places.glob(f"*/{DRAWN}") if file not in uploads)
     person = folder.resolve()
-    own = (_folder_of(person), *_given.pop(person, ()))
+    own = (_folder_of(person), *_given.get(person, ()))
     return [path for path in (*own, *same, *drawn) if path.exists()]
 
 
