@@ -94,9 +94,7 @@ def wire(
     """
     visit, language, steps = shared.visit, shared.language, _steps(ui, shared)
     show = listener(handlers.on_show, visit, [ui.needs, ui.run_portrait])
-    # Of several triggers Gradio drops what comes while one is pending: the last word must count.
-    changes = [shared.chosen.change, shared.shown_language.change, shared.here.change]
-    gr.on(changes, trigger_mode="always_last", **show)
+    gr.on([shared.chosen.change, shared.shown_language.change, shared.here.change], **show)
     leaving = reset.wire(ui, shared, front_ui.title)
     steps.show_after(shared.shown_language.change(**listener(on_nothing)))
     shared.shown_language.change(
